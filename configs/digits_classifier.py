@@ -1,0 +1,27 @@
+"""Makes the packaged feature network `digits` again, or, with the argument `judge`, its judge.
+
+    python -m minegan_jax.main --config=configs/digits_classifier.py --workdir=RUN
+
+Both learn MNIST's training images without the 5,000 of `digits`, which they are tested on and
+which sources and targets are drawn from. They differ in width, start and batches.
+"""
+
+from ml_collections import ConfigDict
+
+from minegan_jax.config import default_config
+
+
+def get_config(which: str = "features") -> ConfigDict:
+    """Returns the experiment for `features` or `judge`."""
+    config = default_config()
+    config.method = "classifier"
+    config.target = "tfds:mnist:train"
+    config.exclude = "digits"
+    config.width = {"features": 24, "judge": 20}[which]
+    config.num_features = {"features": 64, "judge": 96}[which]
+    config.seed = {"features": 0, "judge": 1}[which]
+    config.train_steps = 4000
+    config.batch_size = 128
+    config.critic_turns = 1
+    config.learning_rate = 2e-3
+    return config

@@ -1,0 +1,174 @@
+"""The schema of an experiment: every field with its meaning, unit and default.
+
+A config file under `configs/` starts from `default_config()`, changes what its experiment needs,
+and returns the ConfigDict; `from_config_dict` turns that back into a `Config`, strictly.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from ml_collections import config_dict
+
+from minegan_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One experiment. Counts are `num_*` and `*_steps`, sizes are in pixels or units."""
+
+    # The method: "minegan" (mine, then finetune), "transfergan" (finetune a source without
+    # mining), "scratch" (fresh networks; also how a source is pretrained), or "classifier"
+    # (a feature network of labelled digits).
+    method: str = "minegan"
+
+    # Pretrained sources: packaged names or directories. The critic starts from the first one's.
+    sources: tuple[str, ...] = ("mnist_without_9",)
+
+    # Target images: "digits", "folder:PATH", "npz:FILE" or "tfds:NAME[:SPLIT]".
+    target: str = "digits"
+    labels: tuple[int, ...] = ()  # keep only these classes; () keeps all
+    ratios: tuple[float, ...] = ()  # share of each of `labels`; () takes what a random draw gives
+    max_images: int | None = None  # training images drawn from the target; None takes all
+    num_held_out: int = 0  # images that training never sees, for the report
+    target_seed: int = 0  # which images are drawn; the held-out ones do not depend on max_images
+    exclude: str | None = None  # drop images that also occur in these, for example "digits"
+    colour: str = "as_is"  # "convert" turns grey into colour images, or back, as the source needs
+    skip_unreadable: bool = False  # skip damaged images instead of stopping
+    flip: bool = False  # mirror half of the training images
+
+    # The miner (section 4, Architectures): 2 layers for MNIST, 4 otherwise.
+    miner_depth: int = 4
+    miner_width: int = 256  # units of a hidden layer
+    miner_start: str = "prior"  # M(u) = u at step 0; "collapsed" is the authors' PyTorch default
+
+    # Fresh networks, for "scratch"; a classifier has a width and features.
+    family: str = "dcgan"
+    width: int = 32  # channels of the largest hidden feature map
+    num_features: int = 64  # of a classifier
+    latent_size: int = 16
+    resolution: int = 28  # of images, in pixels
+    channels: int = 1  # 1 grey, 3 RGB
+
+    # The game (section 3.1). Optimizer: Adam.
+    mine_steps: int = 1000  # of "minegan"
+    finetune_steps: int = 1000  # of "minegan" and "transfergan"
+    train_steps: int = 1000  # of "scratch" and "classifier"
+    batch_size: int = 64  # images per minibatch, over all devices
+    critic_turns: int = 5  # critic updates per step
+    penalty_weight: float = 10.0  # of the gradient penalty
+    learning_rate: float = 1e-4  # of generators (and of a classifier)
+    critic_learning_rate: float = 1e-4
+    miner_learning_rate: float = 1e-4
+    beta1: float = 0.5
+    beta2: float = 0.9
+    average_decay: float = 0.99  # per step, of the averaged players that sample
+    seed: int = 0  # of weights, latents and batches
+
+    # What is written while training; 0 switches the last three off until the end of a phase.
+    log_every_steps: int = 10
+    sample_every_steps: int = 100
+    checkpoint_every_steps: int = 100
+    evaluate_every_steps: int = 0
+
+    # The report.
+    features: str = "digits"  # the network whose features are compared
+    judge: str = "digits_judge"  # the classifier that says what is recognised
+    num_report_images: int = 1000  # generated images that are measured
+    neighbours: int = 5  # k of precision, recall, density and coverage
+
+
+def _packaged() -> Path:
+    """Finds `configs/`: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+PACKAGED = _packaged()
+FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+TYPES = typing.get_type_hints(Config)
+
+
+def default_config() -> config_dict.ConfigDict:
+    """Returns the schema's defaults as a locked ConfigDict; a None can still be overridden."""
+    values: dict[str, Any] = dataclasses.asdict(Config())
+    for name, value in values.items():
+        if value is None:
+            (kind,) = (t for t in typing.get_args(TYPES[name]) if t is not types.NoneType)
+            values[name] = config_dict.placeholder(kind)
+    return config_dict.ConfigDict(values).lock()
+
+
+def from_config_dict(config: config_dict.ConfigDict) -> Config:
+    """Turns a ConfigDict back into the schema."""
+    return from_values(config.to_dict())
+
+
+def from_values(values: dict[str, Any]) -> Config:
+    """Builds a Config from named values.
+
+    Raises:
+      InputError: a field is unknown (the nearest name is given) or a value has the wrong type.
+    """
+    for name in values:
+        if name not in FIELDS:
+            raise InputError(unknown_field(name))
+    return Config(**{name: _checked(name, value) for name, value in values.items()})
+
+
+def unknown_field(name: str) -> str:
+    """Says that there is no such field, and which one may have been meant."""
+    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(FIELDS)}"
+    return f"unknown config field {name!r}: {hint}"
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Returns the value as its field's type; integers count as floats, lists as tuples."""
+    expected = TYPES[name]
+    if typing.get_origin(expected) is tuple:
+        item = typing.get_args(expected)[0]
+        parts = list(value) if isinstance(value, list | tuple) else [value]
+        if item is str:  # the command line hands over `a,b` as one string
+            parts = [p for part in parts for p in str(part).split(",") if p]
+        return tuple(_as_type(name, part, item) for part in parts)
+    if value is None and types.NoneType in typing.get_args(expected):
+        return None
+    return _as_type(name, value, expected)
+
+
+def _as_type(name: str, value: Any, expected: Any) -> Any:
+    """Returns one value as the expected type."""
+    if expected is float and type(value) is int:
+        return float(value)
+    kinds = typing.get_args(expected) or (expected,)
+    if type(value) not in kinds:
+        kind = " or ".join(t.__name__ for t in kinds)
+        raise InputError(
+            f"config field {name!r}: expected {kind}, found {value!r} ({type(value).__name__})"
+        )
+    return value
+
+
+def packaged() -> list[str]:
+    """Returns the names of the configs that come with the package."""
+    return sorted(path.stem for path in PACKAGED.glob("[a-z]*.py"))
+
+
+def resolve(argument: str) -> str:
+    """Turns `--config=NAME[:ARGUMENT]` of a packaged config into `--config=FILE[:ARGUMENT]`.
+
+    Raises:
+      InputError: there is neither such a file nor such a name.
+    """
+    if not argument.startswith(("--config=", "-config=")):
+        return argument
+    name, colon, rest = argument.partition("=")[2].partition(":")
+    path = Path(name) if name.endswith(".py") else PACKAGED / f"{name}.py"
+    if not path.is_file():
+        raise InputError(f"no config {name!r}: expected a file or one of {', '.join(packaged())}")
+    return f"--config={path}{colon}{rest}"

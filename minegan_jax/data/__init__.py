@@ -1,0 +1,123 @@
+"""Target images: from a spec such as "folder:/data/cats" to arrays of pixels and to batches."""
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minegan_jax.data.batches import make_batch_at as make_batch_at
+from minegan_jax.data.conform import Conformed as Conformed
+from minegan_jax.data.conform import conform as conform
+from minegan_jax.data.conform import native_shape as native_shape
+from minegan_jax.data.digits import open_digits
+from minegan_jax.data.folder import open_folder
+from minegan_jax.data.listing import Listing as Listing
+from minegan_jax.data.npz import open_npz
+from minegan_jax.data.subsets import Subset as Subset
+from minegan_jax.data.subsets import choose as choose
+from minegan_jax.data.subsets import without as without
+from minegan_jax.data.tfds import open_tfds
+from minegan_jax.errors import InputError
+from minegan_jax.types import Labels, Pixels
+
+# What stands before the colon -> what opens the rest.
+KINDS: dict[str, Callable[[str], Listing]] = {
+    "digits": open_digits,
+    "folder": open_folder,
+    "npz": open_npz,
+    "tfds": open_tfds,
+}
+
+
+class Dataset(NamedTuple):
+    """The target images of an experiment."""
+
+    train: Pixels
+    train_labels: Labels
+    held_out: Pixels  # no rows where nothing is held out
+    held_out_labels: Labels
+    description: dict[str, Any]  # how it came about: plain values, ready for JSON
+
+
+def open_listing(spec: str) -> Listing:
+    """Opens `digits`, `folder:PATH`, `npz:FILE` or `tfds:NAME[:SPLIT]`."""
+    kind, _, rest = spec.partition(":")
+    if kind in KINDS:
+        return KINDS[kind](rest)
+    path = Path(spec).expanduser()
+    if spec and path.exists():
+        prefix = "folder" if path.is_dir() else "npz"
+        raise InputError(f"{spec}: expected a kind of data first: {prefix}:{spec}")
+    near = difflib.get_close_matches(kind, KINDS, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(f"{spec!r}: expected one of {', '.join(KINDS)}, found {kind!r}{hint}")
+
+
+def load_dataset(
+    spec: str,
+    *,
+    resolution: int,
+    channels: int,
+    labels: tuple[int, ...] = (),
+    ratios: tuple[float, ...] = (),
+    max_images: int | None = None,
+    num_held_out: int = 0,
+    seed: int = 0,
+    colour: str = "as_is",
+    skip_unreadable: bool = False,
+    exclude: str | None = None,
+) -> Dataset:
+    """Opens, chooses and reads images; `exclude` names data whose exact images are left out."""
+    read = partial(
+        conform,
+        resolution=resolution,
+        channels=channels,
+        colour=colour,
+        skip_unreadable=skip_unreadable,
+    )
+    listing = open_listing(spec)
+    candidates, unreadable = _candidates(listing, exclude, read)
+    subset = choose(
+        listing.labels[candidates],
+        keep_labels=labels,
+        ratios=ratios,
+        max_images=max_images,
+        num_held_out=num_held_out,
+        seed=seed,
+        class_names=listing.class_names,
+    )
+    train, held_out = (read(listing, candidates[part]) for part in subset)
+    if not len(train.pixels):
+        raise InputError(f"{spec}: none of the {len(subset.train)} chosen images is readable")
+    description = {
+        "spec": spec,
+        "exclude": exclude,
+        "train": len(train.pixels),
+        "held_out": len(held_out.pixels),
+        "seed": seed,
+        "labels": list(labels),
+        "ratios": list(ratios),
+        "skipped": [*unreadable, *train.skipped, *held_out.skipped],
+    }
+    return Dataset(
+        train.pixels,
+        listing.labels[train.indices],
+        held_out.pixels,
+        listing.labels[held_out.indices],
+        description,
+    )
+
+
+def _candidates(
+    listing: Listing, exclude: str | None, read: Callable[..., Conformed]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The indices of images that may be chosen, and the names of those found unreadable."""
+    everything = np.arange(len(listing.labels))
+    if exclude is None:
+        return everything, ()
+    others = open_listing(exclude)
+    mine, theirs = read(listing, everything), read(others, np.arange(len(others.labels)))
+    return mine.indices[without(mine.pixels, theirs.pixels)], mine.skipped

@@ -1,0 +1,108 @@
+"""Makes the images of a listing alike: square, of one resolution, all grey or all in colour."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, UInt8
+from PIL import Image
+
+from minegan_jax.data.decode import flatten, is_grey, load_image
+from minegan_jax.data.listing import Listing
+from minegan_jax.errors import InputError
+from minegan_jax.types import Pixels
+
+COLOURS = ("as_is", "convert")
+
+
+class Conformed(NamedTuple):
+    """Images of one shape, and which they are."""
+
+    pixels: Pixels
+    indices: Int[np.ndarray, "batch"]  # into the listing, one per image
+    skipped: tuple[str, ...]  # the names of unreadable images, none of which is in `pixels`
+
+
+def native_shape(listing: Listing) -> tuple[int, int]:
+    """The resolution of the first image, after its square crop, and its number of channels."""
+    image = flatten(load_image(listing, 0), listing.names[0])
+    return min(image.size), len(image.getbands())
+
+
+def conform(
+    listing: Listing,
+    indices: Int[np.ndarray, "chosen"] | Sequence[int],
+    *,
+    resolution: int,
+    channels: int,
+    colour: str = "as_is",
+    skip_unreadable: bool = False,
+) -> Conformed:
+    """Reads the chosen images: centre crop, then shrunk; nothing is ever enlarged.
+
+    An image that is too small or of the wrong colour is an error even if unreadable ones are
+    skipped: those say that the data set is not what the user thinks it is.
+    """
+    _check_choice(channels, colour)
+    pixels = np.empty((len(indices), resolution, resolution, channels), np.uint8)
+    kept: list[int] = []
+    skipped: list[str] = []
+    for index in map(int, indices):
+        name = listing.names[index]
+        image = _load(listing, index, skip_unreadable)
+        if image is None:
+            skipped.append(name)
+            continue
+        image = _recolour(flatten(image, name), name, channels=channels, colour=colour)
+        pixels[len(kept)] = _fit(image, name, resolution).reshape(pixels.shape[1:])
+        kept.append(index)
+    return Conformed(pixels[: len(kept)], np.array(kept, np.int64), tuple(skipped))
+
+
+def _check_choice(channels: int, colour: str) -> None:
+    if channels not in (1, 3):
+        raise InputError(f"expected images of 1 or 3 channels, found {channels}")
+    if colour not in COLOURS:
+        raise InputError(f"colour: expected {' or '.join(COLOURS)}, found {colour!r}")
+
+
+def _load(listing: Listing, index: int, skip_unreadable: bool) -> Image.Image | None:
+    try:
+        return load_image(listing, index)
+    except InputError:
+        if not skip_unreadable:
+            raise
+        return None
+
+
+def _recolour(image: Image.Image, name: str, *, channels: int, colour: str) -> Image.Image:
+    """Gives an image its number of channels, and refuses to do so silently if that changes it.
+
+    A file in colour whose three channels agree is grey and colour alike: nothing is lost.
+    """
+    if colour == "as_is" and channels == 1 and not is_grey(image):
+        raise InputError(
+            f"{name}: expected a grey image (1 channel), found colour: "
+            "--config.colour=convert makes it grey"
+        )
+    if colour == "as_is" and channels == 3 and image.mode == "L":
+        raise InputError(
+            f"{name}: expected a colour image (3 channels), found grey: "
+            "--config.colour=convert repeats its grey three times"
+        )
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _fit(image: Image.Image, name: str, resolution: int) -> UInt8[np.ndarray, "..."]:
+    """The largest centred square, at the resolution asked for."""
+    width, height = image.size
+    side = min(width, height)
+    if side < resolution:
+        raise InputError(
+            f"{name}: expected at least {resolution}x{resolution} pixels, found {width}x{height}"
+        )
+    left, top = (width - side) // 2, (height - side) // 2
+    image = image.crop((left, top, left + side, top + side))
+    if side > resolution:
+        image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
+    return np.asarray(image)

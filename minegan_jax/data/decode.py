@@ -1,0 +1,56 @@
+"""One image of a listing, upright and opaque, in 8-bit grey ("L") or colour ("RGB")."""
+
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from minegan_jax.data.listing import Listing
+from minegan_jax.errors import InputError
+
+GREY_MODES = ("1", "L", "LA")
+COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
+
+
+def load_image(listing: Listing, index: int) -> Image.Image:
+    """Reads all of an image and turns it upright; says whose bytes cannot be read."""
+    name = listing.names[index]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with _as_image(listing.read(index)) as image:
+                image.load()
+                return ImageOps.exif_transpose(image)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        limit = Image.MAX_IMAGE_PIXELS
+        raise InputError(f"{name}: refused: has more than {limit} pixels") from error
+    except Exception as error:  # Pillow's readers raise whatever their parsing trips over.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{name}: not a readable image ({reason})") from error
+
+
+def _as_image(data: np.ndarray | Image.Image) -> Image.Image:
+    if isinstance(data, Image.Image):
+        return data
+    return Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[2] == 1 else data)
+
+
+def flatten(image: Image.Image, name: str) -> Image.Image:
+    """Lays an image over white and makes it "L" if its file is grey, "RGB" if it is in colour."""
+    if image.mode not in GREY_MODES + COLOUR_MODES:
+        raise InputError(
+            f"{name}: expected 8 bits a channel, grey or in colour, found mode {image.mode}"
+        )
+    final = "L" if image.mode in GREY_MODES else "RGB"
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert(final)
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether a flattened image has no colour in it, however its file stores it."""
+    if image.mode == "L":
+        return True
+    pixels = np.asarray(image)
+    return bool((pixels == pixels[..., :1]).all())

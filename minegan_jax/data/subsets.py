@@ -1,0 +1,133 @@
+"""Few-shot subsets: which images to train on, and which training never sees."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+
+from minegan_jax.errors import InputError
+from minegan_jax.types import Labels, Pixels
+
+HELD_OUT, TRAIN = 0, 1  # separate streams of random numbers, so that neither moves the other
+MAX_LISTED = 20  # labels that an error names before it stops
+Indices = Int[np.ndarray, "_"]  # each call has its own number of them
+
+
+class Subset(NamedTuple):
+    """Indices of images; no image is in both parts."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+
+
+def choose(
+    labels: Labels,
+    *,
+    keep_labels: tuple[int, ...] = (),
+    ratios: tuple[float, ...] = (),
+    max_images: int | None = None,
+    num_held_out: int = 0,
+    seed: int = 0,
+    class_names: tuple[str, ...] = (),
+) -> Subset:
+    """Chooses images by seed, by label (all if none is named) and in ratios (as they come if none).
+
+    The held-out part is the same for every `max_images`; a smaller training set is the start of a
+    larger one.
+    """
+    _check_counts(max_images, num_held_out, seed)
+    _check_labels(labels, keep_labels, class_names)
+    _check_ratios(keep_labels, ratios)
+    groups = _groups(labels, keep_labels, ratios)
+    held_out = _take_turns(_shuffled(groups, seed, HELD_OUT), ratios)[:num_held_out]
+    rest = [np.setdiff1d(group, held_out) for group in groups]
+    train = _take_turns(_shuffled(rest, seed, TRAIN), ratios)[:max_images]
+    # Ratios that only a smaller set can have are an error; without ratios less is fine.
+    wanted = max_images if ratios and max_images else 1
+    if len(held_out) < num_held_out or len(train) < wanted:
+        found = ", ".join(str(len(group)) for group in groups)
+        shares = f" in ratios {', '.join(map(str, ratios))}" if ratios else ""
+        raise InputError(
+            f"too few images: expected {num_held_out} to hold out and at least {wanted} to train "
+            f"on{shares}, found {found}"
+        )
+    return Subset(train, held_out)
+
+
+def _groups(
+    labels: Labels, keep_labels: tuple[int, ...], ratios: tuple[float, ...]
+) -> list[Indices]:
+    """The images of each label if ratios tell labels apart, else all of them together."""
+    if ratios:
+        return [np.flatnonzero(labels == label) for label in keep_labels]
+    if keep_labels:
+        return [np.flatnonzero(np.isin(labels, keep_labels))]
+    return [np.arange(len(labels))]
+
+
+def _shuffled(groups: list[Indices], seed: int, stream: int) -> list[Indices]:
+    return [
+        np.random.default_rng([seed, stream, number]).permutation(group)
+        for number, group in enumerate(groups)
+    ]
+
+
+def _take_turns(groups: Sequence[Indices], ratios: tuple[float, ...]) -> Indices:
+    """Merges groups so that every beginning of the result is in the ratios, rounded.
+
+    The k-th image of a group is due at (k + 1/2) / ratio, as seats are in Webster's apportionment:
+    rounding each beginning on its own by largest remainders could take an image back when one
+    more is asked for. Stops where a group has none left to give.
+    """
+    ends = [np.append(group, -1) for group in groups]
+    shares = ratios or (1.0,)
+    due = [(np.arange(len(end)) + 0.5) / share for end, share in zip(ends, shares, strict=True)]
+    merged = np.concatenate(ends)[np.argsort(np.concatenate(due), kind="stable")]
+    return merged[: np.argmax(merged == -1)]
+
+
+def _check_counts(max_images: int | None, num_held_out: int, seed: int) -> None:
+    if max_images is not None and max_images < 1:
+        raise InputError(f"max_images: expected 1 or more, found {max_images}")
+    if num_held_out < 0:
+        raise InputError(f"num_held_out: expected 0 or more, found {num_held_out}")
+    if seed < 0:
+        raise InputError(f"seed: expected 0 or more, found {seed}")
+
+
+def _check_labels(
+    labels: Labels, keep_labels: tuple[int, ...], class_names: tuple[str, ...]
+) -> None:
+    known = np.unique(labels[labels >= 0]).tolist()
+    named = [f"{k} ({class_names[k]})" if k < len(class_names) else str(k) for k in known]
+    if len(named) > MAX_LISTED:
+        named = [*named[:MAX_LISTED], f"... ({len(named)} in all)"]
+    for label in keep_labels:
+        if label not in known:
+            found = f"there are {', '.join(named)}" if named else "the images have no labels"
+            raise InputError(f"label {label}: no image has it: {found}")
+        if keep_labels.count(label) > 1:
+            raise InputError(f"label {label}: expected each label once, found it twice")
+
+
+def _check_ratios(keep_labels: tuple[int, ...], ratios: tuple[float, ...]) -> None:
+    if not ratios:
+        return
+    if len(ratios) != len(keep_labels):
+        raise InputError(f"ratios: expected one per label, {len(keep_labels)}, found {len(ratios)}")
+    if min(ratios) <= 0 or abs(sum(ratios) - 1) > 1e-6:
+        raise InputError(f"ratios: expected positive numbers that sum to 1, found {ratios}")
+
+
+def without(
+    pixels: Pixels, others: UInt8[np.ndarray, "others height width channels"]
+) -> Bool[np.ndarray, "batch"]:
+    """Which images do not occur, byte for byte, among others of the same shape."""
+    seen = {_digest(other) for other in others}
+    return np.array([_digest(image) not in seen for image in pixels], bool)
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()

@@ -1,0 +1,114 @@
+"""The report as two files: `report.json` for programs, `report.md` with its pictures for people."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from minegan_jax.weights import write_atomically
+
+JSON_NAME = "report.json"
+MARKDOWN_NAME = "report.md"
+
+# Title, and where in a phase's measures the value lies.
+COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Fréchet distance ↓", ("frechet_distance",)),
+    ("KID ↓", ("kid",)),
+    ("KMMD ↓", ("kmmd_biased",)),
+    ("its floor", ("kmmd_floor",)),
+    ("KMMD² unbiased ↓", ("kmmd_unbiased",)),
+    ("precision ↑", ("precision",)),
+    ("recall ↑", ("recall",)),
+    ("density ↑", ("density",)),
+    ("coverage ↑", ("coverage",)),
+)
+
+COPIES: tuple[tuple[str, str], ...] = (
+    ("authentic ↑", "authentic"),
+    ("near copies ↓", "near_copies"),
+    ("near copies among held-out images", "held_out_near_copies"),
+    ("train-against-held-out gap ↓", "gap"),
+)
+
+
+def write(workdir: Path, record: dict[str, Any], *, pictures: Sequence[str]) -> None:
+    """Writes both files; the JSON comes last and makes the report complete."""
+    write_atomically(workdir / MARKDOWN_NAME, to_markdown(record, pictures, workdir).encode())
+    text = json.dumps(record, indent=2, allow_nan=False)
+    write_atomically(workdir / JSON_NAME, text.encode())
+
+
+def to_markdown(record: dict[str, Any], pictures: Sequence[str], workdir: Path) -> str:
+    """Returns the report for people."""
+    phases = record["phases"]
+    parts = [f"# {workdir.name}", ", ".join(phases) + ", and the target images:"]
+    for name in pictures:
+        if (workdir / "samples" / f"{name}.png").exists():
+            parts += [CAPTIONS[name], f"![{name}](samples/{name}.png)"]
+    parts += ["## What is recognised", _recognised(phases), "## Against held-out images"]
+    if any(phase["held_out"] for phase in phases.values()):
+        parts.append(_distances(record, "held_out"))
+    else:
+        parts.append("No image was held out (`--config.num_held_out`).")
+    parts += [
+        "## Against the training images",
+        "These figures reward copying; the held-out ones do not.",
+        _distances(record, "train"),
+        "## Copies",
+        _copies(phases),
+        "## Recipe",
+        "```json\n" + json.dumps(record["recipe"], indent=2) + "\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+CAPTIONS = {
+    "comparison": "Left to right, one panel each, the target images last:",
+    "closest": "Generated images (odd places) beside their nearest training images:",
+    "walk": "Walks between two latents, one a row:",
+}
+
+
+def _recognised(phases: dict[str, Any]) -> str:
+    """Returns the judge's verdicts: percent of images per class."""
+    classes = list(next(iter(phases.values()))["recognised"])
+    rows = [
+        [name, *(f"{100 * p['recognised'][c]:.1f}" for c in classes)] for name, p in phases.items()
+    ]
+    return "Percent of the generated images:\n\n" + _table(["", *classes], rows)
+
+
+def _distances(record: dict[str, Any], against: str) -> str:
+    """Returns one row per phase, and one of real images for comparison."""
+    rows = {name: phase[against] or {} for name, phase in record["phases"].items()}
+    if against == "held_out" and record["real"]:
+        rows["training images"] = record["real"]
+    cells = [[name, *(_number(row, path) for _, path in COLUMNS)] for name, row in rows.items()]
+    return _table(["", *(title for title, _ in COLUMNS)], cells)
+
+
+def _copies(phases: dict[str, Any]) -> str:
+    """Returns the memorisation figures of each phase."""
+    rows = [
+        [
+            name,
+            str(phase["exact_copies"]),
+            *(_number(phase["memorisation"] or {}, (key,)) for _, key in COPIES),
+        ]
+        for name, phase in phases.items()
+    ]
+    return _table(["", "exact copies", *(title for title, _ in COPIES)], rows)
+
+
+def _number(row: dict[str, Any], path: tuple[str, ...]) -> str:
+    """Returns a value as text; a dash where too few images forbade it."""
+    value: Any = row
+    for name in path:
+        value = value.get(name) if value else None
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a Markdown table."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

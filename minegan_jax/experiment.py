@@ -1,0 +1,326 @@
+"""The composition root: a config becomes a run folder, and a run folder images and reports.
+
+Reading guide: `train` starts a run or resumes it and returns the `Run` that a user holds.
+"""
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from minegan_jax import adapters, build, reporting, runs, sampling, sources, trees
+from minegan_jax.config import Config, from_values
+from minegan_jax.data import Dataset, load_dataset, make_batch_at, open_listing
+from minegan_jax.errors import InputError
+from minegan_jax.evaluation import report
+from minegan_jax.features import digits
+from minegan_jax.methods.base import State
+from minegan_jax.training import devices, hooks, loop
+from minegan_jax.training.checkpoints import Checkpoints
+from minegan_jax.types import Pixels
+from minegan_jax.weights import write_atomically
+
+GRID = 8  # rows and columns of a grid of samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run folder and what its config describes."""
+
+    workdir: Path
+    experiment: build.Experiment
+
+    def mined(self, phase: str | None = None) -> adapters.Mined:
+        """Returns the generator as a phase left it; the last phase by default.
+
+        Raises:
+          InputError: there is no such phase, or it has no checkpoint.
+        """
+        methods = self.experiment.methods
+        name = phase or self.phases_done()[-1]
+        if name not in methods:
+            raise InputError(f"no phase {name!r} in {self.workdir}: expected {', '.join(methods)}")
+        return adapters.Mined(methods[name], self._state(name))
+
+    def sample(self, num_images: int, seed: int = 0, phase: str | None = None) -> Pixels:
+        """Draws (num_images, height, width, channels) in [0, 255]; one seed, one set of images."""
+        return self.mined(phase).sample(num_images, seed)
+
+    def evaluate(self, num_images: int | None = None, seed: int = 0) -> dict[str, Any]:
+        """Measures every finished phase; writes `report.json` and `report.md`, returns the first.
+
+        Args:
+          num_images: generated images to measure; None takes the config's.
+          seed: of the generated images and of the measures' subsets.
+        """
+        config = self.experiment.config
+        dataset = load_target(self.experiment)
+        mined = {name: self.mined(name) for name in self.phases_done()}
+        return reporting.write_report(
+            self.workdir,
+            config,
+            dataset,
+            {**reporting.unmined(self.experiment.sources), **mined},
+            num_images=num_images or config.num_report_images,
+            seed=seed,
+        )
+
+    def phases_done(self) -> list[str]:
+        """Returns the phases that have a checkpoint, in the order in which they run."""
+        names = [p.name for p in self.experiment.phases]
+        done = [n for n in names if any((self.workdir / runs.CHECKPOINTS / n).glob("[0-9]*"))]
+        if not done:
+            raise InputError(f"{self.workdir}: expected a trained phase, found no checkpoint yet")
+        return done
+
+    def _state(self, name: str) -> State:
+        """Reads a phase's newest state."""
+        state = None
+        for phase in self.experiment.phases:
+            state = phase.learner.init(state, jax.random.key(0))
+            if phase.name == name:
+                break
+        stored = Checkpoints(self.workdir / runs.CHECKPOINTS / name).newest(state)
+        if stored is None:
+            raise InputError(f"{self.workdir}: phase {name!r} has no checkpoint yet")
+        return stored[1]
+
+
+def open_run(workdir: str | Path) -> Run:
+    """Opens a run folder.
+
+    Raises:
+      InputError: it is none, or its sources are gone or have changed.
+    """
+    identity = runs.read_identity(Path(workdir))
+    run = Run(Path(workdir), build.build(from_values(identity["config"])))
+    digests = _source_digests(run.experiment)
+    if digests != identity["sources"]:
+        raise InputError(f"{workdir}: trained with sources {identity['sources']}, found {digests}")
+    return run
+
+
+class Target(NamedTuple):
+    """Target images as `open_images` found them; its fields are those of `Config`."""
+
+    target: str
+    labels: tuple[int, ...]
+    ratios: tuple[float, ...]
+    max_images: int | None
+    num_held_out: int
+    target_seed: int
+    exclude: str | None
+    colour: str
+    skip_unreadable: bool
+
+
+def open_images(
+    spec: str,
+    *,
+    labels: tuple[int, ...] = (),
+    ratios: tuple[float, ...] = (),
+    max_images: int | None = None,
+    num_held_out: int = 0,
+    seed: int = 0,
+    exclude: str | None = None,
+    colour: str = "as_is",
+    skip_unreadable: bool = False,
+) -> Target:
+    """Finds target images; they are read once the sources say how large they must be.
+
+    Args:
+      spec: "digits", "folder:PATH", "npz:FILE" or "tfds:NAME[:SPLIT]".
+      labels: keep only these classes; () keeps all.
+      ratios: share of each of `labels`; () takes what a random draw gives.
+      max_images: training images to draw; None takes all.
+      num_held_out: images that training never sees, for the report.
+      seed: which images are drawn.
+      exclude: leave out images that also occur in these.
+      colour: "convert" turns grey into colour images, or back, as the source needs.
+      skip_unreadable: skip damaged images instead of stopping.
+
+    Raises:
+      InputError: there are no such images.
+    """
+    open_listing(spec)
+    return Target(
+        spec, labels, ratios, max_images, num_held_out, seed, exclude, colour, skip_unreadable
+    )
+
+
+def mine(
+    from_sources: Sequence[sources.Source], target: Target, *, workdir: str | Path, **fields: Any
+) -> Run:
+    """Mines sources for a target, then finetunes them: `train` for use from Python.
+
+    Args:
+      from_sources: loaded by `load_source`; the critic starts from the first one's.
+      target: from `open_images`.
+      workdir: the run folder; an unfinished run in it is resumed.
+      **fields: any other field of `Config`, for example mine_steps.
+    """
+    locations = tuple(source.location for source in from_sources)
+    return train(from_values({"sources": locations, **target._asdict(), **fields}), workdir)
+
+
+def train(config: Config, workdir: str | Path) -> Run:
+    """Runs an experiment in its folder, from the start or from where it was cut.
+
+    Raises:
+      InputError: the config, the images or the folder do not allow it.
+    """
+    devices.use_compilation_cache()
+    run = Run(Path(workdir), build.build(config))
+    dataset = load_target(run.experiment)
+    runs.claim(run.workdir, _identity(run.experiment, dataset))
+    mesh = devices.make_mesh(config.batch_size)
+    directory = run.workdir / runs.CHECKPOINTS
+    stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
+    batch_at = make_batch_at(
+        dataset.train,
+        dataset.train_labels,
+        batch_size=config.batch_size,
+        turns=config.critic_turns,
+        seed=config.seed,
+        flip=config.flip,
+        sharding=devices.split(mesh),
+    )
+    states = loop.run(
+        run.experiment.phases,
+        batch_at,
+        mesh=mesh,
+        seed=config.seed,
+        stores=list(stores.values()),
+        hooks=_hooks(run, dataset, stores),
+    )
+    _export(run, dict(zip(stores, states, strict=True)))
+    if run.experiment.methods and not (run.workdir / report.JSON_NAME).exists():
+        run.evaluate()
+    return run
+
+
+def load_target(experiment: build.Experiment) -> Dataset:
+    """Reads the target images at the size and in the colours of the sources."""
+    config = experiment.config
+    return load_dataset(
+        config.target,
+        resolution=experiment.resolution,
+        channels=experiment.channels,
+        labels=config.labels,
+        ratios=config.ratios,
+        max_images=config.max_images,
+        num_held_out=config.num_held_out,
+        seed=config.target_seed,
+        colour=config.colour,
+        skip_unreadable=config.skip_unreadable,
+        exclude=config.exclude,
+    )
+
+
+def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
+    """Returns what decides the run's every bit: config, sources and images."""
+    return {
+        "config": dataclasses.asdict(experiment.config),
+        "sources": _source_digests(experiment),
+        "target": {**dataset.description, "sha256": trees.digest(dataset[:4])},
+    }
+
+
+def _source_digests(experiment: build.Experiment) -> dict[str, str]:
+    """Returns the sources' digests by where they were loaded from."""
+    return {source.location: source.sha256 for source in experiment.sources}
+
+
+def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[loop.Hook]:
+    """Lines up what happens beside training; the checkpoint comes last, when all is written."""
+    config, methods = run.experiment.config, run.experiment.methods
+    metrics = run.workdir / runs.METRICS
+
+    def sample(phase: str, state: State) -> Pixels:
+        return sampling.sample(methods[phase], state, GRID**2, seed=config.seed)
+
+    looking = [
+        hooks.every(
+            config.sample_every_steps, hooks.save_samples(run.workdir / runs.SAMPLES, sample)
+        ),
+    ]
+    if config.evaluate_every_steps:
+        quick = reporting.quick_measure(config, dataset, methods)
+        looking.append(hooks.every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
+    return [
+        hooks.show_progress(),
+        hooks.write_metrics(metrics, config.log_every_steps),
+        *(looking if methods else []),
+        hooks.every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
+    ]
+
+
+def _export(run: Run, states: dict[str, State]) -> None:
+    """Writes what others can use without the run folder."""
+    config = run.experiment.config
+    match config.method:
+        case "minegan":
+            state = states["mine"]
+            probabilities = run.experiment.methods["mine"].probabilities(state)
+            adapters.save_adapter(
+                run.workdir / runs.ADAPTER,
+                state.averages["miners"],
+                sources=run.experiment.sources,
+                shape=build.miner_shape(config),
+                probabilities=np.asarray(probabilities).tolist(),
+                about={"target": config.target, "labels": list(config.labels)},
+            )
+        case "scratch":
+            state = states["scratch"]
+            (generator,) = state.averages["generators"]
+            sources.save_source(
+                run.workdir / runs.SOURCE,
+                {"generator": generator, "critic": state.params["critic"]},
+                {
+                    "name": run.workdir.name,
+                    "family": config.family,
+                    "arguments": build.network_arguments(config),
+                    "config": dataclasses.asdict(config),
+                },
+            )
+        case "classifier":
+            digits.save_classifier(
+                run.workdir / runs.CLASSIFIER,
+                states["classifier"].params,
+                {
+                    "name": run.workdir.name,
+                    "config": dataclasses.asdict(config),
+                    "arguments": {"width": config.width, "num_features": config.num_features},
+                },
+            )
+
+
+def write_samples(
+    *,
+    workdir: str | None,
+    adapter: str | None,
+    phase: str | None,
+    num_images: int,
+    seed: int,
+    out: str | None,
+) -> None:
+    """Draws images from a run or an adapter into an .npz file with one array, `images`.
+
+    Raises:
+      InputError: neither or both were given, or the file's name is missing.
+    """
+    if out is None:
+        raise InputError("--out is missing: expected the .npz file to write")
+    if (workdir is None) == (adapter is None):
+        raise InputError("expected either --workdir or --adapter to sample from")
+    if adapter is not None:
+        mined = adapters.load_adapter(adapter)
+    else:
+        mined = open_run(str(workdir)).mined(phase)
+    content = io.BytesIO()
+    np.savez_compressed(content, images=mined.sample(num_images, seed))
+    write_atomically(Path(out), content.getvalue())

@@ -1,0 +1,88 @@
+"""A small classifier of 28x28 grey digits: its last hidden layer measures, its output judges."""
+
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from minegan_jax import weights
+from minegan_jax.features.extractor import Extractor
+from minegan_jax.nets.function import as_function
+from minegan_jax.types import Images, Params
+
+JSON_NAME = "classifier.json"
+
+
+def halve(x: Images) -> Images:
+    """Keeps the largest of each 2x2 block; an odd last row or column is dropped."""
+    batch, height, width, channels = x.shape
+    x = x[:, : height // 2 * 2, : width // 2 * 2]
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+
+
+class DigitsClassifier(nn.Module):
+    """Three convolutions, each followed by max-pooling, and two fully connected layers.
+
+    Attributes:
+      width: channels of the first convolution; the next two have 2 and 4 times as many.
+      num_features: length of the last hidden layer.
+    """
+
+    width: int = 16
+    num_features: int = 64
+
+    @nn.compact
+    def __call__(
+        self, images: Images
+    ) -> tuple[Float[Array, "batch features"], Float[Array, "batch classes"]]:
+        """Maps (batch, 28, 28, 1) in [-1, 1] to features and to the logits of the ten digits."""
+        x = images
+        for i in range(3):
+            x = halve(nn.relu(nn.Conv(self.width * 2**i, (3, 3))(x)))
+        features = nn.relu(nn.Dense(self.num_features)(x.reshape(len(x), -1)))
+        return features, nn.Dense(10)(features)
+
+
+def init_classifier(classifier: DigitsClassifier, key: jax.Array) -> Params:
+    """Returns fresh weights."""
+    return jax.jit(classifier.init)(key, jnp.zeros((1, 28, 28, 1)))["params"]
+
+
+def save_classifier(directory: Path, params: Params, description: dict[str, Any]) -> None:
+    """Writes a classifier that `load_classifier` can read; the weights in half precision.
+
+    Args:
+      directory: made if it does not exist.
+      params: the weights.
+      description: at least `name` and `arguments`, those of `DigitsClassifier`.
+    """
+    half = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float16), params)
+    weights.save_weights(directory, half, description, json_name=JSON_NAME)
+
+
+def load_classifier(directory: Path) -> Extractor:
+    """Loads a classifier as a feature extractor that also names digits.
+
+    Raises:
+      InputError: a file is missing or damaged.
+    """
+    params, description = weights.load_weights(directory, json_name=JSON_NAME)
+    params = weights.single_precision(params)
+    look = as_function(DigitsClassifier(**description["arguments"]))
+
+    @jax.jit
+    def embed(images: Images) -> tuple[jax.Array, jax.Array]:
+        features, logits = look(params, images)
+        return features, nn.softmax(logits)
+
+    return Extractor(
+        name=description["name"],
+        sha256=description["sha256"],
+        resolution=28,
+        channels=1,
+        class_names=tuple(str(digit) for digit in range(10)),
+        embed=embed,
+    )

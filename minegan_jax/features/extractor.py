@@ -1,0 +1,19 @@
+"""The contract of a frozen network that looks at images."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from minegan_jax.types import Images
+
+
+class Extractor(NamedTuple):
+    """Maps images in [-1, 1] to features and to the probabilities of its classes."""
+
+    name: str
+    sha256: str  # of its weights
+    resolution: int  # in pixels
+    channels: int  # 1 grey, 3 RGB
+    class_names: tuple[str, ...]
+    embed: Callable[[Images], tuple[jax.Array, jax.Array]]  # (batch, features), (batch, classes)

@@ -1,0 +1,35 @@
+"""The adversarial losses (section 3.1): numbers from scores, nothing else."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from minegan_jax.types import Images, Scores
+
+
+def wasserstein_critic_loss(real_scores: Scores, fake_scores: Scores) -> Float[Array, ""]:
+    """Says how badly the critic tells fakes from reals: E[D(fake)] - E[D(real)], eqs. 1, 3, 5."""
+    return fake_scores.mean() - real_scores.mean()
+
+
+def wasserstein_players_loss(fake_scores: Scores) -> Float[Array, ""]:
+    """Says how badly the players please the critic: -E[D(fake)], eqs. 2, 4, 6."""
+    return -fake_scores.mean()
+
+
+def interpolate(real: Images, fake: Images, mixes: Float[Array, "batch"]) -> Images:
+    """Mixes each real-fake pair: 0 gives the real image, 1 the fake one."""
+    return real + mixes[:, None, None, None] * (fake - real)
+
+
+def gradient_penalty(criticise: Callable[[Images], Scores], images: Images) -> Float[Array, ""]:
+    """Says how far the critic's slope is from 1: E[(|grad D(x)| - 1)^2], Gulrajani et al. 2017.
+
+    The norm runs over all pixels of an image. The critic must score each image by itself.
+    """
+    slopes = jax.grad(lambda x: criticise(x).sum())(images)
+    # The gradient of a plain norm at zero is NaN, and a saturated critic gets there.
+    norms = jnp.sqrt((slopes**2).sum(axis=(1, 2, 3)) + 1e-12)
+    return ((norms - 1.0) ** 2).mean()

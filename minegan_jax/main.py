@@ -1,0 +1,102 @@
+"""The doorway: flags in, one call, an exit status out.
+
+python -m minegan_jax.main --config=configs/mnist.py --workdir=RUN [--config.FIELD=VALUE ...]
+python -m minegan_jax.main --mode=sample --workdir=RUN --num_images=1000 --out=FILE.npz
+python -m minegan_jax.main --mode=evaluate --workdir=RUN
+"""
+
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from minegan_jax import config as schema
+from minegan_jax.errors import InputError
+
+MODES = ("train", "sample", "evaluate")
+
+
+def define_flags() -> flags.FlagValues:
+    """Returns the flags, not yet parsed."""
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file(
+        "config", help_string="a config file or a packaged name, with :ARGUMENT", flag_values=values
+    )
+    flags.DEFINE_enum("mode", "train", MODES, "what to do", flag_values=values)
+    flags.DEFINE_string("workdir", None, "the run folder", flag_values=values)
+    flags.DEFINE_string("adapter", None, "sample from this adapter", flag_values=values)
+    flags.DEFINE_integer("num_images", None, "images to generate", 1, flag_values=values)
+    flags.DEFINE_integer("seed", 0, "of the images", flag_values=values)
+    flags.DEFINE_string("out", None, "the .npz file to write", flag_values=values)
+    flags.DEFINE_string("phase", None, "mine or finetune; the last by default", flag_values=values)
+    return values
+
+
+def parse(argv: Sequence[str]) -> flags.FlagValues:
+    """Parses the command line.
+
+    Raises:
+      InputError: a flag, a config or a field that does not exist, or a value of the wrong type.
+    """
+    argv = [schema.resolve(argument) for argument in argv]
+    values = define_flags()
+    # The config flag reads overrides from sys.argv before they are parsed.
+    given, sys.argv = sys.argv, argv
+    try:
+        rest = values(argv)
+    except AttributeError as error:
+        raise InputError(schema.unknown_field(str(error).split("'")[1])) from error
+    except flags.Error as error:
+        raise InputError(" ".join(str(error).split())) from error
+    finally:
+        sys.argv = given
+    if len(rest) > 1:
+        raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
+    return values
+
+
+def run(argv: Sequence[str]) -> None:
+    """Does what the command line says."""
+    values = parse(argv)
+    from minegan_jax import experiment  # after parsing: a mistyped flag is answered at once
+
+    if values.mode == "sample":
+        experiment.write_samples(
+            workdir=values.workdir,
+            adapter=values.adapter,
+            phase=values.phase,
+            num_images=values.num_images or 64,
+            seed=values.seed,
+            out=values.out,
+        )
+        return
+    if values.workdir is None:
+        raise InputError("--workdir is missing: expected a run folder")
+    if values.mode == "evaluate":
+        experiment.open_run(values.workdir).evaluate(values.num_images, values.seed)
+    elif values.config is None:
+        raise InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
+    else:
+        experiment.train(schema.from_config_dict(values.config), Path(values.workdir))
+
+
+def main() -> int:
+    """Runs the command line; 0 on success, 2 with one line on a user's mistake."""
+    try:
+        run(sys.argv)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        print(f"error: {error.strerror}: {error.filename or 'while writing'}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""What a method must offer: a learner for the training loop, and a way to draw images."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, Float
+
+from minegan_jax.types import Batch, Images, Key, Latents, Metrics
+
+State = Any  # a NamedTuple of arrays, the learner's own
+Draws = Any  # a tree of arrays whose first axis is the batch
+ValueAndGrad = Callable[[Callable], Callable]  # as jax.value_and_grad(..., has_aux=True)
+
+
+class Learner(NamedTuple):
+    """How a state starts and how it learns from one batch.
+
+    `step` sees one device's share of the batch and of the draws, and gets the function that
+    differentiates a loss (params, ...) -> (loss, metrics): over several devices it is the mean of
+    theirs, so the learner never knows how many there are.
+    """
+
+    init: Callable[[State | None, Key], State]  # the previous phase's state, if any
+    draw: Callable[[Key], Draws]  # everything random in one step
+    step: Callable[[State, Batch, Draws, ValueAndGrad], tuple[State, Metrics]]
+
+
+class TransferMethod(NamedTuple):
+    """A learner whose state can be asked for images, by way of one of its sources.
+
+    To draw an image, choose a source i by `probabilities` and u from N(0, I); `generate` then
+    gives G_i(M_i(u)), from the averaged weights.
+    """
+
+    learner: Learner
+    latent_sizes: tuple[int, ...]  # length of each source's u
+    probabilities: Callable[[State], Float[Array, "sources"]]
+    generate: Callable[[State, int, Latents], Images]
+
+
+class Phase(NamedTuple):
+    """One stretch of training, for example `mine` or `finetune`."""
+
+    name: str
+    num_steps: int
+    learner: Learner

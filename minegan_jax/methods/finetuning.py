@@ -1,0 +1,43 @@
+"""The game without a miner: TransferGAN from a source, and training from scratch.
+
+Latents come straight from the prior, so the miner is the identity and has no weights.
+"""
+
+from typing import Any
+
+from minegan_jax.methods.adversarial import Cast, Rules, adversarial_method
+from minegan_jax.methods.base import TransferMethod
+from minegan_jax.nets.family import Networks
+from minegan_jax.sources import Source
+from minegan_jax.types import Key, Latents, Params
+
+
+def transfergan(source: Source, rules: Rules) -> TransferMethod:
+    """Finetunes a source's generator and critic directly (TransferGAN, Wang et al. 2018)."""
+
+    def first_params(key: Key) -> dict[str, Any]:
+        del key
+        return {"miners": ({},), "generators": (source.generator,), "critic": source.critic}
+
+    return adversarial_method(_cast(source.networks), rules, ("generators",), first_params)
+
+
+def scratch(networks: Networks, rules: Rules) -> TransferMethod:
+    """Trains fresh networks; with enough images this is how a source is pretrained."""
+
+    def first_params(key: Key) -> dict[str, Any]:
+        generator, critic = networks.init(key)
+        return {"miners": ({},), "generators": (generator,), "critic": critic}
+
+    return adversarial_method(_cast(networks), rules, ("generators",), first_params)
+
+
+def _identity(params: Params, latents: Latents) -> Latents:
+    """Leaves the prior as it is."""
+    del params
+    return latents
+
+
+def _cast(networks: Networks) -> Cast:
+    """Returns a cast of one source without a miner."""
+    return Cast((_identity,), (networks.generate,), networks.criticise, (networks.latent_size,))

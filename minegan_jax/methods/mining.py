@@ -1,0 +1,67 @@
+"""MineGAN: mine pretrained GANs (sections 3.2 and 3.3), then finetune them (section 3.4).
+
+`mine` is MineGAN (w/o FT): miners and critic move, the generators are frozen. `finetune` goes on
+from there; it is the same game, in which the generators move as well.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from minegan_jax.methods.adversarial import Cast, Rules, adversarial_method
+from minegan_jax.methods.base import TransferMethod
+from minegan_jax.nets.function import as_function
+from minegan_jax.nets.miner import Miner
+from minegan_jax.sources import Source
+from minegan_jax.types import Key
+
+
+class MinerShape(NamedTuple):
+    """The miners' layers, see `nets.miner.Miner`."""
+
+    depth: int = 4
+    width: int = 256  # units of a hidden layer
+    start: str = "prior"
+
+
+def mine(sources: Sequence[Source], rules: Rules, shape: MinerShape) -> TransferMethod:
+    """Learns a miner for each frozen generator, and the critic (eqs. 3 to 6).
+
+    Args:
+      sources: at least one; the critic starts from the first one's.
+      rules: of the game.
+      shape: of the miners.
+    """
+    modules = [Miner(source.networks.latent_size, **shape._asdict()) for source in sources]
+
+    def first_params(key: Key) -> dict[str, Any]:
+        keys = jax.random.split(key, len(modules))
+        latents = [jnp.zeros((1, module.latent_size)) for module in modules]
+        return {
+            "miners": tuple(
+                module.init(key, u)["params"]
+                for module, key, u in zip(modules, keys, latents, strict=True)
+            ),
+            "generators": tuple(source.generator for source in sources),
+            "critic": sources[0].critic,
+        }
+
+    return adversarial_method(_cast(sources, modules), rules, ("miners",), first_params)
+
+
+def finetune(sources: Sequence[Source], rules: Rules, shape: MinerShape) -> TransferMethod:
+    """Goes on from `mine` with miners, generators and critic moving together (section 3.4)."""
+    modules = [Miner(source.networks.latent_size, **shape._asdict()) for source in sources]
+    return adversarial_method(_cast(sources, modules), rules, ("miners", "generators"), None)
+
+
+def _cast(sources: Sequence[Source], modules: Sequence[Miner]) -> Cast:
+    """Puts a miner in front of every generator."""
+    return Cast(
+        miners=tuple(as_function(module) for module in modules),
+        generators=tuple(source.networks.generate for source in sources),
+        critic=sources[0].networks.criticise,
+        latent_sizes=tuple(source.networks.latent_size for source in sources),
+    )

@@ -1,0 +1,47 @@
+"""Grids of images as PNG files, for looking."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from minegan_jax.types import Pixels
+from minegan_jax.weights import write_atomically
+
+GAP = 2  # pixels between the cells of a grid, before magnification
+PAPER = 255  # the gaps are white
+
+
+def grid(images: Pixels, *, columns: int) -> np.ndarray:
+    """Lays images out in rows; returns (height, width, channels) in [0, 255]."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    cell_height, cell_width = height + GAP, width + GAP
+    shape = (rows * cell_height + GAP, columns * cell_width + GAP, channels)
+    sheet = np.full(shape, PAPER, np.uint8)
+    for place, image in enumerate(images):
+        top, left = (place // columns) * cell_height + GAP, (place % columns) * cell_width + GAP
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def side_by_side(panels: list[Pixels], *, columns: int) -> np.ndarray:
+    """Lays several sets of images out as grids, left to right, with a wider gap between them."""
+    sheets = [grid(panel, columns=columns) for panel in panels]
+    height = max(sheet.shape[0] for sheet in sheets)
+    padded = [
+        np.pad(s, ((0, height - s.shape[0]), (0, 4 * GAP), (0, 0)), constant_values=PAPER)
+        for s in sheets
+    ]
+    return np.concatenate(padded, axis=1)[:, : -4 * GAP]
+
+
+def save_png(path: Path, sheet: np.ndarray, *, magnify: int = 2) -> None:
+    """Writes (height, width, 1 or 3 channels) in [0, 255]; each pixel becomes a square."""
+    large = sheet.repeat(magnify, axis=0).repeat(magnify, axis=1)
+    picture = Image.fromarray(large[..., 0] if large.shape[-1] == 1 else large)
+    content = io.BytesIO()
+    picture.save(content, "png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content.getvalue())

@@ -1,0 +1,87 @@
+"""From seeds to images, always by the inference path: the selector's p_i, then G_i(M_i(u)).
+
+Image j of a seed is the same whatever else is drawn: its random numbers come from (seed, j).
+"""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minegan_jax.methods.base import State, TransferMethod
+from minegan_jax.types import Key, Latents, Pixels, to_pixels
+
+BLOCK = 100  # images generated at a time
+
+
+def sample(method: TransferMethod, state: State, num_images: int, *, seed: int = 0) -> Pixels:
+    """Draws images.
+
+    Args:
+      method: how the state was trained.
+      state: the method's own.
+      num_images: how many to draw, at least 1.
+      seed: the same seed gives the same images.
+
+    Returns:
+      (num_images, height, width, channels) in [0, 255].
+    """
+    key = jax.random.key(seed)
+    chosen = choose_sources(method, state, num_images, key)
+    images: dict[int, np.ndarray] = {}
+    for source in np.unique(chosen):
+        (places,) = np.nonzero(chosen == source)
+        latents = draw_latents(key, places, method.latent_sizes[source])
+        images |= zip(places, generate_pixels(method, state, int(source), latents), strict=True)
+    return np.stack([images[place] for place in range(num_images)])
+
+
+def choose_sources(method: TransferMethod, state: State, num_images: int, key: Key) -> np.ndarray:
+    """Draws the source of each image by the selector's probabilities (section 3.3)."""
+    logits = jnp.log(method.probabilities(state))
+    keys = _image_keys(jax.random.fold_in(key, 0), np.arange(num_images))
+    return np.asarray(jax.vmap(lambda key: jax.random.categorical(key, logits))(keys))
+
+
+def draw_latents(key: Key, places: np.ndarray, latent_size: int) -> Latents:
+    """Draws u from N(0, I) for each image's place in the sequence."""
+    keys = _image_keys(jax.random.fold_in(key, 1), places)
+    return jax.vmap(lambda key: jax.random.normal(key, (latent_size,)))(keys)
+
+
+def generate_pixels(
+    method: TransferMethod, state: State, source: int, latents: Latents
+) -> Iterator[np.ndarray]:
+    """Yields the image of each latent, in order."""
+    for first in range(0, len(latents), BLOCK):
+        block = latents[first : first + BLOCK]
+        # Padded, so that one compiled program serves every count.
+        padded = jnp.pad(block, ((0, BLOCK - len(block)), (0, 0)))
+        yield from np.asarray(to_pixels(method.generate(state, source, padded)))[: len(block)]
+
+
+def latent_walk(
+    method: TransferMethod, state: State, *, num_walks: int, num_steps: int, seed: int = 0
+) -> Pixels:
+    """Walks between pairs of draws of the most probable source.
+
+    The walk follows the arc between two draws, because on the chord between them latents are
+    shorter than any that the prior gives.
+
+    Returns:
+      (num_walks * num_steps, height, width, channels) in [0, 255], one walk after another.
+    """
+    source = int(method.probabilities(state).argmax())
+    places = np.arange(2 * num_walks)
+    ends = draw_latents(jax.random.key(seed), places, method.latent_sizes[source])
+    angles = jnp.linspace(0.0, jnp.pi / 2, num_steps)[:, None]
+    latents = jnp.cos(angles) * ends[0::2, None] + jnp.sin(angles) * ends[1::2, None]
+    return np.stack(
+        list(generate_pixels(method, state, source, latents.reshape(-1, latents.shape[-1])))
+    )
+
+
+def _image_keys(key: Key, places: np.ndarray) -> Key:
+    """Returns one key per place."""
+    return jax.vmap(lambda place: jax.random.fold_in(key, place))(jnp.asarray(places))

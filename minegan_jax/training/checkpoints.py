@@ -1,0 +1,88 @@
+"""Checkpoints that are whole or absent, and never trusted without their digest.
+
+Orbax writes each into a hidden folder and renames it, so that a kill leaves no half. A flipped
+byte would still be read back silently: the digest of all values finds it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from absl import logging
+
+from minegan_jax import trees
+from minegan_jax.errors import InputError
+from minegan_jax.methods.base import State
+
+NUM_KEPT = 2  # the newest, and the one before in case the newest is damaged
+
+
+class Checkpoints:
+    """The checkpoints of one phase, by step."""
+
+    def __init__(self, directory: Path) -> None:
+        """Opens `directory`, or makes it."""
+        self._manager = ocp.CheckpointManager(
+            directory.absolute(),
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=NUM_KEPT, cleanup_tmp_directories=True, enable_async_checkpointing=False
+            ),
+        )
+
+    def save(self, step: int, state: State) -> None:
+        """Writes a checkpoint; a damaged one of the same step makes way.
+
+        Raises:
+          InputError: the state holds a NaN or an infinity.
+        """
+        if (path := trees.first_not_finite(state)) is not None:
+            raise InputError(f"{path} is not finite at step {step}: no checkpoint written")
+        if step in self._manager.all_steps():
+            self._manager.delete(step)
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state),
+                digest=ocp.args.JsonSave({"sha256": trees.digest(state)}),
+            ),
+            force=True,
+        )
+
+    def newest(self, like: State) -> tuple[int, State] | None:
+        """Reads the newest checkpoint that is whole; damaged ones are reported and passed over.
+
+        Args:
+          like: a state of the same structure, shapes, types and devices.
+
+        Returns:
+          Its step and state, or None if there is none.
+        """
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                return step, self._read(step, like)
+            except Exception as error:  # Orbax and its storage raise many kinds
+                reason = str(error).strip().split("\n")[0][:200]
+                logging.warning(
+                    "checkpoint %s is damaged (%s): using the one before",
+                    self._manager.directory / str(step),
+                    reason,
+                )
+        return None
+
+    def _read(self, step: int, like: State) -> State:
+        """Reads one checkpoint and checks it against its digest."""
+        shapes: Any = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding),
+            jax.tree.map(jnp.asarray, like),
+        )
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(shapes), digest=ocp.args.JsonRestore()
+            ),
+        )
+        if trees.digest(found.state) != found.digest["sha256"]:
+            raise ValueError("its values do not match their digest")
+        return found.state

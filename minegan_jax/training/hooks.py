@@ -1,0 +1,119 @@
+"""What happens beside training: each hook is a function of the progress."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from minegan_jax import pictures
+from minegan_jax.errors import InputError
+from minegan_jax.methods.base import State
+from minegan_jax.training import log
+from minegan_jax.training.checkpoints import Checkpoints
+from minegan_jax.training.loop import Hook, Progress
+from minegan_jax.types import Pixels
+
+
+def every(num_steps: int, hook: Hook) -> Hook:
+    """Calls the hook each `num_steps` steps (never if 0) and after a phase's last step."""
+
+    def sometimes(progress: Progress) -> None:
+        if progress.done or (num_steps and progress.step % num_steps == 0):
+            hook(progress)
+
+    return sometimes
+
+
+def write_metrics(path: Path, every_steps: int) -> Hook:
+    """Writes the metrics' means over each interval; stops at the first that is not finite.
+
+    They are read back only at the interval's end, so that the devices never wait for the log.
+    Lines of a run that was cut are dropped from the step on where this one starts.
+
+    Raises:
+      InputError: a metric was NaN or infinite; says which, and at which step.
+    """
+    waiting: list[Any] = []
+    started = [time.monotonic()]
+    phases_seen: set[str] = set()
+
+    def write(progress: Progress) -> None:
+        rows = jax.device_get(waiting)
+        waiting.clear()
+        first = progress.step - len(rows) + 1
+        for step, row in enumerate(rows, first):
+            stop_if_not_finite(progress.phase.name, step, row)
+        means = {name: np.mean([row[name] for row in rows], axis=0).tolist() for name in rows[0]}
+        now = time.monotonic()
+        rate, started[0] = len(rows) / (now - started[0]), now
+        record = {"phase": progress.phase.name, "step": progress.step, **means}
+        log.append(path, {**record, "steps_per_second": round(rate, 3)})
+
+    write_now_and_then = every(every_steps, write)
+
+    def hook(progress: Progress) -> None:
+        if progress.phase.name not in phases_seen:
+            phases_seen.add(progress.phase.name)
+            log.forget_from(path, progress.phase.name, progress.step)
+        waiting.append(progress.metrics)
+        write_now_and_then(progress)
+
+    return hook
+
+
+def stop_if_not_finite(phase: str, step: int, metrics: Mapping[str, np.ndarray]) -> None:
+    """Raises an InputError that names the first metric which is NaN or infinite."""
+    for name, value in metrics.items():
+        if not np.isfinite(value).all():
+            raise InputError(
+                f"{name} became {np.asarray(value).ravel()[0]} at step {step} of {phase}: stopped;"
+                " the last checkpoint is good; try smaller learning rates in a new run folder"
+            )
+
+
+def save_checkpoints(stores: Mapping[str, Checkpoints]) -> Hook:
+    """Writes a checkpoint into the phase's store."""
+    return lambda progress: stores[progress.phase.name].save(progress.step, progress.state)
+
+
+def save_samples(directory: Path, sample: Callable[[str, State], Pixels]) -> Hook:
+    """Writes a square grid of samples; `sample` gets the phase's name and the state."""
+
+    def hook(progress: Progress) -> None:
+        images = sample(progress.phase.name, progress.state)
+        path = directory / f"{progress.phase.name}_{progress.step:06d}.png"
+        pictures.save_png(path, pictures.grid(images, columns=math.isqrt(len(images))))
+
+    return hook
+
+
+def evaluate(path: Path, measure: Callable[[str, State], Mapping[str, float]]) -> Hook:
+    """Writes held-out measures of the phase's samples into the metrics file."""
+
+    def hook(progress: Progress) -> None:
+        record = {"phase": progress.phase.name, "step": progress.step}
+        log.append(path, {**record, "evaluation": measure(progress.phase.name, progress.state)})
+
+    return hook
+
+
+def show_progress() -> Hook:
+    """Shows a bar per phase with steps per second and the time left."""
+    bars: dict[str, tqdm] = {}
+
+    def hook(progress: Progress) -> None:
+        name = progress.phase.name
+        if name not in bars:
+            bars[name] = tqdm(
+                total=progress.phase.num_steps, initial=progress.step - 1, desc=name, unit="step"
+            )
+        bars[name].update(progress.step - bars[name].n)
+        if progress.done:
+            bars[name].close()
+
+    return hook

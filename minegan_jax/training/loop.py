@@ -1,0 +1,71 @@
+"""The only training loop. It knows no method, no data and no file."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from minegan_jax.methods.base import Phase, State
+from minegan_jax.training import devices
+from minegan_jax.types import Batch, Metrics
+
+
+class Progress(NamedTuple):
+    """What a hook sees after a step."""
+
+    phase: Phase
+    step: int  # steps done in this phase, from 1
+    state: State
+    metrics: Metrics
+
+    @property
+    def done(self) -> bool:
+        """Whether this was the phase's last step."""
+        return self.step == self.phase.num_steps
+
+
+Hook = Callable[[Progress], None]
+
+
+class Store(Protocol):
+    """Where the states of one phase are kept."""
+
+    def newest(self, like: State) -> tuple[int, State] | None:
+        """Returns the last step kept and its state."""
+
+
+def run(
+    phases: Sequence[Phase],
+    batch_at: Callable[[int], Batch],
+    *,
+    mesh: Mesh,
+    seed: int,
+    stores: Sequence[Store],
+    hooks: Sequence[Hook],
+) -> list[State]:
+    """Trains phase after phase, each from where its store left it.
+
+    Step i of phase p gets batch number (steps of the phases before) + i and a key folded from
+    the seed, p and i: a run that was cut and resumed equals one that was not, bit for bit.
+
+    Returns:
+      The last state of each phase.
+    """
+    states: list[State] = []
+    first_batch = 0
+    for number, (phase, store) in enumerate(zip(phases, stores, strict=True)):
+        key = jax.random.fold_in(jax.random.key(seed), number)
+        state = phase.learner.init(states[-1] if states else None, jax.random.fold_in(key, 0))
+        # Copied, because a step reuses the memory of the state that it is given.
+        state = jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))
+        start, state = store.newest(state) or (0, state)
+        step = devices.compile_step(phase.learner, mesh)
+        for i in range(start, phase.num_steps):
+            state, metrics = step(state, batch_at(first_batch + i), jax.random.fold_in(key, i + 1))
+            for hook in hooks:
+                hook(Progress(phase, i + 1, state, metrics))
+        states.append(state)
+        first_batch += phase.num_steps
+    return states

@@ -1,0 +1,50 @@
+"""Trees of arrays: their names, digests and counts."""
+
+import hashlib
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def named_leaves(tree: Any) -> dict[str, np.ndarray]:
+    """Returns the leaves on the host by their path, for example `Dense_0/kernel`."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
+        for path, leaf in leaves
+    }
+
+
+def from_named_leaves(named: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Builds nested dictionaries from the paths of `named_leaves`; the inverse for these."""
+    tree: dict[str, Any] = {}
+    for path, leaf in named.items():
+        *parents, last = path.split("/")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[last] = leaf
+    return tree
+
+
+def digest(tree: Any) -> str:
+    """Returns the SHA-256 of all names, shapes, types and values, as 64 hexadecimal digits."""
+    total = hashlib.sha256()
+    for path, leaf in sorted(named_leaves(tree).items()):
+        total.update(f"{path} {leaf.dtype} {leaf.shape}\n".encode())
+        total.update(np.ascontiguousarray(leaf).tobytes())
+    return total.hexdigest()
+
+
+def first_not_finite(tree: Any) -> str | None:
+    """Returns the path of a leaf that holds a NaN or an infinity, if there is one."""
+    for path, leaf in named_leaves(tree).items():
+        if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(leaf).all():
+            return path
+    return None
+
+
+def count_parameters(tree: Any) -> int:
+    """Returns how many numbers the tree holds."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))

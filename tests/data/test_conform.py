@@ -1,0 +1,158 @@
+"""Images of any file made alike, or refused by name."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minegan_jax.data import conform, native_shape, open_listing
+from minegan_jax.errors import InputError
+
+RED = (200, 30, 10)
+
+
+def listing_of(folder, *images, suffix="png", **options):
+    """A folder listing of the given images, in that order."""
+    for number, image in enumerate(images):
+        image.save(folder / f"{number}.{suffix}", **options)
+    return open_listing(f"folder:{folder}")
+
+
+def complaint(listing, **settings):
+    """The one line that an unfit image is answered with."""
+    with pytest.raises(InputError) as caught:
+        conform(listing, [0], **{"resolution": 8, "channels": 3, **settings})
+    assert "\n" not in str(caught.value)
+    assert "0." in str(caught.value)
+    return str(caught.value)
+
+
+def noise(*shape):
+    return Image.fromarray(np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8))
+
+
+def test_exact_images_are_untouched(tmp_path):
+    image = noise(8, 8, 3)
+    listing = listing_of(tmp_path, image)
+    conformed = conform(listing, [0, 0], resolution=8, channels=3)
+    np.testing.assert_array_equal(conformed.pixels, np.stack([np.asarray(image)] * 2))
+    assert conformed.indices.tolist() == [0, 0]
+    assert conformed.skipped == ()
+
+
+def test_no_images_keep_their_shape(tmp_path):
+    listing = listing_of(tmp_path, noise(8, 8))
+    assert conform(listing, [], resolution=8, channels=1).pixels.shape == (0, 8, 8, 1)
+
+
+def test_wide_images_are_cropped_about_the_centre_and_shrunk(tmp_path):
+    image = noise(16, 24, 3)
+    listing = listing_of(tmp_path, image)
+    square = image.crop((4, 0, 20, 16))
+    cropped = conform(listing, [0], resolution=16, channels=3).pixels[0]
+    shrunk = conform(listing, [0], resolution=8, channels=3).pixels[0]
+    np.testing.assert_array_equal(cropped, np.asarray(square))
+    expected = square.resize((8, 8), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(shrunk, np.asarray(expected))
+    assert native_shape(listing) == (16, 3)
+
+
+def test_small_images_are_refused(tmp_path):
+    line = complaint(listing_of(tmp_path, noise(7, 9, 3)))
+    assert "expected at least 8x8 pixels, found 9x7" in line
+
+
+def test_images_are_turned_upright(tmp_path):
+    image = noise(8, 8, 3)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned by a quarter
+    listing = listing_of(tmp_path, image, exif=exif)
+    upright = np.rot90(np.asarray(image), -1)
+    np.testing.assert_array_equal(
+        conform(listing, [0], resolution=8, channels=3).pixels[0], upright
+    )
+
+
+def test_colour_is_not_made_grey_unasked(tmp_path):
+    listing = listing_of(tmp_path, Image.new("RGB", (8, 8), RED))
+    assert "--config.colour=convert" in complaint(listing, channels=1)
+    pixels = conform(listing, [0], resolution=8, channels=1, colour="convert").pixels
+    assert pixels.shape == (1, 8, 8, 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA"])
+def test_grey_is_not_made_colour_unasked(tmp_path, mode):
+    listing = listing_of(tmp_path, Image.new("L", (8, 8), 255).convert(mode))
+    assert "--config.colour=convert" in complaint(listing, channels=3)
+    assert native_shape(listing) == (8, 1)
+    pixels = conform(listing, [0], resolution=8, channels=3, colour="convert").pixels
+    assert (pixels == 255).all()
+    assert (conform(listing, [0], resolution=8, channels=1).pixels == 255).all()
+
+
+def test_grey_stored_as_colour_is_both(tmp_path):
+    listing = listing_of(tmp_path, Image.merge("RGB", [noise(8, 8)] * 3))
+    grey = conform(listing, [0], resolution=8, channels=1).pixels
+    colour = conform(listing, [0], resolution=8, channels=3).pixels
+    np.testing.assert_array_equal(grey[0, :, :, 0], np.asarray(noise(8, 8)))
+    np.testing.assert_array_equal(colour, np.repeat(grey, 3, axis=3))
+
+
+def test_transparent_images_lie_on_white(tmp_path):
+    half = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    half.paste((*RED, 255), (0, 0, 8, 4))
+    palette = Image.new("P", (8, 8), 0)
+    palette.info["transparency"] = 0
+    palette.putpalette([1, 2, 3])
+    listing = listing_of(tmp_path, half, palette)
+    pixels = conform(listing, [0, 1], resolution=8, channels=3).pixels
+    assert (pixels[0, :4] == RED).all()
+    assert (pixels[0, 4:] == 255).all()
+    assert (pixels[1] == 255).all()
+
+
+def test_print_colours_become_screen_colours(tmp_path):
+    listing = listing_of(tmp_path, Image.new("CMYK", (8, 8), (0, 255, 255, 0)), suffix="tif")
+    assert (conform(listing, [0], resolution=8, channels=3).pixels == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif", "webp"])
+def test_moving_images_are_their_first_frame(tmp_path, suffix):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("white", "black")]
+    moving = {"save_all": True, "append_images": frames[1:]}
+    listing = listing_of(tmp_path, frames[0], suffix=suffix, **moving)
+    assert (conform(listing, [0], resolution=8, channels=3).pixels == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_deep_images_are_refused(tmp_path, mode):
+    assert f"found mode {mode}" in complaint(
+        listing_of(tmp_path, Image.new(mode, (8, 8)), suffix="tif")
+    )
+
+
+@pytest.mark.parametrize("end", [-40, 2, 0])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp"])
+def test_damaged_images_are_named_or_skipped(tmp_path, end, suffix):
+    listing = listing_of(tmp_path, noise(64, 64, 3), noise(64, 64, 3), suffix=suffix)
+    broken = tmp_path / f"0.{suffix}"
+    broken.write_bytes(broken.read_bytes()[:end])
+    assert "not a readable image" in complaint(listing)
+    kept = conform(listing, [0, 1], resolution=8, channels=3, skip_unreadable=True)
+    assert kept.indices.tolist() == [1]
+    assert len(kept.pixels) == 1
+    assert kept.skipped == (str(broken),)
+
+
+@pytest.mark.parametrize("limit", [40, 20])  # Pillow warns above its limit, raises above twice
+def test_enormous_images_are_refused(tmp_path, monkeypatch, limit):
+    listing = listing_of(tmp_path, noise(8, 8, 3))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    assert f"more than {limit} pixels" in complaint(listing)
+
+
+def test_wrong_settings_are_refused(tmp_path):
+    listing = listing_of(tmp_path, noise(8, 8, 3))
+    with pytest.raises(InputError, match="1 or 3 channels, found 2"):
+        conform(listing, [0], resolution=8, channels=2)
+    with pytest.raises(InputError, match="as_is or convert, found 'grey'"):
+        conform(listing, [0], resolution=8, channels=1, colour="grey")
