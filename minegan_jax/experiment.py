@@ -12,17 +12,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from minegan_jax import adapters, build, reporting, runs, sampling, sources, trees
+from minegan_jax import adapters, build, exports, reporting, runs, sampling, sources, trees
 from minegan_jax.config import Config, from_values
 from minegan_jax.data import Dataset, load_dataset, make_batch_at, open_listing
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation import report
-from minegan_jax.features import digits
+from minegan_jax.files import write_atomically
 from minegan_jax.methods.base import State
 from minegan_jax.training import devices, hooks, loop
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.types import Pixels
-from minegan_jax.weights import write_atomically
 
 GRID = 8  # rows and columns of a grid of samples
 
@@ -62,11 +61,10 @@ class Run:
         mined = {name: self.mined(name) for name in self.phases_done()}
         return reporting.write_report(
             self.workdir,
-            config,
+            recipe(config, num_images, seed),
             dataset,
             {**reporting.unmined(self.experiment.sources), **mined},
-            num_images=num_images or config.num_report_images,
-            seed=seed,
+            source_names=config.sources if self.experiment.sources else ("scratch",),
         )
 
     def phases_done(self) -> list[str]:
@@ -197,7 +195,7 @@ def train(config: Config, workdir: str | Path) -> Run:
         stores=list(stores.values()),
         hooks=_hooks(run, dataset, stores),
     )
-    _export(run, dict(zip(stores, states, strict=True)))
+    exports.export(run.experiment, run.workdir, dict(zip(stores, states, strict=True)), dataset)
     if run.experiment.methods and not (run.workdir / report.JSON_NAME).exists():
         run.evaluate()
     return run
@@ -218,6 +216,17 @@ def load_target(experiment: build.Experiment) -> Dataset:
         colour=config.colour,
         skip_unreadable=config.skip_unreadable,
         exclude=config.exclude,
+    )
+
+
+def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> reporting.Recipe:
+    """Reads off the config how to measure."""
+    return reporting.Recipe(
+        config.features,
+        config.judge,
+        config.neighbours,
+        num_images or config.num_report_images,
+        seed,
     )
 
 
@@ -249,7 +258,7 @@ def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[l
         ),
     ]
     if config.evaluate_every_steps:
-        quick = reporting.quick_measure(config, dataset, methods)
+        quick = reporting.quick_measure(recipe(config), dataset, methods)
         looking.append(hooks.every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
     return [
         hooks.show_progress(),
@@ -257,46 +266,6 @@ def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[l
         *(looking if methods else []),
         hooks.every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
     ]
-
-
-def _export(run: Run, states: dict[str, State]) -> None:
-    """Writes what others can use without the run folder."""
-    config = run.experiment.config
-    match config.method:
-        case "minegan":
-            state = states["mine"]
-            probabilities = run.experiment.methods["mine"].probabilities(state)
-            adapters.save_adapter(
-                run.workdir / runs.ADAPTER,
-                state.averages["miners"],
-                sources=run.experiment.sources,
-                shape=build.miner_shape(config),
-                probabilities=np.asarray(probabilities).tolist(),
-                about={"target": config.target, "labels": list(config.labels)},
-            )
-        case "scratch":
-            state = states["scratch"]
-            (generator,) = state.averages["generators"]
-            sources.save_source(
-                run.workdir / runs.SOURCE,
-                {"generator": generator, "critic": state.params["critic"]},
-                {
-                    "name": run.workdir.name,
-                    "family": config.family,
-                    "arguments": build.network_arguments(config),
-                    "config": dataclasses.asdict(config),
-                },
-            )
-        case "classifier":
-            digits.save_classifier(
-                run.workdir / runs.CLASSIFIER,
-                states["classifier"].params,
-                {
-                    "name": run.workdir.name,
-                    "config": dataclasses.asdict(config),
-                    "arguments": {"width": config.width, "num_features": config.num_features},
-                },
-            )
 
 
 def write_samples(

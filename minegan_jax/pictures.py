@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from minegan_jax.files import write_atomically
 from minegan_jax.types import Pixels
-from minegan_jax.weights import write_atomically
 
 GAP = 2  # pixels between the cells of a grid, before magnification
 PAPER = 255  # the gaps are white

@@ -3,30 +3,28 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from minegan_jax import pictures, runs, sampling
 from minegan_jax.adapters import Mined
-from minegan_jax.config import Config
 from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
-from minegan_jax.evaluation.memorisation import exact_copies
+from minegan_jax.evaluation.memorisation import Memorisation, exact_copies
 from minegan_jax.features import digits
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import finetuning
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.sources import PACKAGED, Source
-from minegan_jax.types import Pixels
+from minegan_jax.types import Features, Pixels
 
 PANEL = 6  # rows and columns of each panel of the comparison
 WALKS = 8  # rows, and steps of each, of the latent walks
-QUICK_IMAGES = 500  # measured while training
 
 # The frozen networks that can look at images, by the name that a config gives.
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
@@ -51,21 +49,42 @@ def unmined(sources: Sequence[Source]) -> dict[str, Mined]:
     return named
 
 
+class Recipe(NamedTuple):
+    """How generated images are measured."""
+
+    features: str  # a key of EXTRACTORS: what distances are measured in
+    judge: str  # a key of EXTRACTORS: what says which classes are recognised
+    neighbours: int  # k of precision, recall, density and coverage
+    num_images: int  # generated images of each phase
+    seed: int  # of images and subsets
+
+
+class Looker(NamedTuple):
+    """The two frozen networks of a recipe."""
+
+    features: Extractor
+    judge: Extractor
+
+
+def load_looker(recipe: Recipe) -> Looker:
+    """Loads what the recipe names."""
+    return Looker(load_extractor(recipe.features), load_extractor(recipe.judge))
+
+
 def quick_measure(
-    config: Config, dataset: Dataset, methods: Mapping[str, TransferMethod]
+    recipe: Recipe, dataset: Dataset, methods: Mapping[str, TransferMethod]
 ) -> Callable[[str, State], dict[str, Any]]:
     """Returns what measures a state while training, against held-out images if there are any."""
-    features, judge = load_extractor(config.features), load_extractor(config.judge)
+    looker = load_looker(recipe)
     reals = dataset.held_out if len(dataset.held_out) else dataset.train
-    real = embed(features, reals).features
+    real = embed(looker.features, reals).features
 
     def measured(phase: str, state: State) -> dict[str, Any]:
-        images = sampling.sample(methods[phase], state, QUICK_IMAGES, seed=config.seed)
-        fake = embed(features, images).features
-        seen = embed(judge, images).probabilities
+        images = sampling.sample(methods[phase], state, recipe.num_images, seed=recipe.seed)
+        fake = embed(looker.features, images).features
         return {
-            **measure.compare(real, fake, k=config.neighbours, seed=config.seed),
-            "recognised": measure.recognised(seen, judge.class_names),
+            **measure.compare(real, fake, k=recipe.neighbours, seed=recipe.seed),
+            "recognised": _recognised(looker, images),
         }
 
     return measured
@@ -73,96 +92,104 @@ def quick_measure(
 
 def write_report(
     workdir: Path,
-    config: Config,
+    recipe: Recipe,
     dataset: Dataset,
     phases: Mapping[str, Mined],
     *,
-    num_images: int,
-    seed: int,
+    source_names: Sequence[str],
 ) -> dict[str, Any]:
     """Measures and pictures every phase; writes `report.json` and `report.md`.
 
     Args:
       workdir: the run folder.
-      config: the run's.
-      dataset: its target images.
+      recipe: how to measure.
+      dataset: the target images.
       phases: what to measure, by name; the last one is also walked and searched for copies.
-      num_images: generated images of each phase.
-      seed: of images and subsets.
+      source_names: in the order of the selector's probabilities.
 
     Returns:
       What `report.json` holds.
     """
-    features, judge = load_extractor(config.features), load_extractor(config.judge)
-    reals = measure.Reals(
-        *(_features(features, pixels) for pixels in (dataset.train, dataset.held_out))
-    )
-    images = {name: mined.sample(num_images, seed) for name, mined in phases.items()}
-    measured = {}
-    for name, pixels in images.items():
-        fake = embed(features, pixels)
-        judged = embed(judge, pixels)
-        measured[name] = measure.measure(
-            reals, fake, judged, judge.class_names, k=config.neighbours, seed=seed
-        )
-        measured[name]["exact_copies"] = exact_copies(dataset.train, pixels)
-    _save_pictures(workdir / runs.SAMPLES, dataset, phases, images, reals, features, seed)
-    last = list(phases.values())[-1]
-    record = {
-        "recipe": {
-            "features": {"name": features.name, "sha256": features.sha256},
-            "judge": {"name": judge.name, "sha256": judge.sha256},
-            "num_generated": num_images,
-            "seed": seed,
-            "neighbours": config.neighbours,
-            "target": dataset.description,
-        },
-        "real": measure.real_reference(reals, k=config.neighbours, seed=seed),
-        "phases": measured,
-        "selector": _selector(config, last),
+    looker = load_looker(recipe)
+    reals = measure.Reals(*(_features(looker, part) for part in (dataset.train, dataset.held_out)))
+    images = {name: mined.sample(recipe.num_images, recipe.seed) for name, mined in phases.items()}
+    fakes = {name: embed(looker.features, pixels).features for name, pixels in images.items()}
+    copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
+    measured = {
+        name: {
+            **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
+            "recognised": _recognised(looker, pixels),
+            "memorisation": measure.summary(copies[name]),
+            "exact_copies": exact_copies(dataset.train, pixels),
+        }
+        for name, pixels in images.items()
     }
-    report.write(workdir, record, pictures=["comparison", "closest", "walk"])
+    last = list(phases)[-1]
+    record = {
+        "recipe": _recipe(recipe, looker, dataset),
+        "real": measure.real_reference(reals, k=recipe.neighbours, seed=recipe.seed),
+        "phases": measured,
+        "selector": _selector(source_names, phases[last]),
+    }
+    directory = workdir / runs.SAMPLES
+    _save_comparison(directory, dataset, images)
+    _save_walk(directory, phases[last], recipe.seed)
+    _save_closest(directory, dataset, images[last], copies[last])
+    report.write(workdir, record)
     return record
 
 
-def _features(extractor: Extractor, pixels: Pixels) -> np.ndarray:
-    """Embeds images, of which there may be none."""
+def _recognised(looker: Looker, images: Pixels) -> dict[str, float]:
+    """Returns the judge's verdicts on images."""
+    seen = embed(looker.judge, images).probabilities
+    return measure.recognised(seen, looker.judge.class_names)
+
+
+def _features(looker: Looker, pixels: Pixels) -> Features:
+    """Embeds real images, of which there may be none."""
     if len(pixels):
-        return embed(extractor, pixels).features
-    return np.zeros((0, len(embed(extractor, np.zeros((1, 28, 28, 1), np.uint8)).features[0])))
+        return embed(looker.features, pixels).features
+    return np.zeros((0, 0))
 
 
-def _selector(config: Config, mined: Mined) -> list[dict[str, Any]]:
+def _recipe(recipe: Recipe, looker: Looker, dataset: Dataset) -> dict[str, Any]:
+    """Returns everything that a figure depends on."""
+    networks = {
+        role: {"name": extractor.name, "sha256": extractor.sha256}
+        for role, extractor in looker._asdict().items()
+    }
+    return {**recipe._asdict(), **networks, "target": dataset.description}
+
+
+def _selector(source_names: Sequence[str], mined: Mined) -> list[dict[str, Any]]:
     """Returns how often each source is used, in the config's order."""
     shares = np.asarray(mined.method.probabilities(mined.state)).tolist()
-    return [
-        {"name": name, "probability": share}
-        for name, share in zip(config.sources, shares, strict=False)
-    ]
+    pairs = zip(source_names, shares, strict=True)
+    return [{"name": name, "probability": share} for name, share in pairs]
 
 
-def _save_pictures(
-    directory: Path,
-    dataset: Dataset,
-    phases: Mapping[str, Mined],
-    images: Mapping[str, Pixels],
-    reals: measure.Reals,
-    features: Extractor,
-    seed: int,
-) -> None:
-    """Writes the comparison of all phases, the closest pairs and the walks of the last phase."""
-    panels = [pixels[: PANEL**2] for pixels in images.values()] + [dataset.train[: PANEL**2]]
-    pictures.save_png(
-        directory / "comparison.png", pictures.side_by_side(panels, columns=PANEL), magnify=2
-    )
-    last, mined = list(phases.items())[-1]
+def _save_comparison(directory: Path, dataset: Dataset, images: Mapping[str, Pixels]) -> None:
+    """Pictures every phase and the target side by side."""
+    panels = [*images.values(), dataset.train]
+    sheet = pictures.side_by_side([panel[: PANEL**2] for panel in panels], columns=PANEL)
+    pictures.save_png(directory / "comparison.png", sheet)
+
+
+def _save_walk(directory: Path, mined: Mined, seed: int) -> None:
+    """Pictures walks between latents, one a row."""
     walk = sampling.latent_walk(
         mined.method, mined.state, num_walks=WALKS, num_steps=WALKS, seed=seed
     )
     pictures.save_png(directory / "walk.png", pictures.grid(walk, columns=WALKS))
-    copies = measure.remembered(reals, embed(features, images[last]).features, seed=seed)
-    if copies is not None:
-        fakes, nearest = copies.closest.T
-        pairs = np.stack([images[last][fakes], dataset.train[nearest]], axis=1)
-        rows = pairs.reshape(-1, *pairs.shape[2:])
-        pictures.save_png(directory / "closest.png", pictures.grid(rows, columns=8))
+
+
+def _save_closest(
+    directory: Path, dataset: Dataset, images: Pixels, copies: Memorisation | None
+) -> None:
+    """Pictures the generated images that are nearest to a training image, beside it."""
+    if copies is None:
+        return
+    fakes, nearest = copies.closest.T
+    pairs = np.stack([images[fakes], dataset.train[nearest]], axis=1)
+    sheet = pictures.grid(pairs.reshape(-1, *images.shape[1:]), columns=8)
+    pictures.save_png(directory / "closest.png", sheet)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minegan_jax.errors import InputError
-from minegan_jax.weights import write_atomically
+from minegan_jax.files import write_atomically
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"

@@ -13,6 +13,7 @@ from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.types import Key, Latents, Pixels, to_pixels
 
 BLOCK = 100  # images generated at a time
+STREAM = 0x5A  # keeps these draws apart from those of a training run with the same seed
 
 
 def sample(method: TransferMethod, state: State, num_images: int, *, seed: int = 0) -> Pixels:
@@ -27,7 +28,7 @@ def sample(method: TransferMethod, state: State, num_images: int, *, seed: int =
     Returns:
       (num_images, height, width, channels) in [0, 255].
     """
-    key = jax.random.key(seed)
+    key = jax.random.fold_in(jax.random.key(seed), STREAM)
     chosen = choose_sources(method, state, num_images, key)
     images: dict[int, np.ndarray] = {}
     for source in np.unique(chosen):
@@ -74,7 +75,9 @@ def latent_walk(
     """
     source = int(method.probabilities(state).argmax())
     places = np.arange(2 * num_walks)
-    ends = draw_latents(jax.random.key(seed), places, method.latent_sizes[source])
+    ends = draw_latents(
+        jax.random.fold_in(jax.random.key(seed), STREAM + 1), places, method.latent_sizes[source]
+    )
     angles = jnp.linspace(0.0, jnp.pi / 2, num_steps)[:, None]
     latents = jnp.cos(angles) * ends[0::2, None] + jnp.sin(angles) * ends[1::2, None]
     return np.stack(

@@ -4,7 +4,6 @@ Nothing in such a folder is ever executed.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,9 @@ import safetensors.numpy
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
+from minegan_jax.files import write_atomically
 
 WEIGHTS = "weights.safetensors"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file that is either all there or not there at all, whatever kills the process."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def save_weights(

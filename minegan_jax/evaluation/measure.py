@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation.embed import Embedding
 from minegan_jax.evaluation.frechet import frechet_distance
 from minegan_jax.evaluation.kid import kid
 from minegan_jax.evaluation.kmmd import kmmd
@@ -30,13 +29,13 @@ class Reals:
 def compare(real: Features, fake: Features, *, k: int, seed: int) -> dict[str, Any]:
     """Returns every distance between two sets; what too few images forbid is left out."""
     measured: dict[str, Any] = {"num_real": len(real), "num_fake": len(fake)}
-    for measure in (
+    for attempt in (
         lambda: {"frechet_distance": frechet_distance(real, fake)},
         lambda: dict(zip(("kid", "kid_standard_error"), kid(real, fake, seed=seed), strict=True)),
         lambda: {f"kmmd_{n}": v for n, v in kmmd(real, fake, seed=seed)._asdict().items()},
         lambda: prdc(real, fake, k=k)._asdict(),
     ):
-        measured |= _unless_too_few(measure)
+        measured |= _unless_too_few(attempt)
     return measured
 
 
@@ -56,49 +55,40 @@ def recognised(probabilities: np.ndarray, class_names: tuple[str, ...]) -> dict[
     return {**shares, "confident": float((probabilities.max(axis=1) > CONFIDENT).mean())}
 
 
-def measure(
-    reals: Reals,
-    fake: Embedding,
-    judged: Embedding,
-    class_names: tuple[str, ...],
-    *,
-    k: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Measures one set of generated images.
+def distances(reals: Reals, fake: Features, *, k: int, seed: int) -> dict[str, Any]:
+    """Returns one set of generated images against held-out and training images, and its variety.
 
     Args:
-      reals: features of the training and the held-out images.
-      fake: what the feature network says of the generated images.
-      judged: what the judge says of them.
-      class_names: the judge's classes.
+      reals: features of the real images.
+      fake: features of the generated ones.
       k: neighbours of precision, recall, density and coverage.
       seed: of subsets.
     """
-    copies = remembered(reals, fake.features, seed=seed)
+    has_held_out = len(reals.held_out) > 0
     return {
-        "held_out": compare(reals.held_out, fake.features, k=k, seed=seed)
-        if len(reals.held_out)
-        else None,
-        "train": compare(reals.train, fake.features, k=k, seed=seed),
-        "mean_variance": mean_variance(fake.features),
-        "recognised": recognised(judged.probabilities, class_names),
-        "memorisation": copies
-        and {name: value for name, value in copies._asdict().items() if isinstance(value, float)},
+        "held_out": compare(reals.held_out, fake, k=k, seed=seed) if has_held_out else None,
+        "train": compare(reals.train, fake, k=k, seed=seed),
+        "mean_variance": mean_variance(fake),
     }
 
 
-def remembered(reals: Reals, fake: Features, *, seed: int) -> Memorisation | None:
-    """Returns the memorisation figures, or None where too few real images allow them."""
-    try:
-        return memorisation(reals.train, reals.held_out, fake, seed=seed)
-    except InputError:
+def remembered(reals: Reals, fake: Features, seed: int) -> Memorisation | None:
+    """Returns the memorisation figures, or None where too few real images forbid them."""
+    if len(reals.train) < 2 or not len(reals.held_out):
         return None
+    return memorisation(reals.train, reals.held_out, fake, seed=seed)
 
 
-def _unless_too_few(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def summary(copies: Memorisation | None) -> dict[str, float] | None:
+    """Returns the figures without the indices."""
+    if copies is None:
+        return None
+    return {name: value for name, value in copies._asdict().items() if isinstance(value, float)}
+
+
+def _unless_too_few(attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Returns the measures, or none of them where there are too few images."""
     try:
-        return measure()
+        return attempt()
     except InputError:
         return {}

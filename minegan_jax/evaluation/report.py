@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from minegan_jax.weights import write_atomically
+from minegan_jax.files import write_atomically
 
 JSON_NAME = "report.json"
 MARKDOWN_NAME = "report.md"
@@ -31,20 +31,20 @@ COPIES: tuple[tuple[str, str], ...] = (
 )
 
 
-def write(workdir: Path, record: dict[str, Any], *, pictures: Sequence[str]) -> None:
+def write(workdir: Path, record: dict[str, Any]) -> None:
     """Writes both files; the JSON comes last and makes the report complete."""
-    write_atomically(workdir / MARKDOWN_NAME, to_markdown(record, pictures, workdir).encode())
+    write_atomically(workdir / MARKDOWN_NAME, to_markdown(record, workdir).encode())
     text = json.dumps(record, indent=2, allow_nan=False)
     write_atomically(workdir / JSON_NAME, text.encode())
 
 
-def to_markdown(record: dict[str, Any], pictures: Sequence[str], workdir: Path) -> str:
+def to_markdown(record: dict[str, Any], workdir: Path) -> str:
     """Returns the report for people."""
     phases = record["phases"]
     parts = [f"# {workdir.name}", ", ".join(phases) + ", and the target images:"]
-    for name in pictures:
+    for name, caption in PICTURES.items():
         if (workdir / "samples" / f"{name}.png").exists():
-            parts += [CAPTIONS[name], f"![{name}](samples/{name}.png)"]
+            parts += [caption, f"![{name}](samples/{name}.png)"]
     parts += ["## What is recognised", _recognised(phases), "## Against held-out images"]
     if any(phase["held_out"] for phase in phases.values()):
         parts.append(_distances(record, "held_out"))
@@ -62,7 +62,7 @@ def to_markdown(record: dict[str, Any], pictures: Sequence[str], workdir: Path) 
     return "\n\n".join(parts) + "\n"
 
 
-CAPTIONS = {
+PICTURES = {
     "comparison": "Left to right, one panel each, the target images last:",
     "closest": "Generated images (odd places) beside their nearest training images:",
     "walk": "Walks between two latents, one a row:",

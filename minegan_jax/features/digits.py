@@ -6,12 +6,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from minegan_jax import weights
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.nets.function import as_function
-from minegan_jax.types import Images, Params
+from minegan_jax.types import Features, Images, Params
 
 JSON_NAME = "classifier.json"
 
@@ -49,6 +50,20 @@ class DigitsClassifier(nn.Module):
 def init_classifier(classifier: DigitsClassifier, key: jax.Array) -> Params:
     """Returns fresh weights."""
     return jax.jit(classifier.init)(key, jnp.zeros((1, 28, 28, 1)))["params"]
+
+
+def with_unit_features(params: Params, features: Features) -> Params:
+    """Scales the last hidden layer to a mean square of 1, without changing any logit.
+
+    Args:
+      params: of a `DigitsClassifier`, whose last hidden layer is `Dense_0`.
+      features: what it gives for typical images.
+    """
+    scale = float(np.sqrt(np.square(features).mean()))
+    hidden = jax.tree.map(lambda leaf: leaf / scale, params["Dense_0"])
+    # A ReLU passes a positive factor on, so the output layer can take it back.
+    output = {**params["Dense_1"], "kernel": params["Dense_1"]["kernel"] * scale}
+    return {**params, "Dense_0": hidden, "Dense_1": output}
 
 
 def save_classifier(directory: Path, params: Params, description: dict[str, Any]) -> None:

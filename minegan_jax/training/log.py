@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minegan_jax.weights import write_atomically
+from minegan_jax.files import write_atomically
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:

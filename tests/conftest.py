@@ -1,0 +1,82 @@
+"""JAX made strict and quick for tests, and the smallest source, images and run that will do."""
+
+import os
+from pathlib import Path
+
+# All of these are read when JAX is first imported.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
+CACHE = Path.home() / ".cache" / "minegan_jax" / "tests"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from minegan_jax import config, experiment, sources
+from minegan_jax.nets import family
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
+
+
+@pytest.fixture(scope="session")
+def make_source():
+    """Writes a source of fresh weights that `load_source` can read; returns its directory."""
+
+    def make(directory, *, seed=0, **arguments):
+        arguments = {**NETWORKS, **arguments}
+        generator, critic = family.build("dcgan", arguments).init(jax.random.key(seed))
+        description = {"name": directory.name, "family": "dcgan", "arguments": arguments}
+        params = {"generator": generator, "critic": critic}
+        sources.save_source(directory, params, description)
+        return directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_source(tmp_path_factory, make_source):
+    """The directory of a source of 8x8 grey images."""
+    return make_source(tmp_path_factory.mktemp("sources") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_images(tmp_path_factory):
+    """A folder of 12 grey 8x8 images."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for number, pixels in enumerate(rng.integers(0, 256, (12, 8, 8), np.uint8)):
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_fields(tiny_source, tiny_images):
+    """Fields of `Config` for a run that is as small as one gets."""
+    return {
+        "sources": (str(tiny_source),),
+        "target": f"folder:{tiny_images}",
+        "num_held_out": 4,
+        "miner_depth": 2,
+        "miner_width": 8,
+        "mine_steps": 3,
+        "finetune_steps": 2,
+        "batch_size": 8,
+        "critic_turns": 2,
+        "log_every_steps": 1,
+        "sample_every_steps": 0,
+        "checkpoint_every_steps": 1,
+        "num_report_images": 40,
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory, tiny_fields):
+    """The folder of a finished run; copy it before changing it."""
+    workdir = tmp_path_factory.mktemp("runs") / "tiny"
+    experiment.train(config.from_values(tiny_fields), workdir)
+    return workdir

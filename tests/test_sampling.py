@@ -1,0 +1,79 @@
+"""Images depend on their seed and place and on nothing else."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from minegan_jax import sampling
+from minegan_jax.methods.base import TransferMethod
+
+LATENT_SIZES = (5, 3)
+GREYS = (-1.0, 1.0)  # the left half of an image says its source, the right half its latent
+
+
+def generate(state, source, latents):
+    del state
+    colour = jnp.full((len(latents), 2, 1, 1), GREYS[source])
+    return jnp.concatenate([colour, jnp.tanh(latents[:, :2, None, None])], axis=2)
+
+
+METHOD = TransferMethod(
+    learner=None,
+    latent_sizes=LATENT_SIZES,
+    probabilities=lambda state: state,
+    generate=generate,
+)
+sample = functools.partial(sampling.sample, METHOD)
+EVEN = jnp.array([0.5, 0.5])
+
+
+def test_one_seed_is_one_set_of_images():
+    images = sample(EVEN, 12, seed=3)
+    assert images.shape == (12, 2, 2, 1)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(images, sample(EVEN, 12, seed=3))
+    assert (images != sample(EVEN, 12, seed=4)).any()
+    assert len(np.unique(images, axis=0)) == 12
+
+
+@pytest.mark.parametrize("probabilities", [EVEN, jnp.array([1.0, 0.0])])
+def test_an_image_does_not_depend_on_how_many_are_drawn(probabilities):
+    many = sample(probabilities, 2 * sampling.BLOCK + 7)
+    assert len(many) == 2 * sampling.BLOCK + 7
+    for count in (1, 13, sampling.BLOCK, sampling.BLOCK + 1):
+        np.testing.assert_array_equal(sample(probabilities, count), many[:count])
+
+
+def test_sources_are_drawn_by_the_selectors_probabilities():
+    images = sample(jnp.array([0.3, 0.7]), 2000)
+    assert set(np.unique(images[:, :, 0])) == {0, 255}
+    # Four standard deviations of a binomial share.
+    np.testing.assert_allclose((images[:, 0, 0] == 255).mean(), 0.7, atol=4 * 0.0103)
+
+
+@pytest.mark.parametrize(("probabilities", "colour"), [((1.0, 0.0), 0), ((0.0, 1.0), 255)])
+def test_a_source_without_wins_is_never_drawn(probabilities, colour):
+    assert (sample(jnp.array(probabilities), 300)[:, :, 0] == colour).all()
+
+
+def test_latents_are_standard_normal():
+    latents = sampling.draw_latents(jax.random.key(0), np.arange(4000), 3)
+    np.testing.assert_allclose(latents.mean(axis=0), 0.0, atol=0.08)
+    np.testing.assert_allclose(np.cov(latents, rowvar=False), np.eye(3), atol=0.1)
+
+
+def test_a_walk_goes_from_one_draw_to_another():
+    state = jnp.array([0.2, 0.8])
+    walks = sampling.latent_walk(METHOD, state, num_walks=3, num_steps=4, seed=1)
+    assert walks.shape == (12, 2, 2, 1)
+    assert (walks[:, :, 0] == 255).all()  # all of the most probable source
+    steps = np.abs(np.diff(walks.reshape(3, 4, 2, 2)[..., 1].astype(int), axis=1))
+    assert steps.any(axis=(1, 2)).all()
+    ends = sampling.draw_latents(jax.random.key(1), np.arange(6), LATENT_SIZES[1])
+    firsts = list(sampling.generate_pixels(METHOD, state, 1, ends[0::2]))
+    lasts = list(sampling.generate_pixels(METHOD, state, 1, ends[1::2]))
+    np.testing.assert_array_equal(walks[0::4], firsts)
+    np.testing.assert_allclose(walks[3::4].astype(int), np.array(lasts, int), atol=1)

@@ -1,0 +1,44 @@
+"""The selector against a deque."""
+
+import collections
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from minegan_jax import selector
+
+
+def test_equal_shares_when_nothing_was_seen():
+    np.testing.assert_allclose(selector.probabilities(selector.init_selector(4)), [0.25] * 4)
+
+
+def test_the_papers_window():
+    assert selector.init_selector(2).win_rates.shape == (1000, 2)
+
+
+def test_win_rates_count_supersamples():
+    rates = selector.win_rates(jnp.array([2, 0, 2, 2]), 3)
+    np.testing.assert_allclose(rates, [0.25, 0.0, 0.75])
+
+
+@pytest.mark.parametrize("num_sources", [1, 2, 3])
+@pytest.mark.parametrize("window", [1, 4, 7])
+def test_it_is_the_mean_of_a_deque(window, num_sources):
+    rng = np.random.default_rng(window)
+    state, expected = selector.init_selector(num_sources, window), collections.deque(maxlen=window)
+    record, probabilities = jax.jit(selector.record), jax.jit(selector.probabilities)
+    for _ in range(3 * window):
+        winners = rng.integers(num_sources, size=5)
+        state = record(state, selector.win_rates(jnp.asarray(winners), num_sources))
+        expected.append(np.bincount(winners, minlength=num_sources) / 5)
+        np.testing.assert_allclose(probabilities(state), np.mean(expected, axis=0), atol=1e-6)
+
+
+def test_the_ring_forgets():
+    state = selector.init_selector(2, window=3)
+    for rates in [(1.0, 0.0)] * 5 + [(0.0, 1.0)] * 3:
+        state = selector.record(state, jnp.array(rates))
+    np.testing.assert_array_equal(selector.probabilities(state), [0.0, 1.0])
+    assert state.seen == 8
