@@ -6,6 +6,7 @@ and returns the ConfigDict; `from_config_dict` turns that back into a `Config`, 
 
 import dataclasses
 import difflib
+import runpy
 import types
 import typing
 from pathlib import Path
@@ -159,16 +160,21 @@ def packaged() -> list[str]:
     return sorted(path.stem for path in PACKAGED.glob("[a-z]*.py"))
 
 
-def resolve(argument: str) -> str:
-    """Turns `--config=NAME[:ARGUMENT]` of a packaged config into `--config=FILE[:ARGUMENT]`.
+def find(name: str) -> str:
+    """Turns the packaged name or the file of a config, with :ARGUMENT, into a file with it.
 
     Raises:
       InputError: there is neither such a file nor such a name.
     """
-    if not argument.startswith(("--config=", "-config=")):
-        return argument
-    name, colon, rest = argument.partition("=")[2].partition(":")
+    name, colon, argument = name.partition(":")
     path = Path(name) if name.endswith(".py") else PACKAGED / f"{name}.py"
     if not path.is_file():
         raise InputError(f"no config {name!r}: expected a file or one of {', '.join(packaged())}")
-    return f"--config={path}{colon}{rest}"
+    return f"{path}{colon}{argument}"
+
+
+def load_config(name: str) -> config_dict.ConfigDict:
+    """Runs `get_config` of a config; `name` is as for `find`."""
+    file, _, argument = find(name).partition(":")
+    get_config = runpy.run_path(file)["get_config"]
+    return get_config(argument) if argument else get_config()

@@ -41,7 +41,12 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     Raises:
       InputError: a flag, a config or a field that does not exist, or a value of the wrong type.
     """
-    argv = [schema.resolve(argument) for argument in argv]
+    argv = [
+        f"--config={schema.find(argument.partition('=')[2])}"
+        if argument.startswith(("--config=", "-config="))
+        else argument
+        for argument in argv
+    ]
     values = define_flags()
     # The config flag reads overrides from sys.argv before they are parsed.
     given, sys.argv = sys.argv, argv

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Shaped
 
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.types import Key, Latents, Pixels, to_pixels
@@ -78,13 +79,13 @@ def latent_walk(
     ends = draw_latents(
         jax.random.fold_in(jax.random.key(seed), STREAM + 1), places, method.latent_sizes[source]
     )
-    angles = jnp.linspace(0.0, jnp.pi / 2, num_steps)[:, None]
+    angles = jnp.linspace(0.0, jnp.pi / 2, num_steps)[None, :, None]
     latents = jnp.cos(angles) * ends[0::2, None] + jnp.sin(angles) * ends[1::2, None]
     return np.stack(
         list(generate_pixels(method, state, source, latents.reshape(-1, latents.shape[-1])))
     )
 
 
-def _image_keys(key: Key, places: np.ndarray) -> Key:
+def _image_keys(key: Key, places: np.ndarray) -> Shaped[Array, "places"]:
     """Returns one key per place."""
     return jax.vmap(lambda place: jax.random.fold_in(key, place))(jnp.asarray(places))

@@ -1,5 +1,6 @@
 """Checkpoints: bit-equal when whole, passed over when damaged, refused when not finite."""
 
+import gc
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,17 @@ import pytest
 from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.training.checkpoints import Checkpoints
+
+
+# Orbax leaves coroutines behind that were never awaited when a file cannot be read.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _swept():
+    """Collects them here, and not in the next file's tests."""
+    yield
+    gc.collect()
 
 
 class State(NamedTuple):

@@ -32,7 +32,7 @@ def embed(extractor: Extractor, pixels: Pixels) -> Embedding:
     return Embedding(np.concatenate(features), np.concatenate(probabilities))
 
 
-def _fit(extractor: Extractor, images: Images) -> Images:
+def _fit(extractor: Extractor, images: Images) -> Float[jax.Array, "batch rows columns colours"]:
     """Resizes (antialiased bilinear) and turns colour into grey or back, as the extractor asks."""
     if images.shape[-1] != extractor.channels:
         images = jnp.repeat(images.mean(axis=-1, keepdims=True), extractor.channels, axis=-1)

@@ -17,7 +17,7 @@ from minegan_jax.types import Features, Images, Params
 JSON_NAME = "classifier.json"
 
 
-def halve(x: Images) -> Images:
+def halve(x: Images) -> Float[Array, "batch half_height half_width channels"]:
     """Keeps the largest of each 2x2 block; an odd last row or column is dropped."""
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]

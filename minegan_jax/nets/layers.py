@@ -1,59 +1,140 @@
-"""tmp."""
+"""Strided and transposed convolutions that are fast on CPUs and exact on every backend.
+
+XLA's CPU backend has slow loops for some strided and dilated convolutions, above all in
+derivatives. Here both layers are slices and one matrix product, or its transpose, and so are their
+derivatives of any order.
+"""
+
+import itertools
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from minegan_jax.types import Key
+
+Maps = Float[Array, "batch height width inputs"]
+Smaller = Float[Array, "batch (height+1)//2 (width+1)//2 outputs"]
+Larger = Float[Array, "batch 2*height 2*width outputs"]
+Kernel = Float[Array, "rows columns inputs outputs"]
+_STRIDE = 2
 
 
-def init(stdev_fan):
-    pass
+def strided_uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Kernel:
+    """Draws a kernel of `StridedConv` as the authors' MNIST code does."""
+    rows, columns, inputs, outputs = shape
+    fan_in, fan_out = rows * columns * inputs, rows * columns * outputs / _STRIDE**2
+    return _uniform(key, shape, dtype, fan_in + fan_out)
 
 
-def _u(fi, fo):
-    def f(key, shape, dtype=jnp.float32):
-        s = (4 / (fi + fo)) ** 0.5 * 3**0.5
-        return jax.random.uniform(key, shape, dtype, -s, s)
+def transposed_uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Kernel:
+    """Draws a kernel of `StridedConvTranspose` as the authors' MNIST code does."""
+    rows, columns, inputs, outputs = shape
+    fan_in, fan_out = rows * columns * inputs / _STRIDE**2, rows * columns * outputs
+    return _uniform(key, shape, dtype, fan_in + fan_out)
 
-    return f
+
+def _uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike, fans: float) -> jax.Array:
+    """Draws uniformly around 0 with standard deviation sqrt(4 / fans)."""
+    bound = (3 * 4 / fans) ** 0.5
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+def strided_conv(images: Maps, kernel: Kernel) -> Smaller:
+    """Convolves with stride 2 and SAME padding, as `jax.lax.conv_general_dilated` does.
+
+    Returns:
+      (batch, ceil(height / 2), ceil(width / 2), outputs).
+    """
+    rows, columns, _, outputs = kernel.shape
+    height, width = (-(-size // _STRIDE) for size in images.shape[1:3])
+    pads = (_same_padding(n, k) for n, k in zip(images.shape[1:3], (rows, columns), strict=True))
+    padded = jnp.pad(images, ((0, 0), *pads, (0, 0)))
+    taps = [
+        padded[:, i : i + _STRIDE * height : _STRIDE, j : j + _STRIDE * width : _STRIDE]
+        for i in range(rows)
+        for j in range(columns)
+    ]
+    return jnp.concatenate(taps, axis=-1) @ kernel.reshape(-1, outputs)
+
+
+def _same_padding(size: int, window: int) -> tuple[int, int]:
+    """Returns how many zeros SAME puts before and after an axis, and one more to slice evenly."""
+    total = max((-(-size // _STRIDE) - 1) * _STRIDE + window - size, 0)
+    return total // 2, total - total // 2 + _STRIDE - 1
+
+
+def strided_conv_transpose(images: Maps, kernel: Kernel) -> Larger:
+    """Does what `jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")` does.
+
+    That is the transpose of `strided_conv` with the kernel flipped in rows and columns.
+
+    Returns:
+      (batch, 2 * height, 2 * width, outputs).
+    """
+    rows, columns, inputs, _ = kernel.shape
+    flipped = jnp.moveaxis(kernel[::-1, ::-1], 2, 0).reshape(inputs, -1)
+    # What a pixel adds to each of the outputs around it; a split's derivative is a concatenation.
+    taps = jnp.split(images @ flipped, rows * columns, axis=-1)
+    places = itertools.product(
+        [_spread(i, rows) for i in range(rows)], [_spread(j, columns) for j in range(columns)]
+    )
+    zero = jnp.zeros((), images.dtype)
+    return sum(
+        jax.lax.pad(tap, zero, ((0, 0, 0), *place, (0, 0, 0)))
+        for tap, place in zip(taps, places, strict=True)
+    )
+
+
+def _spread(tap: int, window: int) -> tuple[int, int, int]:
+    """Returns the zeros before, after and between the pixels of an axis that put a tap in place."""
+    before = tap - (window - _STRIDE) // 2
+    return before, _STRIDE - 1 - before, _STRIDE - 1
 
 
 class StridedConv(nn.Module):
+    """Halves the resolution, rounding up, by a convolution with stride 2 and SAME padding.
+
+    Attributes:
+      features: channels of the output.
+      kernel_size: rows and columns of the kernel, which has shape (rows, columns, in, out).
+      kernel_init: makes the kernel from a key and its shape; the bias starts at zero.
+    """
+
     features: int
+    kernel_size: int = 5
+    kernel_init: nn.initializers.Initializer = strided_uniform
 
     @nn.compact
-    def __call__(self, x):
-        b, h, w, c = x.shape
-        k = self.param("kernel", _u(c * 25, self.features * 25 / 4), (5, 5, c, self.features))
+    def __call__(self, images: Maps) -> Smaller:
+        """Maps (batch, h, w, in) to (batch, ceil(h / 2), ceil(w / 2), features)."""
+        shape = (self.kernel_size, self.kernel_size, images.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        oh, ow = -(-h // 2), -(-w // 2)
-        ph, pw = max((oh - 1) * 2 + 5 - h, 0), max((ow - 1) * 2 + 5 - w, 0)
-        x = jnp.pad(x, ((0, 0), (ph // 2, ph - ph // 2 + 1), (pw // 2, pw - pw // 2 + 1), (0, 0)))
-        p = jnp.concatenate(
-            [x[:, i : i + 2 * oh : 2, j : j + 2 * ow : 2] for i in range(5) for j in range(5)], -1
-        )
-        return p.reshape(-1, 25 * c).dot(k.reshape(25 * c, -1)).reshape(b, oh, ow, -1) + bias
+        return strided_conv(images, kernel) + bias[None, None, None]
 
 
 class StridedConvTranspose(nn.Module):
+    """Doubles the resolution by a transposed convolution with stride 2 and SAME padding.
+
+    Attributes:
+      features: channels of the output.
+      kernel_size: rows and columns of the kernel, which has shape (rows, columns, in, out) and
+        the meaning it has in `jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")`: flipped in
+        rows and columns against the kernels of TensorFlow and PyTorch.
+      kernel_init: makes the kernel from a key and its shape; the bias starts at zero.
+    """
+
     features: int
+    kernel_size: int = 5
+    kernel_init: nn.initializers.Initializer = transposed_uniform
 
     @nn.compact
-    def __call__(self, x):
-        b, h, w, c = x.shape
-        k = self.param("kernel", _u(c * 25 / 4, self.features * 25), (5, 5, c, self.features))
+    def __call__(self, images: Maps) -> Larger:
+        """Maps (batch, h, w, in) to (batch, 2 * h, 2 * w, features)."""
+        shape = (self.kernel_size, self.kernel_size, images.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        kk = jnp.flip(k, (0, 1)).swapaxes(2, 3)
-        zero = 0.0 * jnp.tile(x[..., :1], (1, 2, 2, self.features))
-        y = jax.vjp(lambda z: _conv(z, kk), zero)[1](x)[0]
-        return y + bias
-
-
-def _conv(x, k):
-    b, h, w, c = x.shape
-    oh, ow = -(-h // 2), -(-w // 2)
-    ph, pw = max((oh - 1) * 2 + 5 - h, 0), max((ow - 1) * 2 + 5 - w, 0)
-    x = jnp.pad(x, ((0, 0), (ph // 2, ph - ph // 2 + 1), (pw // 2, pw - pw // 2 + 1), (0, 0)))
-    p = jnp.concatenate(
-        [x[:, i : i + 2 * oh : 2, j : j + 2 * ow : 2] for i in range(5) for j in range(5)], -1
-    )
-    return p.reshape(-1, 25 * c).dot(k.reshape(25 * c, -1)).reshape(b, oh, ow, -1)
+        return strided_conv_transpose(images, kernel) + bias[None, None, None]

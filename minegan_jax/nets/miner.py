@@ -5,32 +5,33 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from minegan_jax.types import Key, Latents
 
 Start = str  # a key of STARTS
 
 
-def _identity_in(key: Key, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32) -> jax.Array:
+def _identity_in(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
     """Splits the input x into (relu(x), relu(-x)); units left over are random features."""
     inputs, units = shape
     if units < 2 * inputs:
         raise ValueError(f"a miner that starts at the prior needs {2 * inputs} units, got {units}")
-    features = nn.initializers.lecun_normal()(key, (inputs, units - 2 * inputs), dtype)
+    features = inputs**-0.5 * jax.random.normal(key, (inputs, units - 2 * inputs), dtype)
     return jnp.concatenate(
         [jnp.eye(inputs, dtype=dtype), -jnp.eye(inputs, dtype=dtype), features], 1
     )
 
 
 def _identity_between(
-    key: Key, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32
+    key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32
 ) -> jax.Array:
     """Passes on what a ReLU left, which is never negative."""
     del key
     return jnp.eye(*shape, dtype=dtype)
 
 
-def _identity_out(key: Key, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32) -> jax.Array:
+def _identity_out(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
     """Joins x = relu(x) - relu(-x) again; the random features start unheard."""
     del key
     units, outputs = shape
@@ -38,7 +39,7 @@ def _identity_out(key: Key, shape: tuple[int, int], dtype: jnp.dtype = jnp.float
     return jnp.concatenate([*rows, jnp.zeros((units - 2 * outputs, outputs), dtype)], 0)
 
 
-def _uniform_fan_in(key: Key, shape: tuple[int, int], dtype: jnp.dtype = jnp.float32) -> jax.Array:
+def _uniform_fan_in(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
     """Draws U(-1/sqrt(inputs), 1/sqrt(inputs)), PyTorch's default for a linear layer."""
     bound = shape[0] ** -0.5
     return jax.random.uniform(key, shape, dtype, -bound, bound)

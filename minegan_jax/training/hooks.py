@@ -71,7 +71,7 @@ def stop_if_not_finite(phase: str, step: int, metrics: Mapping[str, np.ndarray])
     for name, value in metrics.items():
         if not np.isfinite(value).all():
             raise InputError(
-                f"{name} became {np.asarray(value).ravel()[0]} at step {step} of {phase}: stopped;"
+                f"{name} became {value[~np.isfinite(value)][0]} at step {step} of {phase}: stopped;"
                 " the last checkpoint is good; try smaller learning rates in a new run folder"
             )
 

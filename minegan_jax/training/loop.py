@@ -1,7 +1,7 @@
 """The only training loop. It knows no method, no data and no file."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ class Progress(NamedTuple):
 Hook = Callable[[Progress], None]
 
 
+@runtime_checkable
 class Store(Protocol):
     """Where the states of one phase are kept."""
 

@@ -1,0 +1,106 @@
+"""The layers must equal XLA's own convolutions in values, first and second derivatives."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from minegan_jax.nets import layers
+
+
+def lax_conv(images, kernel):
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(
+        images, kernel, (2, 2), "SAME", dimension_numbers=dimensions
+    )
+
+
+def lax_conv_transpose(images, kernel):
+    return jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")
+
+
+PAIRS = {
+    "strided": (layers.strided_conv, lax_conv),
+    "transposed": (layers.strided_conv_transpose, lax_conv_transpose),
+}
+SHAPES = [(28, 28), (14, 14), (7, 7), (5, 5)]
+
+
+def data(shape, window=5):
+    keys = jax.random.split(jax.random.key(0))
+    return (
+        jax.random.normal(keys[0], (2, *shape, 2)),
+        jax.random.normal(keys[1], (window, window, 2, 3)) / window,
+    )
+
+
+def squared_slope(conv):
+    """A gradient penalty: the derivatives of this are second derivatives of the convolution."""
+
+    def penalty(images, kernel):
+        slopes = jax.grad(lambda x: jnp.tanh(conv(x, kernel)).sum())(images)
+        return (slopes**2).mean()
+
+    return penalty
+
+
+def assert_close(ours, theirs):
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert a.shape == b.shape
+        scale = np.abs(b).max()
+        np.testing.assert_allclose(np.asarray(a) / scale, np.asarray(b) / scale, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("ours, theirs", PAIRS.values(), ids=PAIRS)  # noqa: PT006
+class TestAgainstLax:
+    def test_values(self, ours, theirs, shape):
+        assert_close(jax.jit(ours)(*data(shape)), theirs(*data(shape)))
+
+    def test_first_derivatives(self, ours, theirs, shape):
+        def gradients(conv):
+            gradient = jax.grad(lambda x, k: jnp.sin(conv(x, k)).sum(), argnums=(0, 1))
+            return jax.jit(gradient)(*data(shape))
+
+        assert_close(gradients(ours), gradients(theirs))
+
+    def test_second_derivatives(self, ours, theirs, shape):
+        def gradients(conv):
+            return jax.jit(jax.grad(squared_slope(conv), argnums=(0, 1)))(*data(shape))
+
+        assert_close(gradients(ours), gradients(theirs))
+
+
+@pytest.mark.parametrize("window", [2, 3, 4])
+@pytest.mark.parametrize("name", PAIRS)
+def test_other_kernel_sizes(name, window):
+    ours, theirs = PAIRS[name]
+    assert_close(jax.jit(ours)(*data((6, 7), window)), theirs(*data((6, 7), window)))
+
+
+@pytest.mark.parametrize(
+    ("module", "conv", "fans"),
+    [
+        (layers.StridedConv(32), lax_conv, 25 * 16 + 25 * 32 / 4),
+        (layers.StridedConvTranspose(32), lax_conv_transpose, 25 * 16 / 4 + 25 * 32),
+    ],
+    ids=PAIRS,
+)
+class TestModules:
+    images = jnp.ones((2, 7, 7, 16))
+
+    def test_is_convolution_plus_bias(self, module, conv, fans):
+        del fans
+        params = jax.jit(module.init)(jax.random.key(0), self.images)["params"]
+        params = {**params, "bias": jnp.arange(32.0)}
+        expected = conv(self.images, params["kernel"]) + params["bias"][None, None, None]
+        assert_close(jax.jit(module.apply)({"params": params}, self.images), expected)
+
+    def test_starts_as_the_authors_code(self, module, conv, fans):
+        del conv
+        params = jax.jit(module.init)(jax.random.key(0), self.images)["params"]
+        kernel = np.asarray(params["kernel"])
+        assert kernel.shape == (5, 5, 16, 32)
+        assert not params["bias"].any()
+        np.testing.assert_allclose(kernel.std(), (4 / fans) ** 0.5, rtol=0.02)
+        assert np.abs(kernel).max() <= (12 / fans) ** 0.5
