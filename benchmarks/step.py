@@ -5,9 +5,12 @@
 First both take two steps from equal weights with equal draws, and their losses must agree. The
 flops of a step are counted from the layers' sizes: products with padding are included, everything
 but convolutions is left out. The peak is the better framework's product of two 2048x2048 matrices.
+Run it on a machine that does nothing else: PyTorch's threads wait for each other, so that other
+load slows it down far more than us.
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -107,13 +110,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     arguments = parser.parse_args()
 
+    print(f"load before       {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     source = fresh_source(arguments.width, arguments.latent)
     shape = MinerShape(depth=2, width=max(256, 2 * arguments.latent))
     method = mine([source], Rules(batch_size=arguments.batch, critic_turns=TURNS), shape)
     state, batch = method.learner.init(None, jax.random.key(1)), fresh_batch(arguments.batch)
     step_torch = torch_side(state, batch)
 
-    step = devices.compile_step(method.learner, devices.make_mesh(arguments.batch))
+    mesh = devices.make_mesh(arguments.batch)
+    state = jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))
+    step = devices.compile_step(method.learner, mesh)
     start = time.perf_counter()
     compiled = step.lower(state, batch, jax.random.key(2)).compile()
     compile_seconds = time.perf_counter() - start

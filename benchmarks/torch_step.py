@@ -4,7 +4,7 @@ Eager, channels last, fused Adam, gradients only where they are used: PyTorch's 
 on a CPU. Pads and crops are those of TensorFlow's SAME, as on our side.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,10 +101,10 @@ def critic_loss(critic: Layers, real: Tensor, fake: Tensor, mixes: Tensor) -> Te
     return fake_scores.mean() - real_scores.mean() + 10.0 * (norms - 1.0).square().mean()
 
 
-def _move(optimizer: torch.optim.Optimizer, weights: Sequence[Tensor], loss: Tensor) -> None:
+def _move(optimizer: torch.optim.Optimizer, weights: list[Tensor], loss: Tensor) -> None:
     """Differentiates the loss by these weights alone and takes one step of Adam."""
-    for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-        weight.grad = gradient
+    optimizer.zero_grad()
+    loss.backward(inputs=weights)
     optimizer.step()
 
 

@@ -90,6 +90,30 @@ def _packaged() -> Path:
 
 
 PACKAGED = _packaged()
+# The smallest value that makes sense, and the names that exist.
+AT_LEAST = {
+    "max_images": 1,
+    "num_held_out": 0,
+    "miner_depth": 2,
+    "miner_width": 1,
+    "width": 1,
+    "num_features": 1,
+    "latent_size": 1,
+    "resolution": 5,
+    "channels": 1,
+    "mine_steps": 0,
+    "finetune_steps": 0,
+    "train_steps": 0,
+    "batch_size": 1,
+    "critic_turns": 1,
+    "log_every_steps": 1,
+    "sample_every_steps": 0,
+    "checkpoint_every_steps": 0,
+    "evaluate_every_steps": 0,
+    "num_report_images": 2,
+    "neighbours": 1,
+}
+ONE_OF = {"colour": ("as_is", "convert"), "miner_start": ("prior", "collapsed")}
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 TYPES = typing.get_type_hints(Config)
 
@@ -113,12 +137,22 @@ def from_values(values: dict[str, Any]) -> Config:
     """Builds a Config from named values.
 
     Raises:
-      InputError: a field is unknown (the nearest name is given) or a value has the wrong type.
+      InputError: a field is unknown (the nearest name is given), or a value has the wrong type
+        or lies outside its range.
     """
     for name in values:
         if name not in FIELDS:
             raise InputError(unknown_field(name))
-    return Config(**{name: _checked(name, value) for name, value in values.items()})
+    checked = {name: _checked(name, value) for name, value in values.items()}
+    for name, value in checked.items():
+        if name in AT_LEAST and value is not None and value < AT_LEAST[name]:
+            least = AT_LEAST[name]
+            raise InputError(f"config field {name!r}: expected {least} or more, found {value}")
+        if name in ONE_OF and value not in ONE_OF[name]:
+            raise InputError(
+                f"config field {name!r}: expected {' or '.join(ONE_OF[name])}, found {value!r}"
+            )
+    return Config(**checked)
 
 
 def unknown_field(name: str) -> str:

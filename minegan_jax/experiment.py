@@ -173,9 +173,10 @@ def train(config: Config, workdir: str | Path) -> Run:
     """
     devices.use_compilation_cache()
     run = Run(Path(workdir), build.build(config))
+    mesh = devices.make_mesh(config.batch_size)
+    reporting.load_looker(recipe(config))  # a name that does not exist is better found now
     dataset = load_target(run.experiment)
     runs.claim(run.workdir, _identity(run.experiment, dataset))
-    mesh = devices.make_mesh(config.batch_size)
     directory = run.workdir / runs.CHECKPOINTS
     stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
     batch_at = make_batch_at(

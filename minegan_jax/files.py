@@ -6,6 +6,9 @@ from pathlib import Path
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file that is either all there or not there at all, whatever kills the process."""
+    if path.exists() and not path.is_file():  # a device or a pipe, which nothing may replace
+        path.write_bytes(content)
+        return
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:

@@ -86,6 +86,7 @@ def run(argv: Sequence[str]) -> None:
         raise InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
     else:
         experiment.train(schema.from_config_dict(values.config), Path(values.workdir))
+        print(f"done: see {values.workdir}", file=sys.stderr)
 
 
 def main() -> int:
@@ -98,7 +99,8 @@ def main() -> int:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise
-        print(f"error: {error.strerror}: {error.filename or 'while writing'}", file=sys.stderr)
+        where = f": {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror}{where}", file=sys.stderr)
         return 2
     return 0
 

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from minegan_jax.files import write_atomically
@@ -26,7 +27,9 @@ def grid(images: Pixels, *, columns: int) -> np.ndarray:
     return sheet
 
 
-def side_by_side(panels: list[Pixels], *, columns: int) -> np.ndarray:
+def side_by_side(
+    panels: list[UInt8[np.ndarray, "_ height width channels"]], *, columns: int
+) -> np.ndarray:
     """Lays several sets of images out as grids, left to right, with a wider gap between them."""
     sheets = [grid(panel, columns=columns) for panel in panels]
     height = max(sheet.shape[0] for sheet in sheets)

@@ -67,6 +67,9 @@ def tiny_fields(tiny_source, tiny_images):
         "finetune_steps": 2,
         "batch_size": 8,
         "critic_turns": 2,
+        "learning_rate": 0.01,  # so that a few steps change every pixel
+        "miner_learning_rate": 0.01,
+        "average_decay": 0.5,
         "log_every_steps": 1,
         "sample_every_steps": 0,
         "checkpoint_every_steps": 1,

@@ -160,9 +160,7 @@ def test_a_step_equals_the_oracle(num_sources):
                 draws.mixes[:, turn],
             )
             state, metrics = critic_turn(state, real=real[:, turn], latents=latents, mixes=mixes)
-            expected, gradients = of_critic(
-                params["critic"], params, real[:, turn], latents, mixes
-            )
+            expected, gradients = of_critic(params["critic"], params, real[:, turn], latents, mixes)
             np.testing.assert_allclose(metrics["critic_loss"], expected, rtol=1e-9)
             params["critic"] = adams["critic"](params["critic"], gradients)
         for _ in range(2):
@@ -192,9 +190,7 @@ def test_only_the_winner_gets_a_gradient():
         adversarial.players_turn(game, state, spy, latents=draws.players_latents)
         players = {name: state.params[name] for name in adversarial.PLAYERS}
         critic = state.params["critic"]
-        of_critic = jax.jit(jax.grad(critic_loss))(
-            critic, state.params, real[:, 0], latents, mixes
-        )
+        of_critic = jax.jit(jax.grad(critic_loss))(critic, state.params, real[:, 0], latents, mixes)
         of_players = jax.jit(jax.grad(players_loss))(players, critic, draws.players_latents)
         assert_close(seen, [of_critic, of_players], rtol=1e-9, atol=1e-9)
 

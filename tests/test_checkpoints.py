@@ -13,7 +13,6 @@ from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.training.checkpoints import Checkpoints
 
-
 # Orbax leaves coroutines behind that were never awaited when a file cannot be read.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 

@@ -60,7 +60,7 @@ def train(cli, config_file, tmp_path):
     return lambda *flags: cli(f"--config={config_file}", f"--workdir={tmp_path / 'run'}", *flags)
 
 
-def pictures(folder, *, size=8, colour=False, count=3):
+def pictures(folder, *, size=8, colour=False, count=6):
     folder.mkdir()
     shape = (count, size, size, 3) if colour else (count, size, size)
     for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, shape, np.uint8)):
@@ -110,7 +110,7 @@ FLAGS = {
     "--config.sources=": "at least one source",
     "--config.batch_size=12": "batch_size 12 does not split evenly over 8 devices",
     "--config.miner_start=middle": "miner_start",
-    "--config.miner_width=4": "needs 8 units, got 4",
+    "--config.miner_width=4": "miner_width of 8 or more, found 4",
     "--config.critic_turns=0": "critic_turns",
     "--config.batch_size=0": "batch_size",
     "--config.features=inception": "unknown features 'inception'",
@@ -181,9 +181,7 @@ def snapshot(folder):
 
 def test_another_config_is_refused_and_nothing_changed(cli, config_file, finished):
     before = snapshot(finished)
-    status, line = cli(
-        f"--config={config_file}", f"--workdir={finished}", "--config.mine_steps=99"
-    )
+    status, line = cli(f"--config={config_file}", f"--workdir={finished}", "--config.mine_steps=99")
     assert status == 2
     assert "holds another run" in line
     assert "config.mine_steps is 3 there and 99 here" in line
@@ -300,17 +298,27 @@ def test_evaluation_can_be_repeated(cli, finished):
     assert set(report["phases"]) == {"source", "mine", "finetune"}
 
 
-def test_a_loss_that_explodes_stops_the_run_and_spares_the_last_checkpoint(train, tmp_path):
-    status, line = train("--config.critic_learning_rate=3e8", "--config.mine_steps=40")
+def test_a_loss_that_explodes_stops_the_run(train, tmp_path):
+    rates = [f"--config.{name}=1e30" for name in ("critic_learning_rate", "miner_learning_rate")]
+    status, line = train(*rates)
+    assert status == 2
+    metric, _, _, _, _, step, _, phase = line.removeprefix("error: ").split()[:8]
+    assert metric in {"critic_loss", "wasserstein", "penalty", "players_loss"}
+    assert (step, phase) == ("1", "mine:")
+    assert log.read(tmp_path / "run" / "metrics.jsonl") == []
+
+
+def test_the_last_good_checkpoint_stays(train, tmp_path):
+    status, line = train("--config.learning_rate=1e30", "--config.finetune_steps=9")
     assert status == 2
     step = int(line.split(" at step ")[1].split()[0])
-    metric = line.split()[1]
-    assert metric in {"critic_loss", "wasserstein", "penalty", "players_loss"}
-    records = log.read(tmp_path / "run" / "metrics.jsonl")
-    assert [record["step"] for record in records] == list(range(1, step))
+    assert f"at step {step} of finetune: stopped" in line
     assert step > 1
-    state = experiment.open_run(tmp_path / "run").mined("mine").state
-    assert int(state.selector.seen) == step - 1
+    records = log.read(tmp_path / "run" / "metrics.jsonl")
+    assert [record["step"] for record in records] == [1, 2, 3, *range(1, step)]
+    run = experiment.open_run(tmp_path / "run")
+    assert int(run.mined("mine").state.selector.seen) == 3
+    assert int(run.mined("finetune").state.selector.seen) == 3 + step - 1
 
 
 def test_a_single_image_can_be_learned_from(train, tmp_path):

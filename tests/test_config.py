@@ -124,5 +124,5 @@ def test_names_and_files_are_found(tmp_path):
     mine.write_text(packaged.read_text())
     assert config.find(f"{mine}") == f"{mine}"
     for name in ("mnits", f"{tmp_path}/other.py"):
-        with pytest.raises(InputError, match="expected a file or one of .*mnist, mnist_pretrain"):
+        with pytest.raises(InputError, match=r"a file or one of .*mnist, mnist_pretrain"):
             config.find(name)

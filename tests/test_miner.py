@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from minegan_jax.errors import InputError
 from minegan_jax.nets.miner import STARTS, Miner
 
 
@@ -30,7 +31,7 @@ def test_the_collapsed_start_is_nearly_constant(latent_size):
 
 
 def test_a_miner_too_narrow_for_the_identity_is_refused():
-    with pytest.raises(ValueError, match="needs 10 units, got 9"):
+    with pytest.raises(InputError, match="miner_width of 10 or more, found 9"):
         start(latent_size=5, width=9)
 
 

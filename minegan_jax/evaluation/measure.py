@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation.frechet import frechet_distance
 from minegan_jax.evaluation.kid import kid
 from minegan_jax.evaluation.kmmd import kmmd
 from minegan_jax.evaluation.mean_variance import mean_variance
-from minegan_jax.evaluation.memorisation import Memorisation, memorisation
+from minegan_jax.evaluation.memorisation import Memorisation, TrainFeatures, memorisation
 from minegan_jax.evaluation.prdc import prdc
+from minegan_jax.evaluation.rows import FakeFeatures, RealFeatures
 from minegan_jax.types import Features
 
 CONFIDENT = 0.9  # the judge's probability above which an image counts as recognised
@@ -22,11 +24,11 @@ CONFIDENT = 0.9  # the judge's probability above which an image counts as recogn
 class Reals:
     """The real images' features."""
 
-    train: Features
-    held_out: Features  # no rows if nothing was held out
+    train: TrainFeatures
+    held_out: Float[np.ndarray, "held_out _"]  # no rows, and no width, if nothing was held out
 
 
-def compare(real: Features, fake: Features, *, k: int, seed: int) -> dict[str, Any]:
+def compare(real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int) -> dict[str, Any]:
     """Returns every distance between two sets; what too few images forbid is left out."""
     measured: dict[str, Any] = {"num_real": len(real), "num_fake": len(fake)}
     for attempt in (

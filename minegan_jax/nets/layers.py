@@ -5,7 +5,7 @@ derivatives. Here both layers are slices and one matrix product, or its transpos
 derivatives of any order.
 """
 
-import itertools
+import functools
 
 import flax.linen as nn
 import jax
@@ -22,41 +22,35 @@ Kernel = Float[Array, "rows columns inputs outputs"]
 _STRIDE = 2
 
 
-def strided_uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Kernel:
-    """Draws a kernel of `StridedConv` as the authors' MNIST code does."""
-    rows, columns, inputs, outputs = shape
-    fan_in, fan_out = rows * columns * inputs, rows * columns * outputs / _STRIDE**2
-    return _uniform(key, shape, dtype, fan_in + fan_out)
+def _uniform(inputs_share: float, outputs_share: float) -> nn.initializers.Initializer:
+    """Returns the authors' start: uniform, standard deviation sqrt(4 / (fan_in + fan_out))."""
+
+    def init(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Kernel:
+        rows, columns, inputs, outputs = shape
+        fans = rows * columns * (inputs_share * inputs + outputs_share * outputs)
+        bound = (3 * 4 / fans) ** 0.5
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init
 
 
-def transposed_uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Kernel:
-    """Draws a kernel of `StridedConvTranspose` as the authors' MNIST code does."""
-    rows, columns, inputs, outputs = shape
-    fan_in, fan_out = rows * columns * inputs / _STRIDE**2, rows * columns * outputs
-    return _uniform(key, shape, dtype, fan_in + fan_out)
-
-
-def _uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike, fans: float) -> jax.Array:
-    """Draws uniformly around 0 with standard deviation sqrt(4 / fans)."""
-    bound = (3 * 4 / fans) ** 0.5
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
+# A pixel of the larger side meets only a quarter of the kernel.
+strided_uniform = _uniform(1.0, 1.0 / _STRIDE**2)
+transposed_uniform = _uniform(1.0 / _STRIDE**2, 1.0)
 
 
 def strided_conv(images: Maps, kernel: Kernel) -> Smaller:
     """Convolves with stride 2 and SAME padding, as `jax.lax.conv_general_dilated` does.
 
-    Returns:
-      (batch, ceil(height / 2), ceil(width / 2), outputs).
+    The result is (batch, ceil(height / 2), ceil(width / 2), outputs).
     """
     rows, columns, _, outputs = kernel.shape
     height, width = (-(-size // _STRIDE) for size in images.shape[1:3])
     pads = (_same_padding(n, k) for n, k in zip(images.shape[1:3], (rows, columns), strict=True))
     padded = jnp.pad(images, ((0, 0), *pads, (0, 0)))
-    taps = [
-        padded[:, i : i + _STRIDE * height : _STRIDE, j : j + _STRIDE * width : _STRIDE]
-        for i in range(rows)
-        for j in range(columns)
-    ]
+    down = [slice(i, i + _STRIDE * height, _STRIDE) for i in range(rows)]
+    across = [slice(j, j + _STRIDE * width, _STRIDE) for j in range(columns)]
+    taps = [padded[:, i, j] for i in down for j in across]
     return jnp.concatenate(taps, axis=-1) @ kernel.reshape(-1, outputs)
 
 
@@ -69,23 +63,18 @@ def _same_padding(size: int, window: int) -> tuple[int, int]:
 def strided_conv_transpose(images: Maps, kernel: Kernel) -> Larger:
     """Does what `jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")` does.
 
-    That is the transpose of `strided_conv` with the kernel flipped in rows and columns.
-
-    Returns:
-      (batch, 2 * height, 2 * width, outputs).
+    That is the transpose of `strided_conv` with the kernel flipped in rows and columns; the
+    result is (batch, 2 * height, 2 * width, outputs).
     """
     rows, columns, inputs, _ = kernel.shape
     flipped = jnp.moveaxis(kernel[::-1, ::-1], 2, 0).reshape(inputs, -1)
     # What a pixel adds to each of the outputs around it; a split's derivative is a concatenation.
     taps = jnp.split(images @ flipped, rows * columns, axis=-1)
-    places = itertools.product(
-        [_spread(i, rows) for i in range(rows)], [_spread(j, columns) for j in range(columns)]
-    )
-    zero = jnp.zeros((), images.dtype)
-    return sum(
-        jax.lax.pad(tap, zero, ((0, 0, 0), *place, (0, 0, 0)))
-        for tap, place in zip(taps, places, strict=True)
-    )
+    places = [(_spread(i, rows), _spread(j, columns)) for i in range(rows) for j in range(columns)]
+    zero, whole = jnp.zeros((), images.dtype), (0, 0, 0)
+    pairs = zip(taps, places, strict=True)
+    spread = [jax.lax.pad(tap, zero, (whole, *place, whole)) for tap, place in pairs]
+    return functools.reduce(jnp.add, spread)
 
 
 def _spread(tap: int, window: int) -> tuple[int, int, int]:

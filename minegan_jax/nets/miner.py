@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from minegan_jax.errors import InputError
 from minegan_jax.types import Key, Latents
 
 Start = str  # a key of STARTS
@@ -16,7 +17,10 @@ def _identity_in(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float3
     """Splits the input x into (relu(x), relu(-x)); units left over are random features."""
     inputs, units = shape
     if units < 2 * inputs:
-        raise ValueError(f"a miner that starts at the prior needs {2 * inputs} units, got {units}")
+        raise InputError(
+            f"a miner that starts at the prior of {inputs} latents needs a miner_width of"
+            f" {2 * inputs} or more, found {units}"
+        )
     features = inputs**-0.5 * jax.random.normal(key, (inputs, units - 2 * inputs), dtype)
     return jnp.concatenate(
         [jnp.eye(inputs, dtype=dtype), -jnp.eye(inputs, dtype=dtype), features], 1

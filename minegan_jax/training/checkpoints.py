@@ -4,6 +4,8 @@ Orbax writes each into a hidden folder and renames it, so that a kill leaves no 
 byte would still be read back silently: the digest of all values finds it.
 """
 
+import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.methods.base import State
 
+SPACE_FACTOR, SPACE_FIXED = 1.2, 1_000_000  # bytes on disk: per byte of the state, and beside it
 NUM_KEPT = 2  # the newest, and the one before in case the newest is damaged
 
 
@@ -36,9 +39,11 @@ class Checkpoints:
 
         Raises:
           InputError: the state holds a NaN or an infinity.
+          OSError: the disk is full.
         """
         if (path := trees.first_not_finite(state)) is not None:
             raise InputError(f"{path} is not finite at step {step}: no checkpoint written")
+        self._check_space(state)
         if step in self._manager.all_steps():
             self._manager.delete(step)
         self._manager.save(
@@ -70,6 +75,14 @@ class Checkpoints:
                     reason,
                 )
         return None
+
+    def _check_space(self, state: State) -> None:
+        """Raises an OSError if the disk is too full; Orbax would fail halfway, and noisily."""
+        needed = SPACE_FACTOR * sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + SPACE_FIXED
+        directory = self._manager.directory
+        if shutil.disk_usage(directory).free < needed:
+            message = f"no space left for a checkpoint of {needed / 1e6:.1f} MB"
+            raise OSError(errno.ENOSPC, message, str(directory))
 
     def _read(self, step: int, like: State) -> State:
         """Reads one checkpoint and checks it against its digest."""
