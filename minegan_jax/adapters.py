@@ -64,7 +64,9 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     Raises:
       InputError: a file is missing or damaged, or a source is not the one it was made with.
     """
-    tree, description = weights.load_weights(Path(directory), json_name=JSON_NAME)
+    tree, description = weights.load_weights(
+        Path(directory), json_name=JSON_NAME, fields=("sources", "miner", "probabilities")
+    )
     named = description["sources"]
     if sources is None:
         sources = [load_source(entry["location"]) for entry in named]

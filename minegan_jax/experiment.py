@@ -175,6 +175,8 @@ def train(config: Config, workdir: str | Path) -> Run:
     run = Run(Path(workdir), build.build(config))
     mesh = devices.make_mesh(config.batch_size)
     reporting.load_looker(recipe(config))  # a name that does not exist is better found now
+    # Layers that do not fit are found before the folder is made.
+    jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = load_target(run.experiment)
     runs.claim(run.workdir, _identity(run.experiment, dataset))
     directory = run.workdir / runs.CHECKPOINTS
@@ -188,14 +190,15 @@ def train(config: Config, workdir: str | Path) -> Run:
         flip=config.flip,
         sharding=devices.split(mesh),
     )
-    states = loop.run(
-        run.experiment.phases,
-        batch_at,
-        mesh=mesh,
-        seed=config.seed,
-        stores=list(stores.values()),
-        hooks=_hooks(run, dataset, stores),
-    )
+    with hooks.progress_bars() as show_progress:
+        states = loop.run(
+            run.experiment.phases,
+            batch_at,
+            mesh=mesh,
+            seed=config.seed,
+            stores=list(stores.values()),
+            hooks=[show_progress, *_hooks(run, dataset, stores)],
+        )
     exports.export(run.experiment, run.workdir, dict(zip(stores, states, strict=True)), dataset)
     if run.experiment.methods and not (run.workdir / report.JSON_NAME).exists():
         run.evaluate()
@@ -262,7 +265,6 @@ def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[l
         quick = reporting.quick_measure(recipe(config), dataset, methods)
         looking.append(hooks.every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
     return [
-        hooks.show_progress(),
         hooks.write_metrics(metrics, config.log_every_steps),
         *(looking if methods else []),
         hooks.every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),

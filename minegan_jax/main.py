@@ -17,6 +17,16 @@ from minegan_jax import config as schema
 from minegan_jax.errors import InputError
 
 MODES = ("train", "sample", "evaluate")
+# What the system says of a disk that is full or a path that cannot be written.
+USER_ERRNOS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.EISDIR,
+    errno.ENOTDIR,
+)
 
 
 def define_flags() -> flags.FlagValues:
@@ -47,6 +57,10 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
         else argument
         for argument in argv
     ]
+    for argument in argv:
+        name = argument.partition("=")[0].removeprefix("--config.")
+        if argument.startswith("--config.") and name not in schema.FIELDS:
+            raise InputError(schema.unknown_field(name))
     values = define_flags()
     # The config flag reads overrides from sys.argv before they are parsed.
     given, sys.argv = sys.argv, argv
@@ -97,7 +111,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+        if error.errno not in USER_ERRNOS:
             raise
         where = f": {error.filename}" if error.filename else ""
         print(f"error: {error.strerror}{where}", file=sys.stderr)

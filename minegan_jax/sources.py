@@ -46,10 +46,9 @@ def load_source(name_or_directory: str | Path) -> Source:
     if not directory.is_dir():
         known = ", ".join(packaged_sources())
         raise InputError(f"no source {location!r}: expected a directory or one of {known}")
-    tree, description = weights.load_weights(directory, json_name=JSON_NAME)
-    for field in ("family", "arguments"):
-        if field not in description:
-            raise InputError(f"{directory / JSON_NAME}: expected a field {field!r}, found none")
+    tree, description = weights.load_weights(
+        directory, json_name=JSON_NAME, fields=("family", "arguments")
+    )
     networks = family.build(description["family"], description["arguments"])
     tree = weights.single_precision(tree)
     _check_shapes(directory, networks, tree)

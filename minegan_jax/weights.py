@@ -4,6 +4,7 @@ Nothing in such a folder is ever executed.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ def save_weights(
     write_atomically(directory / json_name, text.encode())
 
 
-def load_weights(directory: Path, *, json_name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Reads back the tree (nested dictionaries) and its description.
+def load_weights(
+    directory: Path, *, json_name: str, fields: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Reads back the tree (nested dictionaries) and its description, which must have `fields`.
 
     Raises:
       InputError: a file is missing or damaged, or the weights are not those described.
@@ -46,8 +49,9 @@ def load_weights(directory: Path, *, json_name: str) -> tuple[dict[str, Any], di
         named = safetensors.numpy.load_file(directory / WEIGHTS)
     except (ValueError, safetensors.SafetensorError) as error:
         raise InputError(f"{directory}: damaged file: {error}") from error
-    if not isinstance(description, dict) or "sha256" not in description:
-        raise InputError(f"{directory / json_name}: expected an object with a sha256")
+    for field in ("sha256", *fields):
+        if not isinstance(description, dict) or field not in description:
+            raise InputError(f"{directory / json_name}: expected a field {field!r}, found none")
     if (found := trees.digest(named)) != description["sha256"]:
         raise InputError(
             f"{directory / WEIGHTS}: changed or damaged: its digest is {found[:12]}, expected"

@@ -91,9 +91,9 @@ def test_samples_and_evaluations_are_written(tmp_path):
 
 
 def test_a_bar_per_phase_starts_where_the_run_resumes(capsys):
-    hook = hooks.show_progress()
-    for step in (4, 5, 6, 7):
-        hook(progress(step))
+    with hooks.progress_bars() as hook:
+        for step in (4, 5, 6, 7):
+            hook(progress(step))
     shown = capsys.readouterr().err
     assert "mine" in shown
     assert "7/7" in shown

@@ -13,13 +13,13 @@ from minegan_jax import experiment, trees
 from minegan_jax.training import log
 
 FIELDS = {
-    "mine_steps": 150,
-    "finetune_steps": 100,
+    "mine_steps": 300,  # enough that no life before the last two gets to the end
+    "finetune_steps": 200,
     "log_every_steps": 5,
     "checkpoint_every_steps": 5,
 }
-# How each life ends: while the program starts, once it got on by a checkpoint, or at its report.
-LIVES = ["start", "progress"] * 9 + ["report"] * 2
+# How each life ends: while the program starts, after a checkpoint, or while it reports.
+LIVES = ["start", "checkpoint"] * 9 + ["report"] * 2
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +44,37 @@ def start(command):
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def finish(command):
-    """Runs the program to its end."""
-    process = start(command)
-    shown, _ = process.communicate(timeout=180)
-    assert process.returncode == 0, shown.decode()
-
-
 def checkpoints(workdir):
     return {path.parent.name + path.name for path in workdir.glob("checkpoints/*/[0-9]*")}
 
 
-def has_report(workdir):
-    return (workdir / "adapter").exists()
+def wait_until(reached, process, seconds=180.0):
+    """Waits for something, but not for longer than the process or some seconds."""
+    started = time.monotonic()
+    while not reached() and process.poll() is None and time.monotonic() < started + seconds:
+        time.sleep(0.005)
+    return time.monotonic() - started
 
 
-def live(command, workdir, ending, seconds):
-    """Runs the program until `seconds` after what ends this life; says if the kill ended it."""
-    before, started = checkpoints(workdir), time.monotonic()
-    process = start(command)
-    reached = {
-        "start": lambda: True,
-        "progress": lambda: checkpoints(workdir) - before,
-        "report": lambda: has_report(workdir),
-    }[ending]
-    while not reached() and process.poll() is None and time.monotonic() < started + 60:
-        time.sleep(0.01)
-    time.sleep(seconds)
+def finish(command, workdir):
+    """Runs the program to its end; returns how long it took to its first checkpoint."""
+    process = start(command(workdir))
+    seconds = wait_until(lambda: checkpoints(workdir), process)
+    shown, _ = process.communicate(timeout=180)
+    assert process.returncode == 0, shown.decode()
+    return seconds
+
+
+def live(command, workdir, ending, *, starting, chance):
+    """Runs the program, kills it at a random moment, and says if it was the kill that ended it."""
+    before, process = checkpoints(workdir), start(command(workdir))
+    if ending == "report":
+        wait_until((workdir / "adapter").exists, process)
+        time.sleep(chance.uniform(0.0, starting))
+    else:
+        longest = chance.uniform(0.0, starting) if ending == "start" else 180.0
+        wait_until(lambda: checkpoints(workdir) - before, process, longest)
+        time.sleep(chance.uniform(0.0, 0.05))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     return process.returncode == -signal.SIGKILL
@@ -91,18 +95,9 @@ def outcome(workdir):
 
 
 def test_twenty_kills_change_nothing(command, tmp_path):
-    finish(command(tmp_path / "warm"))  # fills the compilation cache
     uncut, killed = tmp_path / "uncut", tmp_path / "killed"
-    started = time.monotonic()
-    finish(command(uncut))
-    duration = time.monotonic() - started
-
-    chance = random.Random(0)
-    longest = {"start": 0.6 * duration, "progress": 0.03 * duration, "report": 0.1 * duration}
-    kills = [
-        live(command(killed), killed, ending, chance.uniform(0, longest[ending]))
-        for ending in LIVES
-    ]
+    starting, chance = finish(command, uncut), random.Random(0)
+    kills = [live(command, killed, ending, starting=starting, chance=chance) for ending in LIVES]
     assert all(kills[:-2]), "the run ended before its kills: give it more steps"
-    finish(command(killed))
+    finish(command, killed)
     assert outcome(killed) == outcome(uncut)

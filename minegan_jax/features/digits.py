@@ -84,7 +84,9 @@ def load_classifier(directory: Path) -> Extractor:
     Raises:
       InputError: a file is missing or damaged.
     """
-    params, description = weights.load_weights(directory, json_name=JSON_NAME)
+    params, description = weights.load_weights(
+        directory, json_name=JSON_NAME, fields=("name", "arguments")
+    )
     params = weights.single_precision(params)
     look = as_function(DigitsClassifier(**description["arguments"]))
 

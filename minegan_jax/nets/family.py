@@ -62,11 +62,11 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
     try:
         generator = FAMILIES[family].generator(**arguments)
         critic = FAMILIES[family].critic(**arguments)
-    except TypeError as error:
+        resolution, channels, latent_size = (
+            arguments[name] for name in ("resolution", "channels", "latent_size")
+        )
+    except (TypeError, KeyError) as error:
         raise InputError(f"family {family!r} does not take {dict(arguments)}: {error}") from error
-    resolution, channels, latent_size = (
-        arguments[name] for name in ("resolution", "channels", "latent_size")
-    )
 
     def init(key: Key) -> tuple[Params, Params]:
         key_generator, key_critic = jax.random.split(key)

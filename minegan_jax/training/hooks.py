@@ -1,8 +1,9 @@
 """What happens beside training: each hook is a function of the progress."""
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,9 @@ def evaluate(path: Path, measure: Callable[[str, State], Mapping[str, float]]) -
     return hook
 
 
-def show_progress() -> Hook:
-    """Shows a bar per phase with steps per second and the time left."""
+@contextlib.contextmanager
+def progress_bars() -> Iterator[Hook]:
+    """Shows a bar per phase with steps per second and the time left; ends its line at the end."""
     bars: dict[str, tqdm] = {}
 
     def hook(progress: Progress) -> None:
@@ -116,4 +118,8 @@ def show_progress() -> Hook:
         if progress.done:
             bars[name].close()
 
-    return hook
+    try:
+        yield hook
+    finally:
+        for bar in bars.values():
+            bar.close()
