@@ -1,8 +1,8 @@
 """Strided and transposed convolutions that are fast on CPUs and exact on every backend.
 
-XLA's CPU backend has slow loops for some strided and dilated convolutions, above all in
-derivatives. Here both layers are slices and one matrix product, or its transpose, and so are their
-derivatives of any order.
+XLA's CPU backend is fast in a strided convolution and in its derivative in the kernel, but many
+times slower than it could be in the derivative in the images, which is also the transposed
+convolution: it multiplies with the zeros between the pixels. Here that one is a matrix product.
 """
 
 import functools
@@ -18,6 +18,7 @@ from minegan_jax.types import Key
 Maps = Float[Array, "batch height width inputs"]
 Smaller = Float[Array, "batch (height+1)//2 (width+1)//2 outputs"]
 Larger = Float[Array, "batch 2*height 2*width outputs"]
+Reduced = Float[Array, "batch short narrow outputs"]
 Kernel = Float[Array, "rows columns inputs outputs"]
 _STRIDE = 2
 
@@ -44,20 +45,7 @@ def strided_conv(images: Maps, kernel: Kernel) -> Smaller:
 
     The result is (batch, ceil(height / 2), ceil(width / 2), outputs).
     """
-    rows, columns, _, outputs = kernel.shape
-    height, width = (-(-size // _STRIDE) for size in images.shape[1:3])
-    pads = (_same_padding(n, k) for n, k in zip(images.shape[1:3], (rows, columns), strict=True))
-    padded = jnp.pad(images, ((0, 0), *pads, (0, 0)))
-    down = [slice(i, i + _STRIDE * height, _STRIDE) for i in range(rows)]
-    across = [slice(j, j + _STRIDE * width, _STRIDE) for j in range(columns)]
-    taps = [padded[:, i, j] for i in down for j in across]
-    return jnp.concatenate(taps, axis=-1) @ kernel.reshape(-1, outputs)
-
-
-def _same_padding(size: int, window: int) -> tuple[int, int]:
-    """Returns how many zeros SAME puts before and after an axis, and one more to slice evenly."""
-    total = max((-(-size // _STRIDE) - 1) * _STRIDE + window - size, 0)
-    return total // 2, total - total // 2 + _STRIDE - 1
+    return _down(images, kernel)
 
 
 def strided_conv_transpose(images: Maps, kernel: Kernel) -> Larger:
@@ -66,21 +54,100 @@ def strided_conv_transpose(images: Maps, kernel: Kernel) -> Larger:
     That is the transpose of `strided_conv` with the kernel flipped in rows and columns; the
     result is (batch, 2 * height, 2 * width, outputs).
     """
+    size = (_STRIDE * images.shape[1], _STRIDE * images.shape[2])
+    return _up(images, kernel[::-1, ::-1].swapaxes(2, 3), size)
+
+
+# Convolution, its transpose in the images, and its transpose in the kernel. Each is linear in both
+# arguments, so that the derivatives of each are the two others, to any order.
+
+
+@jax.custom_vjp
+def _down(images: Maps, kernel: Kernel) -> Reduced:
+    """Maps images to maps of half their size."""
+    padding = _paddings(images.shape[1:3], kernel.shape)
+    strides = (_STRIDE, _STRIDE)
+    return jax.lax.conv_general_dilated(
+        images, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _up(maps: Reduced, kernel: Kernel, size: tuple[int, int]) -> Maps:
+    """Maps back to images of the given size: one matrix product, then sums of what overlaps.
+
+    A pixel adds to the rows * columns pixels around it. Those of the larger side that are a
+    stride apart are a phase: they meet the same part of the kernel.
+    """
     rows, columns, inputs, _ = kernel.shape
-    flipped = jnp.moveaxis(kernel[::-1, ::-1], 2, 0).reshape(inputs, -1)
-    # What a pixel adds to each of the outputs around it; a split's derivative is a concatenation.
-    taps = jnp.split(images @ flipped, rows * columns, axis=-1)
-    places = [(_spread(i, rows), _spread(j, columns)) for i in range(rows) for j in range(columns)]
-    zero, whole = jnp.zeros((), images.dtype), (0, 0, 0)
-    pairs = zip(taps, places, strict=True)
-    spread = [jax.lax.pad(tap, zero, (whole, *place, whole)) for tap, place in pairs]
-    return functools.reduce(jnp.add, spread)
+    taps = jnp.einsum("bhwo,rcio->bhwrci", maps, kernel)
+    phases = [
+        jnp.stack([_phase(taps, row, column) for column in range(_STRIDE)], axis=3)
+        for row in range(_STRIDE)
+    ]
+    images = jnp.stack(phases, axis=2)  # (batch, height, phase, width, phase, inputs)
+    batch, height, _, width, _, _ = images.shape
+    images = images.reshape(batch, _STRIDE * height, _STRIDE * width, inputs)
+    (top, _), (left, _) = _paddings(size, (rows, columns))
+    return images[:, top : top + size[0], left : left + size[1]]
 
 
-def _spread(tap: int, window: int) -> tuple[int, int, int]:
-    """Returns the zeros before, after and between the pixels of an axis that put a tap in place."""
-    before = tap - (window - _STRIDE) // 2
-    return before, _STRIDE - 1 - before, _STRIDE - 1
+def _phase(
+    taps: Float[Array, "batch height width rows columns inputs"], row: int, column: int
+) -> Float[Array, "batch taller wider inputs"]:
+    """Sums the taps that add to the pixels of one phase, padding included."""
+    beyond = [-(-window // _STRIDE) - 1 for window in taps.shape[3:5]]  # pixels added to an axis
+    moved = [
+        jnp.pad(tap, ((0, 0), (down, beyond[0] - down), (right, beyond[1] - right), (0, 0)))
+        for down, line in enumerate(jnp.unstack(taps[:, :, :, row::_STRIDE], axis=3))
+        for right, tap in enumerate(jnp.unstack(line[:, :, :, column::_STRIDE], axis=3))
+    ]
+    return functools.reduce(jnp.add, moved)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _across(images: Maps, maps: Reduced, window: tuple[int, int]) -> Kernel:
+    """Correlates images with maps, as the derivative in a kernel of the given rows and columns."""
+    return jax.lax.conv_general_dilated(
+        images,
+        maps,
+        (1, 1),
+        _paddings(images.shape[1:3], window),
+        rhs_dilation=(_STRIDE, _STRIDE),
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),
+    )
+
+
+def _paddings(size: tuple[int, ...], window: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Returns the zeros that SAME puts before and after rows and columns of images."""
+    missing = [
+        (-(-pixels // _STRIDE) - 1) * _STRIDE + taps - pixels
+        for pixels, taps in zip(size[:2], window[:2], strict=True)
+    ]
+    return [(total // 2, total - total // 2) for total in missing]
+
+
+_down.defvjp(
+    lambda images, kernel: (_down(images, kernel), (images, kernel)),
+    lambda kept, change: (
+        _up(change, kept[1], kept[0].shape[1:3]),
+        _across(kept[0], change, kept[1].shape[:2]),
+    ),
+)
+_up.defvjp(
+    lambda maps, kernel, size: (_up(maps, kernel, size), (maps, kernel)),
+    lambda size, kept, change: (
+        _down(change, kept[1]),
+        _across(change, kept[0], kept[1].shape[:2]),
+    ),
+)
+_across.defvjp(
+    lambda images, maps, window: (_across(images, maps, window), (images, maps)),
+    lambda window, kept, change: (
+        _up(kept[1], change, kept[0].shape[1:3]),
+        _down(kept[0], change),
+    ),
+)
 
 
 class StridedConv(nn.Module):
@@ -88,7 +155,7 @@ class StridedConv(nn.Module):
 
     Attributes:
       features: channels of the output.
-      kernel_size: rows and columns of the kernel, which has shape (rows, columns, in, out).
+      kernel_size: rows and columns of the kernel, 2 or more; its shape is (rows, columns, in, out).
       kernel_init: makes the kernel from a key and its shape; the bias starts at zero.
     """
 
@@ -110,8 +177,8 @@ class StridedConvTranspose(nn.Module):
 
     Attributes:
       features: channels of the output.
-      kernel_size: rows and columns of the kernel, which has shape (rows, columns, in, out) and
-        the meaning it has in `jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")`: flipped in
+      kernel_size: rows and columns of the kernel, 2 or more; it has shape (rows, columns, in, out)
+        and the meaning it has in `jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")`: flipped in
         rows and columns against the kernels of TensorFlow and PyTorch.
       kernel_init: makes the kernel from a key and its shape; the bias starts at zero.
     """

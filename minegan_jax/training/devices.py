@@ -55,10 +55,7 @@ def value_and_mean_grad(loss: Callable) -> Callable:
     """Differentiates a loss on every device and returns the mean of the devices' results."""
 
     def differentiate(params: Any) -> tuple[tuple[jax.Array, Metrics], Any]:
-        # Marked as different on each device: otherwise the sum over devices would happen inside
-        # the differentiation, and the mean below would come out too large by their number.
-        local = jax.tree.map(lambda leaf: jax.lax.pcast(leaf, AXIS, to="varying"), params)
-        return jax.lax.pmean(jax.value_and_grad(loss, has_aux=True)(local), AXIS)
+        return jax.lax.pmean(jax.value_and_grad(loss, has_aux=True)(params), AXIS)
 
     return differentiate
 
@@ -81,6 +78,9 @@ def compile_step(
         mesh=mesh,
         in_specs=(everywhere, share, share),
         out_specs=(everywhere, everywhere),
+        # Otherwise JAX would track which arrays differ between devices, and sum gradients over
+        # devices inside the differentiation; layers with their own derivatives cannot say so.
+        check_vma=False,
     )
     return jax.jit(
         lambda state, batch, key: spread(state, batch, learner.draw(key)), donate_argnums=0
