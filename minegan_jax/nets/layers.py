@@ -136,14 +136,14 @@ _down.defvjp(
 )
 _up.defvjp(
     lambda maps, kernel, size: (_up(maps, kernel, size), (maps, kernel)),
-    lambda size, kept, change: (
+    lambda _, kept, change: (
         _down(change, kept[1]),
         _across(change, kept[0], kept[1].shape[:2]),
     ),
 )
 _across.defvjp(
     lambda images, maps, window: (_across(images, maps, window), (images, maps)),
-    lambda window, kept, change: (
+    lambda _, kept, change: (
         _up(kept[1], change, kept[0].shape[1:3]),
         _down(kept[0], change),
     ),
@@ -177,9 +177,9 @@ class StridedConvTranspose(nn.Module):
 
     Attributes:
       features: channels of the output.
-      kernel_size: rows and columns of the kernel, 2 or more; it has shape (rows, columns, in, out)
-        and the meaning it has in `jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")`: flipped in
-        rows and columns against the kernels of TensorFlow and PyTorch.
+      kernel_size: rows and columns of the kernel, 2 or more; its shape is (rows, columns, in, out)
+        and its meaning that of `jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")`: flipped
+        in rows and columns against the kernels of TensorFlow and PyTorch.
       kernel_init: makes the kernel from a key and its shape; the bias starts at zero.
     """
 
