@@ -79,6 +79,10 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
 
 def run(argv: Sequence[str]) -> None:
     """Does what the command line says."""
+    if "--help" in argv:
+        print(__doc__.partition("\n\n")[2], define_flags().get_help(), sep="\n")
+        print(f"Configs: {', '.join(schema.packaged())}. Fields: {', '.join(schema.FIELDS)}.")
+        return
     values = parse(argv)
     from minegan_jax import experiment  # after parsing: a mistyped flag is answered at once
 

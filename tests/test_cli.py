@@ -263,6 +263,14 @@ def test_samples_of_a_run_and_of_its_adapter(cli, finished, tmp_path):
     assert (images["run"] != images["last"]).any()
 
 
+def test_help(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["minegan_jax", "--help"])
+    assert main.main() == 0
+    shown = capsys.readouterr().out
+    assert "--workdir" in shown
+    assert "mine_steps" in shown
+
+
 def test_a_full_disk(cli, finished):
     full = Path("/dev/full")
     status, line = cli("--mode=sample", f"--workdir={finished}", f"--out={full}")

@@ -1,0 +1,52 @@
+"""The packaged networks must be as good as the README says."""
+
+import numpy as np
+import pytest
+
+import minegan_jax
+from minegan_jax import reporting, sampling
+from minegan_jax.data import digits
+from minegan_jax.evaluation.embed import embed
+from minegan_jax.sources import PACKAGED
+
+
+@pytest.fixture(scope="module")
+def confidence():
+    """What the judge says of 2,000 samples of the source: a probability of each digit."""
+    (source,) = reporting.unmined([minegan_jax.load_source("mnist_without_9")]).values()
+    images = sampling.sample(source.method, source.state, 2000, seed=1)
+    return embed(reporting.load_extractor("digits_judge"), images).probabilities
+
+
+def every(listing):
+    return np.stack([listing.read(index) for index in range(len(listing.labels))])[..., None]
+
+
+@pytest.mark.parametrize("name", reporting.EXTRACTORS)
+def test_classifiers_know_digits_they_never_saw(name):
+    listing = digits.open_digits("")
+    probabilities = embed(reporting.load_extractor(name), every(listing)).probabilities
+    assert (probabilities.argmax(axis=1) == listing.labels).mean() >= 0.99
+
+
+def test_features_have_unit_size():
+    features = embed(reporting.load_extractor("digits"), every(digits.open_digits(""))).features
+    assert np.square(features).mean() == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_source_makes_digits(confidence):
+    assert (confidence.max(axis=1) > 0.9).mean() >= 0.9
+
+
+def test_the_source_makes_all_digits_but_nine(confidence):
+    shares = np.bincount(confidence.argmax(axis=1), minlength=10) / len(confidence)
+    assert shares[:9].min() >= 0.05
+    assert shares[9] <= 0.05
+
+
+def test_the_package_stays_small():
+    sizes = {
+        path.name: sum(f.stat().st_size for f in path.iterdir()) for path in PACKAGED.iterdir()
+    }
+    assert sizes["mnist_without_9"] <= 2e6
+    assert sum(sizes.values()) <= 3e6
