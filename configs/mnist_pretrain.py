@@ -2,7 +2,8 @@
 
     python -m minegan_jax.main --config=configs/mnist_pretrain.py --workdir=RUN
 
-Leaves `RUN/source`, a directory that `--config.sources` takes. The argument names the digits:
+The critic moves twice a step, at twice the generator's rate: for the same computing time, more of
+the samples are digits than with five turns. Leaves `RUN/source`, a directory that `--config.sources` takes. The argument names the digits:
 `--config=configs/mnist_pretrain.py:01234`.
 """
 
@@ -16,6 +17,12 @@ def get_config(digits: str = "012345678") -> ConfigDict:
     config = default_config()
     config.method = "scratch"
     config.labels = tuple(int(digit) for digit in digits)
-    config.train_steps = 1500
-    config.average_decay = 0.995
+    config.train_steps = 13000
+    config.critic_turns = 2
+    config.learning_rate = 5e-4
+    config.critic_learning_rate = 1e-3
+    config.beta1 = 0.0
+    config.average_decay = 0.9995
+    config.sample_every_steps = 500
+    config.checkpoint_every_steps = 250
     return config
