@@ -2,9 +2,9 @@
 
     python -m minegan_jax.main --config=configs/mnist_pretrain.py --workdir=RUN
 
-The critic moves twice a step, at twice the generator's rate: for the same computing time, more of
-the samples are digits than with five turns. Leaves `RUN/source`, a directory that `--config.sources` takes. The argument names the digits:
-`--config=configs/mnist_pretrain.py:01234`.
+Leaves `RUN/source`, a directory that `--config.sources` takes. The argument names the digits:
+`--config=configs/mnist_pretrain.py:01234`. About 25 minutes on 2 CPU cores. The critic moves twice
+a step, at twice the generator's rate: in the same time, that gave better digits than five turns.
 """
 
 from ml_collections import ConfigDict
