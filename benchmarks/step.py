@@ -72,7 +72,7 @@ def torch_side(state: GameState, batch: Batch) -> Callable:
 
 def torch_draws(draws: object) -> torch_step.Draws:
     """Copies our draws for PyTorch."""
-    arrays = draws.critic_latents[0], draws.mixes, draws.players_latents[0]
+    arrays = draws.critic.latents[0], draws.mixes, draws.players.latents[0]
     return torch_step.Draws(*(torch.tensor(np.asarray(array)) for array in arrays))
 
 

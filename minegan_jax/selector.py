@@ -4,7 +4,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
+
+BLOCKS = 10  # stretches of minibatches that count as independent
+STUDENT = 2.262  # 97.5 % quantile of Student's t with BLOCKS - 1 degrees of freedom
 
 
 class SelectorState(NamedTuple):
@@ -36,3 +40,46 @@ def probabilities(state: SelectorState) -> Float[Array, "sources"]:
     equal = jnp.full(num_sources, 1.0 / num_sources)
     mean = state.win_rates.sum(axis=0) / jnp.clip(state.seen, 1, window)
     return jnp.where(state.seen > 0, mean, equal)
+
+
+def recorded(state: SelectorState) -> Float[np.ndarray, "minibatches sources"]:
+    """Returns the win rates in the window, the oldest first."""
+    window, seen = len(state.win_rates), int(state.seen)
+    rows = np.asarray(state.win_rates, np.float64)
+    return np.roll(rows, -(seen % window), axis=0) if seen > window else rows[:seen]
+
+
+def intervals(state: SelectorState) -> Float[np.ndarray, "sources 2"]:
+    """Returns 95 % intervals (low, high) of p, in [0, 1].
+
+    Win rates drift while the players learn, so that neighbouring minibatches are no independent
+    witnesses: the spread is that of the means of ten stretches of the window (batch means).
+    With fewer than ten minibatches an interval is (0, 1).
+    """
+    rates = recorded(state)
+    if len(rates) < BLOCKS:
+        return np.tile([0.0, 1.0], (rates.shape[1], 1))
+    means = np.stack([part.mean(axis=0) for part in np.array_split(rates, BLOCKS)])
+    reach = STUDENT * means.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
+    middle = rates.mean(axis=0)
+    return np.stack([middle - reach, middle + reach], axis=1).clip(0.0, 1.0)
+
+
+def entropy(shares: Float[np.ndarray, "sources"]) -> float:
+    """Returns how evenly sources are used: 0 if only one is, 1 if all are alike (or there is one).
+
+    Shannon's entropy of p over that of equal shares.
+    """
+    used = shares[shares > 0]
+    return float(-(used * np.log(used)).sum() / np.log(len(shares))) if len(shares) > 1 else 1.0
+
+
+def without(state: SelectorState, source: int) -> Float[np.ndarray, "sources"]:
+    """Returns p if one source were not there and its share went to the others in proportion.
+
+    A source that held all of it leaves equal shares.
+    """
+    shares = np.asarray(probabilities(state), np.float64)
+    shares[source] = 0.0
+    others = np.arange(len(shares)) != source
+    return shares / shares.sum() if shares.sum() > 0 else others / others.sum()

@@ -9,7 +9,8 @@ import optax
 import pytest
 
 from minegan_jax import losses, selector
-from minegan_jax.methods import adversarial, finetuning, mining
+from minegan_jax.methods import adversarial, finetuning, mining, supersamples
+from minegan_jax.methods.supersamples import Cast
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.miner import Miner
@@ -70,12 +71,20 @@ def turns(game):
     )
 
 
+def toy_cast(miners, generators, critic, latent_size):
+    """Returns a cast whose images are all of one size."""
+    sizes = (latent_size,) * len(miners)
+    return Cast(miners, generators, critic, lambda x: x, lambda x: x, sizes)
+
+
+def lots_of_turn(draws, turn):
+    return jax.tree.map(lambda numbers: numbers[:, turn], draws.critic)
+
+
 def toy_game(num_sources):
     """Returns a game in which all move, its first state, one step's draws and real images."""
     sources = [toy_source(seed) for seed in range(num_sources)]
-    cast = adversarial.Cast(
-        (mine,) * num_sources, (generate,) * num_sources, criticise, (LATENT,) * num_sources
-    )
+    cast = toy_cast((mine,) * num_sources, (generate,) * num_sources, criticise, LATENT)
     game = adversarial.make_game(cast, RULES, adversarial.PLAYERS)
     params = {
         "miners": tuple(
@@ -155,18 +164,17 @@ def test_a_step_equals_the_oracle(num_sources):
         params = dict(state.params)
         adams = {name: SlowAdam(rate) for name, rate in RULES.learning_rates.items()}
         for turn in range(RULES.critic_turns):
-            latents, mixes = (
-                tuple(u[:, turn] for u in draws.critic_latents),
-                draws.mixes[:, turn],
+            lots, mixes = lots_of_turn(draws, turn), draws.mixes[:, turn]
+            state, metrics = critic_turn(state, real=real[:, turn], lots=lots, mixes=mixes)
+            expected, gradients = of_critic(
+                params["critic"], params, real[:, turn], lots.latents, mixes
             )
-            state, metrics = critic_turn(state, real=real[:, turn], latents=latents, mixes=mixes)
-            expected, gradients = of_critic(params["critic"], params, real[:, turn], latents, mixes)
             np.testing.assert_allclose(metrics["critic_loss"], expected, rtol=1e-9)
             params["critic"] = adams["critic"](params["critic"], gradients)
         for _ in range(2):
-            state, metrics = players_turn(state, latents=draws.players_latents)
+            state, metrics = players_turn(state, lots=draws.players)
             players = {name: params[name] for name in adversarial.PLAYERS}
-            expected, gradients = of_players(players, params["critic"], draws.players_latents)
+            expected, gradients = of_players(players, params["critic"], draws.players.latents)
             np.testing.assert_allclose(metrics["players_loss"], expected, rtol=1e-9)
             params |= {name: adams[name](players[name], gradients[name]) for name in players}
         assert_close(state.params, params, rtol=1e-7, atol=1e-9)
@@ -185,13 +193,15 @@ def test_only_the_winner_gets_a_gradient():
 
     with jax.enable_x64(True):
         game, state, draws, real = toy_game(2)
-        latents, mixes = tuple(u[:, 0] for u in draws.critic_latents), draws.mixes[:, 0]
-        adversarial.critic_turn(game, state, spy, real=real[:, 0], latents=latents, mixes=mixes)
-        adversarial.players_turn(game, state, spy, latents=draws.players_latents)
+        lots, mixes = lots_of_turn(draws, 0), draws.mixes[:, 0]
+        adversarial.critic_turn(game, state, spy, real=real[:, 0], lots=lots, mixes=mixes)
+        adversarial.players_turn(game, state, spy, lots=draws.players)
         players = {name: state.params[name] for name in adversarial.PLAYERS}
         critic = state.params["critic"]
-        of_critic = jax.jit(jax.grad(critic_loss))(critic, state.params, real[:, 0], latents, mixes)
-        of_players = jax.jit(jax.grad(players_loss))(players, critic, draws.players_latents)
+        of_critic = jax.jit(jax.grad(critic_loss))(
+            critic, state.params, real[:, 0], lots.latents, mixes
+        )
+        of_players = jax.jit(jax.grad(players_loss))(players, critic, draws.players.latents)
         assert_close(seen, [of_critic, of_players], rtol=1e-9, atol=1e-9)
 
 
@@ -203,10 +213,12 @@ def test_a_source_that_never_wins_stays_where_it_is():
         "generators": ({"weights": 0.0 * weights}, {"weights": weights}),  # black; all or nothing
         "critic": {"hidden": 0.1 * jnp.eye(4, 5), "out": jnp.ones(5)},  # likes whatever is bright
     }
-    latents = tuple(1.0 + jnp.abs(u) for u in draws.players_latents)
+    latents = tuple(1.0 + jnp.abs(u) for u in draws.players.latents)
     params["miners"] = ({"weights": jnp.zeros((LATENT, LATENT))},) * 2
     _, players_turn = turns(game)
-    after, metrics = players_turn(state._replace(params=params), latents=latents)
+    after, metrics = players_turn(
+        state._replace(params=params), lots=draws.players._replace(latents=latents)
+    )
     np.testing.assert_array_equal(metrics["win_rates"], [0.0, 1.0])
     assert_close(after.params["miners"][0], params["miners"][0], rtol=0)
     assert_close(after.params["generators"][0], params["generators"][0], rtol=0)
@@ -278,7 +290,7 @@ def test_only_movers_cost_optimizer_state(name):
 def test_a_step_reports_itself(name):
     before, after, metrics = one_step(name)
     assert set(metrics) == {
-        "critic_loss", "wasserstein", "penalty", "players_loss", "win_rates"
+        "critic_loss", "wasserstein", "penalty", "players_loss", "win_rates", "probabilities"
     }  # fmt: skip
     assert all(np.isfinite(value).all() for value in metrics.values())
     np.testing.assert_allclose(metrics["win_rates"].sum(), 1.0, rtol=1e-6)
@@ -323,18 +335,18 @@ def count_flops(function, *arguments, **named):
 def test_a_frozen_generator_costs_no_gradient(tiny_source):
     source, miner = load_source(tiny_source), Miner(latent_size=4, depth=2, width=9)
     networks, look, count = source.networks, as_function(miner), 32
-    cast = adversarial.Cast((look,), (networks.generate,), networks.criticise, (4,))
+    cast = toy_cast((look,), (networks.generate,), networks.criticise, 4)
     params = {
         "miners": (miner.init(jax.random.key(0), jnp.zeros((1, 4)))["params"],),
         "generators": (source.generator,),
         "critic": source.critic,
     }
-    latents = (jax.random.normal(jax.random.key(1), (count, 4)),)
+    lots = supersamples.draw_lots(jax.random.key(1), (count,), (4,))
 
     def flops_of(moving):
         game = adversarial.make_game(cast, RULES, moving)
         turn = partial(adversarial.players_turn, game, value_and_grad=value_and_grad)
-        return count_flops(turn, adversarial.start(game, params, None), latents=latents)
+        return count_flops(turn, adversarial.start(game, params, None), lots=lots)
 
     def by_hand(miners, frozen, averages, optimizer, record, latents):
         """Differentiates with respect to the miner and nothing else."""
@@ -353,7 +365,7 @@ def test_a_frozen_generator_costs_no_gradient(tiny_source):
 
     miners, adam = params["miners"], optax.adam(0.01)
     expected = count_flops(
-        by_hand, miners, params, miners, adam.init(miners), selector.init_selector(1), latents
+        by_hand, miners, params, miners, adam.init(miners), selector.init_selector(1), lots.latents
     )
     np.testing.assert_allclose(flops_of(("miners",)), expected, rtol=0.005)
     assert flops_of(("miners", "generators")) > 1.1 * expected

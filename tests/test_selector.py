@@ -42,3 +42,44 @@ def test_the_ring_forgets():
         state = selector.record(state, jnp.array(rates))
     np.testing.assert_array_equal(selector.probabilities(state), [0.0, 1.0])
     assert state.seen == 8
+
+
+def ring(rates, window=1000):
+    """Returns a selector that saw these win rates."""
+    state = selector.init_selector(len(rates[0]), window)
+    for row in rates:
+        state = selector.record(state, jnp.asarray(row))
+    return state
+
+
+def test_the_record_is_in_order():
+    rates = [(i / 10, 1 - i / 10) for i in range(8)]
+    np.testing.assert_allclose(selector.recorded(ring(rates)), rates, atol=1e-7)
+    np.testing.assert_allclose(selector.recorded(ring(rates, window=3)), rates[-3:], atol=1e-7)
+
+
+def test_intervals_cover_the_truth():
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(200):
+        shares = rng.binomial(16, 0.3, size=50) / 16
+        rates = jnp.asarray(np.stack([shares, 1 - shares], axis=1), jnp.float32)
+        state = selector.SelectorState(rates, jnp.asarray(50))
+        low, high = selector.intervals(state)[0]
+        hits += low <= 0.3 <= high
+    assert 0.90 <= hits / 200 <= 0.99
+
+
+def test_no_interval_before_ten_minibatches():
+    np.testing.assert_array_equal(selector.intervals(ring([(1.0, 0.0)] * 9)), [[0, 1], [0, 1]])
+
+
+def test_entropy():
+    assert selector.entropy(np.array([1.0, 0.0])) == 0.0
+    assert selector.entropy(np.full(4, 0.25)) == pytest.approx(1.0)
+    assert selector.entropy(np.ones(1)) == 1.0
+
+
+def test_without_a_source():
+    state = ring([(0.5, 0.3, 0.2)])
+    np.testing.assert_allclose(selector.without(state, 0), [0.0, 0.6, 0.4], atol=1e-6)
+    np.testing.assert_allclose(selector.without(ring([(1.0, 0.0, 0.0)]), 0), [0.0, 0.5, 0.5])

@@ -1,7 +1,7 @@
 """The game between one critic and the players: miners and generators of N sources (section 3).
 
 Reading guide: `adversarial_method` at the end joins the pieces. A step is `critic_turns` times
-`critic_turn`, then one `players_turn`; both look at fakes through `best_of_supersamples`.
+`critic_turn`, then one `players_turn`; `supersamples` says which fakes they see.
 Everything is a pure function of (state, batch, draws).
 
 Scores must not depend on the other images of a batch: a critic with batch normalisation or
@@ -19,19 +19,12 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from minegan_jax import losses, selector
+from minegan_jax.methods import supersamples
 from minegan_jax.methods.base import Learner, TransferMethod, ValueAndGrad
-from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params, Scores, to_unit_range
+from minegan_jax.methods.supersamples import Cast, Lots
+from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params, to_unit_range
 
 PLAYERS = ("miners", "generators")
-
-
-class Cast(NamedTuple):
-    """The functions of (params, input) that take part in a game."""
-
-    miners: tuple[Callable[[Params, Latents], Latents], ...]
-    generators: tuple[Callable[[Params, Latents], Images], ...]
-    critic: Callable[[Params, Images], Scores]
-    latent_sizes: tuple[int, ...]  # length of each source's u
 
 
 class Rules(NamedTuple):
@@ -48,6 +41,9 @@ class Rules(NamedTuple):
     critic_turns: int = 5
     penalty_weight: float = 10.0
     average_decay: float = 0.99  # of the players' moving average, per step
+    exploration: float = 0.0  # share of supersamples whose image is picked by lot, at first
+    exploration_steps: int = 0  # of all phases together, in which that share falls to 0
+    warmup_steps: int = 0  # of each phase, in which only the critic learns
 
 
 class GameState(NamedTuple):
@@ -63,9 +59,9 @@ class GameState(NamedTuple):
 class Draws(NamedTuple):
     """The random numbers of one step; the batch axis leads."""
 
-    critic_latents: tuple[Float[Array, "batch turns latent"], ...]  # one per source
+    critic: Lots  # (batch, turns, ...)
     mixes: Float[Array, "batch turns"]  # uniform in [0, 1], one per interpolate
-    players_latents: tuple[Float[Array, "batch latent"], ...]
+    players: Lots  # (batch, ...)
 
 
 class Game(NamedTuple):
@@ -78,14 +74,22 @@ class Game(NamedTuple):
     players_optimizer: optax.GradientTransformation
 
 
+def _after(num_steps: int, rate: float) -> optax.ScalarOrSchedule:
+    """Returns a learning rate that is 0 in the first steps."""
+    if not num_steps:
+        return rate
+    return optax.join_schedules([optax.constant_schedule(x) for x in (0.0, rate)], [num_steps])
+
+
 def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
     """Gives each part that moves its Adam; the rest gets no update and no optimizer state."""
-    adams = {name: optax.adam(rate, *rules.betas) for name, rate in rules.learning_rates.items()}
+    rates = {name: _after(rules.warmup_steps, rate) for name, rate in rules.learning_rates.items()}
+    adams = {name: optax.adam(rate, *rules.betas) for name, rate in rates.items()}
     return Game(
         cast,
         rules,
         moving,
-        critic_optimizer=adams["critic"],
+        critic_optimizer=optax.adam(rules.learning_rates["critic"], *rules.betas),
         players_optimizer=optax.partition(
             {**adams, "frozen": optax.set_to_zero()},
             {name: name if name in moving else "frozen" for name in PLAYERS},
@@ -94,43 +98,25 @@ def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
 
 
 def draw(game: Game, key: Key) -> Draws:
-    """Draws u for every source from N(0, I), and the places of the interpolates."""
+    """Draws the supersamples' random numbers and the places of the interpolates."""
     key_critic, key_mixes, key_players = jax.random.split(key, 3)
-    shape = (game.rules.batch_size, game.rules.critic_turns)
-
-    def latents(key: Key, shape: tuple[int, ...]) -> tuple[jax.Array, ...]:
-        keys = jax.random.split(key, len(game.cast.latent_sizes))
-        pairs = zip(keys, game.cast.latent_sizes, strict=True)
-        return tuple(jax.random.normal(key, (*shape, size)) for key, size in pairs)
-
+    shape, sizes = (game.rules.batch_size, game.rules.critic_turns), game.cast.latent_sizes
     return Draws(
-        critic_latents=latents(key_critic, shape),
+        critic=supersamples.draw_lots(key_critic, shape, sizes),
         mixes=jax.random.uniform(key_mixes, shape),
-        players_latents=latents(key_players, shape[:1]),
+        players=supersamples.draw_lots(key_players, shape[:1], sizes),
     )
 
 
-def best_of_supersamples(
-    cast: Cast, critic: Params, players: Params, latents: tuple[Latents, ...]
-) -> tuple[Images, Int[Array, "supersamples"]]:
-    """Makes K supersamples, one image per source, and keeps the image the critic values most.
+def players(state: GameState) -> dict[str, Any]:
+    """Returns the weights of all players."""
+    return {name: state.params[name] for name in PLAYERS}
 
-    Only the winner reaches a loss: with all of them, the critic could not assess how often each
-    kind of image occurs (section 3.3, eqs. 5 and 6).
 
-    Returns:
-      The K winning images, and the source of each.
-    """
-    mined = map(lambda mine, m, u: mine(m, u), cast.miners, players["miners"], latents)
-    fakes = list(
-        map(lambda generate, g, z: generate(g, z), cast.generators, players["generators"], mined)
-    )
-    if len(fakes) == 1:  # nothing to choose, so nothing to score
-        return fakes[0], jnp.zeros(len(fakes[0]), jnp.int32)
-    scores = jnp.stack([cast.critic(critic, fake) for fake in fakes], axis=1)
-    winners = scores.argmax(axis=1)
-    best = jnp.stack(fakes, axis=1)[jnp.arange(len(winners)), winners]
-    return best, winners
+def exploration(rules: Rules, seen: Int[Array, ""]) -> Float[Array, ""]:
+    """Returns the share of supersamples picked by lot after so many minibatches."""
+    left = 1.0 - seen / max(rules.exploration_steps, 1)
+    return rules.exploration * jnp.clip(left, 0.0, 1.0)
 
 
 def critic_turn(
@@ -139,12 +125,12 @@ def critic_turn(
     value_and_grad: ValueAndGrad,
     *,
     real: Images,
-    latents: tuple[Latents, ...],
+    lots: Lots,
     mixes: Float[Array, "batch"],
 ) -> tuple[GameState, Metrics]:
     """Moves the critic towards telling the winners from real images (eqs. 3 and 5)."""
-    critic = state.params["critic"]
-    fake, _ = best_of_supersamples(game.cast, critic, state.params, latents)
+    critic, share = state.params["critic"], exploration(game.rules, state.selector.seen)
+    fake = supersamples.choose(game.cast, critic, players(state), lots, exploration=share).images
 
     def loss(critic: Params) -> tuple[jax.Array, Metrics]:
         scores = game.cast.critic(critic, jnp.concatenate([real, fake]))
@@ -162,47 +148,51 @@ def critic_turn(
 
 
 def players_turn(
-    game: Game, state: GameState, value_and_grad: ValueAndGrad, *, latents: tuple[Latents, ...]
+    game: Game, state: GameState, value_and_grad: ValueAndGrad, *, lots: Lots
 ) -> tuple[GameState, Metrics]:
     """Moves miners, generators or both towards what the critic values (eqs. 4 and 6)."""
-    num_sources = len(game.cast.generators)
-    players = {name: state.params[name] for name in PLAYERS}
+    critic, seen = state.params["critic"], state.selector.seen
+    before = players(state)
+    frozen = {name: trees for name, trees in before.items() if name not in game.moving}
+    chosen = supersamples.choose(
+        game.cast, critic, before, lots, exploration=exploration(game.rules, seen)
+    )
 
-    def loss(players: Params) -> tuple[jax.Array, Metrics]:
-        critic = state.params["critic"]
-        fake, winners = best_of_supersamples(game.cast, critic, players, latents)
+    def loss(after: Params) -> tuple[jax.Array, Metrics]:
+        moving = {name: after[name] for name in game.moving}
+        fake = supersamples.remake(game.cast, moving, frozen, lots.latents, chosen)
         total = losses.wasserstein_players_loss(game.cast.critic(critic, fake))
-        return total, {"players_loss": total, "win_rates": selector.win_rates(winners, num_sources)}
+        rates = selector.win_rates(chosen.winners, len(game.cast.generators))
+        return total, {"players_loss": total, "win_rates": rates}
 
-    (_, metrics), gradients = value_and_grad(loss)(players)
-    updates, optimizer = game.players_optimizer.update(gradients, state.players_optimizer, players)
-    players = optax.apply_updates(players, updates)
-    moving = {name: players[name] for name in state.averages}
+    (_, metrics), gradients = value_and_grad(loss)(before)
+    updates, optimizer = game.players_optimizer.update(gradients, state.players_optimizer, before)
+    after = optax.apply_updates(before, updates)
+    moving = {name: after[name] for name in state.averages}
+    record = selector.record(state.selector, metrics["win_rates"])
     return state._replace(
-        params={**state.params, **players},
+        params={**state.params, **after},
         averages=optax.incremental_update(moving, state.averages, 1.0 - game.rules.average_decay),
         players_optimizer=optimizer,
-        selector=selector.record(state.selector, metrics["win_rates"]),
-    ), metrics
+        selector=record,
+    ), {**metrics, "probabilities": selector.probabilities(record)}
 
 
 def step(
     game: Game, state: GameState, batch: Batch, draws: Draws, value_and_grad: ValueAndGrad
 ) -> tuple[GameState, Metrics]:
     """Plays the critic's turns, then the players'; reports the last of each."""
-    # Unrolled: convolutions inside lax.scan are many times slower on CPUs.
-    for turn in range(game.rules.critic_turns):
-        state, critic_metrics = critic_turn(
-            game,
-            state,
-            value_and_grad,
-            real=to_unit_range(batch.images[:, turn]),
-            latents=tuple(u[:, turn] for u in draws.critic_latents),
-            mixes=draws.mixes[:, turn],
-        )
-    state, players_metrics = players_turn(
-        game, state, value_and_grad, latents=draws.players_latents
-    )
+
+    def turn(state: GameState, given: tuple[jax.Array, Lots, jax.Array]) -> tuple[GameState, Any]:
+        pixels, lots, mixes = given
+        real = game.cast.view(to_unit_range(pixels))
+        return critic_turn(game, state, value_and_grad, real=real, lots=lots, mixes=mixes)
+
+    given = batch.images, draws.critic, draws.mixes
+    turns_first = jax.tree.map(lambda numbers: jnp.moveaxis(numbers, 1, 0), given)
+    state, metrics = jax.lax.scan(turn, state, turns_first)
+    critic_metrics = {name: values[-1] for name, values in metrics.items()}
+    state, players_metrics = players_turn(game, state, value_and_grad, lots=draws.players)
     return state, {**critic_metrics, **players_metrics}
 
 
@@ -249,7 +239,7 @@ def adversarial_method(
     def generate(state: GameState, source: int, latents: Latents) -> Images:
         players = {**state.params, **state.averages}
         mined = cast.miners[source](players["miners"][source], latents)
-        return cast.generators[source](players["generators"][source], mined)
+        return cast.output(cast.generators[source](players["generators"][source], mined))
 
     return TransferMethod(
         learner=Learner(init, partial(draw, game), partial(step, game)),

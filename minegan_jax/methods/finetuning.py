@@ -5,11 +5,12 @@ Latents come straight from the prior, so the miner is the identity and has no we
 
 from typing import Any
 
-from minegan_jax.methods.adversarial import Cast, Rules, adversarial_method
+from minegan_jax.methods.adversarial import Rules, adversarial_method
 from minegan_jax.methods.base import TransferMethod
+from minegan_jax.methods.supersamples import Cast
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
-from minegan_jax.types import Key, Latents, Params
+from minegan_jax.types import Images, Key, Latents, Params
 
 
 def transfergan(source: Source, rules: Rules) -> TransferMethod:
@@ -38,6 +39,18 @@ def _identity(params: Params, latents: Latents) -> Latents:
     return latents
 
 
+def _as_they_are(images: Images) -> Images:
+    """One source makes images of one size."""
+    return images
+
+
 def _cast(networks: Networks) -> Cast:
     """Returns a cast of one source without a miner."""
-    return Cast((_identity,), (networks.generate,), networks.criticise, (networks.latent_size,))
+    return Cast(
+        miners=(_identity,),
+        generators=(networks.generate,),
+        critic=networks.criticise,
+        view=_as_they_are,
+        output=_as_they_are,
+        latent_sizes=(networks.latent_size,),
+    )

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from minegan_jax.methods.adversarial import Cast, Rules, adversarial_method
+from minegan_jax.methods.adversarial import Rules, adversarial_method
 from minegan_jax.methods.base import TransferMethod
+from minegan_jax.methods.supersamples import Cast
+from minegan_jax.methods.views import common_view
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.miner import Miner
 from minegan_jax.sources import Source
@@ -59,9 +61,13 @@ def finetune(sources: Sequence[Source], rules: Rules, shape: MinerShape) -> Tran
 
 def _cast(sources: Sequence[Source], modules: Sequence[Miner]) -> Cast:
     """Puts a miner in front of every generator."""
+    networks = [source.networks for source in sources]
+    shape = {"resolution": networks[0].resolution, "channels": networks[0].channels}
     return Cast(
         miners=tuple(as_function(module) for module in modules),
-        generators=tuple(source.networks.generate for source in sources),
-        critic=sources[0].networks.criticise,
-        latent_sizes=tuple(source.networks.latent_size for source in sources),
+        generators=tuple(each.generate for each in networks),
+        critic=networks[0].criticise,
+        view=common_view(*(each.resolution for each in networks), **shape),
+        output=common_view(**shape),
+        latent_sizes=tuple(each.latent_size for each in networks),
     )

@@ -1,0 +1,174 @@
+"""Supersamples: one image of every source, of which only the best counts (section 3.3).
+
+With all images in the losses the critic could not assess how often each kind of image occurs, so
+only the one that the critic values most gets there, eqs. 5 and 6. Two passes keep that cheap:
+`choose` makes and scores all K x N images without a gradient, `remake` gives the K chosen ones
+their gradient. N sources cost N generator and critic passes and about three more, not 3 N.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from minegan_jax.types import Images, Key, Latents, Params, Scores
+
+AllLatents = tuple[Float[Array, "batch _"], ...]  # u of each source, of its own length
+BLOCK = 8  # images of one source that go back through it together
+
+
+class Cast(NamedTuple):
+    """The functions of (params, input) that take part in a game."""
+
+    miners: tuple[Callable[[Params, Latents], Latents], ...]
+    generators: tuple[Callable[[Params, Latents], Images], ...]
+    critic: Callable[[Params, Images], Scores]
+    view: Callable[[Images], Images]  # how the critic sees images of any source
+    output: Callable[[Images], Images]  # how they are handed out
+    latent_sizes: tuple[int, ...]  # length of each source's u
+
+
+class Lots(NamedTuple):
+    """The random numbers of K supersamples."""
+
+    latents: tuple[Float[Array, "*places _"], ...]  # u of each source, from N(0, I)
+    explores: Float[Array, "*places"]  # uniform in [0, 1]
+    ranks: Float[Array, "*places sources"]  # uniform in [0, 1]; the largest wins among equals
+
+
+def draw_lots(key: Key, shape: tuple[int, ...], latent_sizes: tuple[int, ...]) -> Lots:
+    """Draws the random numbers of as many supersamples as `shape` has places."""
+    *keys, key_explores, key_ranks = jax.random.split(key, len(latent_sizes) + 2)
+    pairs = zip(keys, latent_sizes, strict=True)
+    return Lots(
+        latents=tuple(jax.random.normal(key, (*shape, size)) for key, size in pairs),
+        explores=jax.random.uniform(key_explores, shape),
+        ranks=jax.random.uniform(key_ranks, (*shape, len(latent_sizes))),
+    )
+
+
+class Chosen(NamedTuple):
+    """The images of a minibatch that reach the losses."""
+
+    images: Images
+    sources: Int[Array, "supersamples"]  # where each comes from
+    winners: Int[Array, "supersamples"]  # where the most valued of each supersample comes from
+
+
+def choose(
+    cast: Cast,
+    critic: Params,
+    players: Params,
+    lots: Lots,
+    *,
+    exploration: Float[Array, ""] | float = 0.0,
+) -> Chosen:
+    """Makes K supersamples and keeps of each the image that the critic values most.
+
+    Sources that always lose would never learn, so that a share of the supersamples picks its image
+    by lot. That does not touch `winners`, from which the selector learns.
+
+    Args:
+      cast: the networks.
+      critic: its weights.
+      players: the weights of `miners` and `generators`, one tree per source.
+      lots: the random numbers.
+      exploration: the share picked by lot, in [0, 1].
+    """
+    fakes = [_image_of(cast, i, {}, _only(players, i), u) for i, u in enumerate(lots.latents)]
+    if len(fakes) == 1:  # nothing to choose, so nothing to score
+        zeros = jnp.zeros(len(fakes[0]), jnp.int32)
+        return Chosen(fakes[0], zeros, zeros)
+    scores = jnp.stack([cast.critic(critic, fake) for fake in fakes], axis=1)
+    best = scores == scores.max(axis=1, keepdims=True)
+    explores = (lots.explores < exploration)[:, None]
+    winners, sources = (
+        jnp.where(eligible, lots.ranks, -1.0).argmax(axis=1) for eligible in (best, best | explores)
+    )
+    chosen = fakes[0]
+    for i, fake in enumerate(fakes[1:], start=1):
+        chosen = jnp.where((sources == i)[:, None, None, None], fake, chosen)
+    return Chosen(chosen, sources, winners)
+
+
+def remake(
+    cast: Cast, moving: Params, frozen: Params, latents: AllLatents, chosen: Chosen
+) -> Images:
+    """Returns the chosen images as a function of the moving players' weights.
+
+    The images themselves are those of `chosen`; their derivative goes back through each source
+    in blocks of the images that were chosen from it, and through nothing else.
+    """
+    if len(latents) == 1:
+        return _image_of(cast, 0, _only(frozen, 0), _only(moving, 0), latents[0])
+    return _remade(cast, moving, frozen, latents, chosen)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _remade(
+    cast: Cast, moving: Params, frozen: Params, latents: AllLatents, chosen: Chosen
+) -> Images:
+    del cast, moving, frozen, latents
+    return chosen.images
+
+
+def _keep(cast: Cast, *given: Any) -> tuple[Images, Any]:
+    """Returns the images, and everything for their derivative."""
+    return _remade(cast, *given), given
+
+
+def _back(cast: Cast, given: Any, change: Images) -> tuple[Params, None, None, None]:
+    """Takes a change of the images back to the players that move."""
+    moving, frozen, latents, chosen = given
+    parts = [
+        _back_through_one(
+            partial(_image_of, cast, i, _only(frozen, i)),
+            _only(moving, i),
+            u,
+            change,
+            chosen.sources == i,
+        )
+        for i, u in enumerate(latents)
+    ]
+    return {name: tuple(part[name] for part in parts) for name in moving}, None, None, None
+
+
+_remade.defvjp(_keep, _back)
+
+
+def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, latents: Latents) -> Images:
+    """Returns G_i(M_i(u)) from the weights of source i alone."""
+    weights = {**frozen, **moving}
+    mined = cast.miners[source](weights["miners"], latents)
+    return cast.view(cast.generators[source](weights["generators"], mined))
+
+
+def _back_through_one(
+    make: Callable[[Params, Latents], Images],
+    moving: Params,
+    latents: Latents,
+    change: Images,
+    mine: Bool[Array, "supersamples"],
+) -> Params:
+    """Takes the change of one source's own images back, a block at a time, and skips the rest."""
+    missing = -len(latents) % BLOCK
+    order = jnp.argsort(~mine, stable=True)  # its own images first
+    latents = jnp.pad(latents[order], ((0, missing), (0, 0)))
+    change = jnp.where(mine[:, None, None, None], change, 0.0)[order]
+    change = jnp.pad(change, ((0, missing), (0, 0), (0, 0), (0, 0)))
+
+    def add_block(block: Int[Array, ""], total: Params) -> Params:
+        u, du = (jax.lax.dynamic_slice_in_dim(x, block * BLOCK, BLOCK) for x in (latents, change))
+        _, back = jax.vjp(lambda weights: make(weights, u), moving)
+        return jax.tree.map(jnp.add, total, back(du)[0])
+
+    num_blocks = -(-mine.sum() // BLOCK)
+    return jax.lax.fori_loop(0, num_blocks, add_block, jax.tree.map(jnp.zeros_like, moving))
+
+
+def _only(players: Params, source: int) -> Params:
+    """Returns one source's weights of each kind of player."""
+    return {name: trees[source] for name, trees in players.items()}
