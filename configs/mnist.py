@@ -19,6 +19,11 @@ def get_config(digit: str = "9") -> ConfigDict:
     config.max_images = 400
     config.num_held_out = 100
     config.miner_depth = 2
-    config.mine_steps = 500
-    config.finetune_steps = 300
+    config.mine_steps = 400
+    config.finetune_steps = 200
+    config.miner_learning_rate = 5e-4
+    config.critic_learning_rate = 5e-4
+    config.learning_rate = 2e-4
+    config.beta1 = 0.0
+    config.average_decay = 0.98
     return config
