@@ -23,7 +23,7 @@ import torch
 import torch_step
 
 from minegan_jax.methods.adversarial import GameState, Rules
-from minegan_jax.methods.mining import MinerShape, mine
+from minegan_jax.methods.mining import MinerShape, critic_of, mine
 from minegan_jax.nets import family
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
@@ -113,7 +113,8 @@ def main() -> None:
     print(f"load before       {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     source = fresh_source(arguments.width, arguments.latent)
     shape = MinerShape(depth=2, width=max(256, 2 * arguments.latent))
-    method = mine([source], Rules(batch_size=arguments.batch, critic_turns=TURNS), shape)
+    rules = Rules(batch_size=arguments.batch, critic_turns=TURNS)
+    method = mine([source], rules, shape, critic_of(source))
     state, batch = method.learner.init(None, jax.random.key(1)), fresh_batch(arguments.batch)
     step_torch = torch_side(state, batch)
 

@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minegan_jax import sampling, weights
+from minegan_jax import sampling, selector, weights
 from minegan_jax.errors import InputError
 from minegan_jax.methods import adversarial, mining
 from minegan_jax.methods.base import State, TransferMethod
-from minegan_jax.selector import SelectorState
 from minegan_jax.sources import Source, load_source
 from minegan_jax.types import Params, Pixels
 
 JSON_NAME = "adapter.json"
+ADAPTER_FIELDS = ("sources", "miner", "probabilities", "image_shape")
 
 
 class Mined(NamedTuple):
@@ -24,10 +24,23 @@ class Mined(NamedTuple):
 
     method: TransferMethod
     state: State
+    source_names: tuple[str, ...]  # in the order of the selector's probabilities
 
-    def sample(self, num_images: int, seed: int = 0) -> Pixels:
-        """Draws (num_images, height, width, channels) in [0, 255]."""
-        return sampling.sample(self.method, self.state, num_images, seed=seed)
+    def sample(self, num_images: int, seed: int = 0, source: str | None = None) -> Pixels:
+        """Draws (num_images, height, width, channels) in [0, 255].
+
+        Args:
+          num_images: how many.
+          seed: the same seed gives the same images.
+          source: the name of the source to draw from; None lets the selector draw.
+
+        Raises:
+          InputError: there is no such source.
+        """
+        if source is not None and source not in self.source_names:
+            raise InputError(f"no source {source!r}: expected {', '.join(self.source_names)}")
+        number = None if source is None else self.source_names.index(source)
+        return sampling.sample(self.method, self.state, num_images, seed=seed, source=number)
 
 
 def save_adapter(
@@ -37,18 +50,26 @@ def save_adapter(
     sources: Sequence[Source],
     shape: mining.MinerShape,
     probabilities: Sequence[float],
+    image_shape: tuple[int, int],
     about: dict[str, Any],
 ) -> None:
-    """Writes the miners, how often each is used, and which sources they belong to."""
-    tree = {str(number): miner for number, miner in enumerate(miners)}
+    """Writes the miners, how often each is used, and which sources they belong to.
+
+    Images come out in `image_shape`, (resolution, channels), whatever a source makes. Sources
+    that are never used, because they were dropped, are left out.
+    """
+    used = [number for number, share in enumerate(probabilities) if share > 0]
+    tree = {str(place): miners[number] for place, number in enumerate(used)}
+    described = [
+        {name: getattr(sources[number], name) for name in ("name", "location", "sha256")}
+        for number in used
+    ]
     description = {
-        "sources": [
-            {"name": source.name, "location": source.location, "sha256": source.sha256}
-            for source in sources
-        ],
+        "sources": described,
         "miner": shape._asdict(),
+        "image_shape": list(image_shape),
         "prior": "N(0, I)",
-        "probabilities": list(probabilities),
+        "probabilities": [probabilities[number] for number in used],
         **about,
     }
     weights.save_weights(directory, tree, description, json_name=JSON_NAME)
@@ -65,7 +86,7 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
       InputError: a file is missing or damaged, or a source is not the one it was made with.
     """
     tree, description = weights.load_weights(
-        Path(directory), json_name=JSON_NAME, fields=("sources", "miner", "probabilities")
+        Path(directory), json_name=JSON_NAME, fields=ADAPTER_FIELDS
     )
     named = description["sources"]
     if sources is None:
@@ -79,11 +100,17 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
                 f" found {source.name!r} of digest {source.sha256[:12]}"
             )
     shape = mining.MinerShape(**description["miner"])
-    method = mining.mine(sources, adversarial.Rules(), shape)
+    resolution, channels = description["image_shape"]
+    # Nothing is scored any more: the critic only says how large images are.
+    critic = mining.critic_of(sources[0])._replace(resolution=resolution, channels=channels)
+    method = mining.mine(sources, adversarial.Rules(), shape, critic)
     miners = tuple(weights.single_precision(tree[str(i)]) for i in range(len(sources)))
     state = method.learner.init(None, jax.random.key(0))
     found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.averages["miners"]))
     if found != expected:
         raise InputError(f"{directory}: expected miners of shapes {expected}, found {found}")
-    record = SelectorState(jnp.asarray([description["probabilities"]]), jnp.ones((), jnp.int32))
-    return Mined(method, state._replace(averages={"miners": miners}, selector=record))
+    record = selector.record(
+        selector.init_selector(len(sources), window=1), jnp.asarray(description["probabilities"])
+    )
+    state = state._replace(averages={"miners": miners}, selector=record)
+    return Mined(method, state, tuple(entry["name"] for entry in named))

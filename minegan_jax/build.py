@@ -1,7 +1,9 @@
 """From a config to the phases it describes: the only place that matches on a method's name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+import jax
 
 from minegan_jax import sources
 from minegan_jax.config import Config
@@ -38,12 +40,25 @@ def build(config: Config) -> Experiment:
 
 def _minegan(config: Config) -> Experiment:
     loaded = _load_sources(config)
-    shape, rules = miner_shape(config), _rules(config)
-    methods = {"mine": mining.mine(loaded, rules, shape)}
+    game = loaded, _rules(config), miner_shape(config), _critic(config, loaded)
+    methods = {"mine": mining.mine(*game)}
     if config.finetune_steps:  # without, this is MineGAN (w/o FT)
-        methods["finetune"] = mining.finetune(loaded, rules, shape)
+        methods["finetune"] = mining.finetune(*game)
     steps = {"mine": config.mine_steps, "finetune": config.finetune_steps}
-    return _of_sources(config, loaded, methods, steps)
+    image_shape = game[-1].resolution, game[-1].channels
+    return Experiment(config, loaded, _phases(methods, steps), methods, *image_shape)
+
+
+def _critic(config: Config, loaded: Sequence[sources.Source]) -> mining.Critic:
+    """Returns the critic that the config names."""
+    if config.critic == "fresh":
+        return mining.fresh_critic(loaded[0], jax.random.key(config.seed))
+    named = {source.name: source for source in reversed(loaded)}
+    if config.critic and config.critic not in named:
+        raise InputError(
+            f"no critic {config.critic!r}: expected 'fresh' or a source: {', '.join(named)}"
+        )
+    return mining.critic_of(named[config.critic] if config.critic else loaded[0])
 
 
 def _transfergan(config: Config) -> Experiment:
@@ -51,7 +66,8 @@ def _transfergan(config: Config) -> Experiment:
     if len(loaded) > 1:
         raise InputError(f"transfergan starts from one source, found {len(loaded)}")
     methods = {"finetune": finetuning.transfergan(loaded[0], _rules(config))}
-    return _of_sources(config, loaded, methods, {"finetune": config.finetune_steps})
+    networks, phases = loaded[0].networks, _phases(methods, {"finetune": config.finetune_steps})
+    return Experiment(config, loaded, phases, methods, networks.resolution, networks.channels)
 
 
 def _scratch(config: Config) -> Experiment:
@@ -87,27 +103,19 @@ def _load_sources(config: Config) -> tuple[sources.Source, ...]:
     if not config.sources:
         raise InputError(f"method {config.method!r} needs at least one source, found none")
     loaded = tuple(sources.load_source(name) for name in config.sources)
-    first = loaded[0].networks
-    for source in loaded[1:]:
-        shape = (source.networks.resolution, source.networks.channels)
-        if shape != (first.resolution, first.channels):
-            raise InputError(
-                f"source {source.name!r} makes images of (resolution, channels) {shape}, expected"
-                f" {(first.resolution, first.channels)} as source {loaded[0].name!r} does"
-            )
+    channels = {source.name: source.networks.channels for source in loaded}
+    if len(set(channels.values())) > 1 and config.colour != "convert":
+        found = ", ".join(f"{name} {count}" for name, count in channels.items())
+        raise InputError(
+            f"sources of grey and of colour images (channels: {found}): expected one kind, or"
+            " --config.colour=convert"
+        )
     return loaded
 
 
-def _of_sources(
-    config: Config,
-    loaded: tuple[sources.Source, ...],
-    methods: dict[str, TransferMethod],
-    steps: dict[str, int],
-) -> Experiment:
-    """Lines the methods up as phases; the sources say how large the images are."""
-    phases = tuple(Phase(name, steps[name], method.learner) for name, method in methods.items())
-    networks = loaded[0].networks
-    return Experiment(config, loaded, phases, methods, networks.resolution, networks.channels)
+def _phases(methods: Mapping[str, TransferMethod], steps: Mapping[str, int]) -> tuple[Phase, ...]:
+    """Lines the methods up as phases."""
+    return tuple(Phase(name, steps[name], method.learner) for name, method in methods.items())
 
 
 def _rules(config: Config) -> Rules:
@@ -123,6 +131,11 @@ def _rules(config: Config) -> Rules:
         critic_turns=config.critic_turns,
         penalty_weight=config.penalty_weight,
         average_decay=config.average_decay,
+        exploration=config.exploration,
+        exploration_steps=config.exploration_steps,
+        warmup_steps=config.warmup_steps,
+        selector_window=config.selector_window,
+        drop_below=config.drop_below,
     )
 
 

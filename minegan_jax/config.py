@@ -46,6 +46,14 @@ class Config:
     miner_width: int = 256  # units of a hidden layer
     miner_start: str = "prior"  # M(u) = u at step 0; "collapsed" is the authors' PyTorch default
 
+    # Several sources (section 3.3).
+    critic: str = ""  # starts from this source's; "" takes the first one's, "fresh" a new one
+    selector_window: int = 1000  # minibatches over which win rates are averaged
+    exploration: float = 0.2  # share of supersamples whose image is drawn by lot, at first
+    exploration_steps: int = 200  # in which that share falls to 0
+    warmup_steps: int = 0  # of each phase, in which only the critic learns
+    drop_below: float = 0.0  # finetuning goes on without sources used less than this
+
     # Fresh networks, for "scratch"; a classifier has a width and features.
     family: str = "dcgan"
     width: int = 32  # channels of the largest hidden feature map
@@ -96,6 +104,11 @@ AT_LEAST = {
     "num_held_out": 0,
     "miner_depth": 2,
     "miner_width": 1,
+    "selector_window": 1,
+    "exploration": 0.0,
+    "exploration_steps": 0,
+    "warmup_steps": 0,
+    "drop_below": 0.0,
     "width": 1,
     "num_features": 1,
     "latent_size": 1,

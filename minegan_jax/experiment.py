@@ -6,6 +6,7 @@ Reading guide: `train` starts a run or resumes it and returns the `Run` that a u
 import dataclasses
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,12 @@ class Run:
         name = phase or self.phases_done()[-1]
         if name not in methods:
             raise InputError(f"no phase {name!r} in {self.workdir}: expected {', '.join(methods)}")
-        return adapters.Mined(methods[name], self._state(name))
+        return adapters.Mined(methods[name], self._state(name), self.source_names)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The names of the sources, in the config's order; a scratch run is its own."""
+        return tuple(source.name for source in self.experiment.sources) or ("scratch",)
 
     def sample(self, num_images: int, seed: int = 0, phase: str | None = None) -> Pixels:
         """Draws (num_images, height, width, channels) in [0, 255]; one seed, one set of images."""
@@ -64,7 +70,6 @@ class Run:
             recipe(config, num_images, seed),
             dataset,
             {**reporting.unmined(self.experiment.sources), **mined},
-            source_names=config.sources if self.experiment.sources else ("scratch",),
         )
 
     def phases_done(self) -> list[str]:
@@ -264,6 +269,11 @@ def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[l
     if config.evaluate_every_steps:
         quick = reporting.quick_measure(recipe(config), dataset, methods)
         looking.append(hooks.every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
+    if len(run.source_names) > 1:
+        table = partial(reporting.selector_table, run.source_names)
+        looking.append(
+            hooks.every(config.log_every_steps, hooks.write_selector(metrics, table, methods))
+        )
     return [
         hooks.write_metrics(metrics, config.log_every_steps),
         *(looking if methods else []),
@@ -278,12 +288,14 @@ def write_samples(
     phase: str | None,
     num_images: int,
     seed: int,
+    source: str | None,
     out: str | None,
 ) -> None:
     """Draws images from a run or an adapter into an .npz file with one array, `images`.
 
     Raises:
-      InputError: neither or both were given, or the file's name is missing.
+      InputError: neither or both were given, the file's name is missing, or there is no such
+        source.
     """
     if out is None:
         raise InputError("--out is missing: expected the .npz file to write")
@@ -294,5 +306,5 @@ def write_samples(
     else:
         mined = open_run(str(workdir)).mined(phase)
     content = io.BytesIO()
-    np.savez_compressed(content, images=mined.sample(num_images, seed))
+    np.savez_compressed(content, images=mined.sample(num_images, seed, source))
     write_atomically(Path(out), content.getvalue())

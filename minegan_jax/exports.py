@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minegan_jax import adapters, build, runs, sources
+from minegan_jax import adapters, build, runs, selector, sources
 from minegan_jax.data import Dataset
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import digits
@@ -24,13 +24,15 @@ def export(
 def _adapter(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
-    state = states["mine"]
+    state, method = states["mine"], experiment.methods["mine"]
+    record = selector.drop(method.selector(state), experiment.config.drop_below)
     adapters.save_adapter(
         workdir / runs.ADAPTER,
         state.averages["miners"],
         sources=experiment.sources,
         shape=build.miner_shape(experiment.config),
-        probabilities=np.asarray(experiment.methods["mine"].probabilities(state)).tolist(),
+        image_shape=(experiment.resolution, experiment.channels),
+        probabilities=np.asarray(selector.probabilities(record)).tolist(),
         about={"target": dataset.description},
     )
 

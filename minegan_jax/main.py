@@ -41,6 +41,7 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_integer("num_images", None, "images to generate", 1, flag_values=values)
     flags.DEFINE_integer("seed", 0, "of the images", flag_values=values)
     flags.DEFINE_string("out", None, "the .npz file to write", flag_values=values)
+    flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
     flags.DEFINE_string("phase", None, "mine or finetune; the last by default", flag_values=values)
     return values
 
@@ -93,6 +94,7 @@ def run(argv: Sequence[str]) -> None:
             phase=values.phase,
             num_images=values.num_images or 64,
             seed=values.seed,
+            source=values.source,
             out=values.out,
         )
         return

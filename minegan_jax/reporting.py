@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from minegan_jax import pictures, runs, sampling
+from minegan_jax import pictures, runs, sampling, selector
 from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
@@ -24,6 +24,7 @@ from minegan_jax.sources import PACKAGED, Source
 from minegan_jax.types import Features, Pixels
 
 PANEL = 6  # rows and columns of each panel of the comparison
+CONTEST = 500  # supersamples that say who would win without a source
 WALKS = 8  # rows, and steps of each, of the latent walks
 
 # The frozen networks that can look at images, by the name that a config gives.
@@ -45,7 +46,8 @@ def unmined(sources: Sequence[Source]) -> dict[str, Mined]:
     for source in sources:
         method = finetuning.transfergan(source, Rules())
         name = "source" if len(sources) == 1 else f"source {source.name}"
-        named[name] = Mined(method, method.learner.init(None, jax.random.key(0)))
+        state = method.learner.init(None, jax.random.key(0))
+        named[name] = Mined(method, state, (source.name,))
     return named
 
 
@@ -95,8 +97,6 @@ def write_report(
     recipe: Recipe,
     dataset: Dataset,
     phases: Mapping[str, Mined],
-    *,
-    source_names: Sequence[str],
 ) -> dict[str, Any]:
     """Measures and pictures every phase; writes `report.json` and `report.md`.
 
@@ -105,7 +105,6 @@ def write_report(
       recipe: how to measure.
       dataset: the target images.
       phases: what to measure, by name; the last one is also walked and searched for copies.
-      source_names: in the order of the selector's probabilities.
 
     Returns:
       What `report.json` holds.
@@ -129,7 +128,7 @@ def write_report(
         "recipe": _recipe(recipe, looker, dataset),
         "real": measure.real_reference(reals, k=recipe.neighbours, seed=recipe.seed),
         "phases": measured,
-        "selector": _selector(source_names, phases[last]),
+        "selector": selector_report(phases[last], recipe.seed),
     }
     directory = workdir / runs.SAMPLES
     _save_comparison(directory, dataset, images)
@@ -161,11 +160,25 @@ def _recipe(recipe: Recipe, looker: Looker, dataset: Dataset) -> dict[str, Any]:
     return {**recipe._asdict(), **networks, "target": dataset.description}
 
 
-def _selector(source_names: Sequence[str], mined: Mined) -> list[dict[str, Any]]:
-    """Returns how often each source is used, in the config's order."""
-    shares = np.asarray(mined.method.probabilities(mined.state)).tolist()
-    pairs = zip(source_names, shares, strict=True)
-    return [{"name": name, "probability": share} for name, share in pairs]
+def selector_table(names: Sequence[str], state: selector.SelectorState) -> list[dict[str, Any]]:
+    """Returns how often each source is used, in the config's order, with a 95 % interval."""
+    shares = np.asarray(selector.probabilities(state)).tolist()
+    rows = zip(names, shares, selector.intervals(state).tolist(), strict=True)
+    return [{"name": n, "probability": p, "interval": interval} for n, p, interval in rows]
+
+
+def selector_report(mined: Mined, seed: int) -> list[dict[str, Any]]:
+    """Adds to the table what the critic would choose if a source were not there."""
+    state = mined.method.selector(mined.state)
+    table = selector_table(mined.source_names, state)
+    if len(table) == 1:
+        return table
+    key = jax.random.fold_in(jax.random.key(seed), sampling.STREAM + 2)
+    scores = mined.method.contest(mined.state, key, CONTEST)
+    return [
+        {**row, "without_it": selector.without(scores, number).tolist()}
+        for number, row in enumerate(table)
+    ]
 
 
 def _save_comparison(directory: Path, dataset: Dataset, images: Mapping[str, Pixels]) -> None:

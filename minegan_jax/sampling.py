@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
+from minegan_jax import selector
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.types import Key, Latents, Pixels, to_pixels
 
@@ -17,7 +18,14 @@ BLOCK = 100  # images generated at a time
 STREAM = 0x5A  # keeps these draws apart from those of a training run with the same seed
 
 
-def sample(method: TransferMethod, state: State, num_images: int, *, seed: int = 0) -> Pixels:
+def sample(
+    method: TransferMethod,
+    state: State,
+    num_images: int,
+    *,
+    seed: int = 0,
+    source: int | None = None,
+) -> Pixels:
     """Draws images.
 
     Args:
@@ -25,23 +33,27 @@ def sample(method: TransferMethod, state: State, num_images: int, *, seed: int =
       state: the method's own.
       num_images: how many to draw, at least 1.
       seed: the same seed gives the same images.
+      source: draws from this source alone; None lets the selector draw one for each image.
 
     Returns:
       (num_images, height, width, channels) in [0, 255].
     """
     key = jax.random.fold_in(jax.random.key(seed), STREAM)
-    chosen = choose_sources(method, state, num_images, key)
+    if source is None:
+        chosen = choose_sources(method, state, num_images, key)
+    else:
+        chosen = np.full(num_images, source)
     images: dict[int, np.ndarray] = {}
-    for source in np.unique(chosen):
-        (places,) = np.nonzero(chosen == source)
-        latents = draw_latents(key, places, method.latent_sizes[source])
-        images |= zip(places, generate_pixels(method, state, int(source), latents), strict=True)
+    for number in np.unique(chosen):
+        (places,) = np.nonzero(chosen == number)
+        latents = draw_latents(key, places, method.latent_sizes[number])
+        images |= zip(places, generate_pixels(method, state, int(number), latents), strict=True)
     return np.stack([images[place] for place in range(num_images)])
 
 
 def choose_sources(method: TransferMethod, state: State, num_images: int, key: Key) -> np.ndarray:
     """Draws the source of each image by the selector's probabilities (section 3.3)."""
-    logits = jnp.log(method.probabilities(state))
+    logits = jnp.log(selector.probabilities(method.selector(state)))
     keys = _image_keys(jax.random.fold_in(key, 0), np.arange(num_images))
     return np.asarray(jax.vmap(lambda key: jax.random.categorical(key, logits))(keys))
 
@@ -74,7 +86,7 @@ def latent_walk(
     Returns:
       (num_walks * num_steps, height, width, channels) in [0, 255], one walk after another.
     """
-    source = int(method.probabilities(state).argmax())
+    source = int(selector.probabilities(method.selector(state)).argmax())
     places = np.arange(2 * num_walks)
     ends = draw_latents(
         jax.random.fold_in(jax.random.key(seed), STREAM + 1), places, method.latent_sizes[source]

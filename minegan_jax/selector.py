@@ -5,7 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
+
+from minegan_jax.types import SuperScores
 
 BLOCKS = 10  # stretches of minibatches that count as independent
 STUDENT = 2.262  # 97.5 % quantile of Student's t with BLOCKS - 1 degrees of freedom
@@ -16,11 +18,14 @@ class SelectorState(NamedTuple):
 
     win_rates: Float[Array, "window sources"]  # each row sums to 1 once written
     seen: Int[Array, ""]  # minibatches recorded so far
+    allowed: Bool[Array, "sources"]  # those that were not dropped
 
 
 def init_selector(num_sources: int, window: int = 1000) -> SelectorState:
     """Starts with nothing recorded; the paper's window is 1000 minibatches."""
-    return SelectorState(jnp.zeros((window, num_sources)), jnp.zeros((), jnp.int32))
+    return SelectorState(
+        jnp.zeros((window, num_sources)), jnp.zeros((), jnp.int32), jnp.ones(num_sources, bool)
+    )
 
 
 def win_rates(winners: Int[Array, "supersamples"], num_sources: int) -> Float[Array, "sources"]:
@@ -31,15 +36,23 @@ def win_rates(winners: Int[Array, "supersamples"], num_sources: int) -> Float[Ar
 def record(state: SelectorState, rates: Float[Array, "sources"]) -> SelectorState:
     """Notes one minibatch's win rates; forgets the oldest once the window is full."""
     row = state.seen % state.win_rates.shape[0]
-    return SelectorState(state.win_rates.at[row].set(rates), state.seen + 1)
+    return state._replace(win_rates=state.win_rates.at[row].set(rates), seen=state.seen + 1)
 
 
 def probabilities(state: SelectorState) -> Float[Array, "sources"]:
-    """Returns p_i: the mean win rate in the window, or equal shares if nothing was recorded."""
-    window, num_sources = state.win_rates.shape
-    equal = jnp.full(num_sources, 1.0 / num_sources)
-    mean = state.win_rates.sum(axis=0) / jnp.clip(state.seen, 1, window)
-    return jnp.where(state.seen > 0, mean, equal)
+    """Returns p_i: the mean win rate in the window, or equal shares if nothing was recorded.
+
+    Dropped sources have none; the others share theirs in proportion.
+    """
+    rates = state.win_rates.sum(axis=0) * state.allowed
+    shares = jnp.where(rates.sum() > 0, rates, state.allowed.astype(rates.dtype))
+    return shares / shares.sum()
+
+
+def drop(state: SelectorState, below: float) -> SelectorState:
+    """Drops the sources whose p is under a threshold; the most probable one always stays."""
+    shares = probabilities(state)
+    return state._replace(allowed=state.allowed & ((shares >= below) | (shares == shares.max())))
 
 
 def recorded(state: SelectorState) -> Float[np.ndarray, "minibatches sources"]:
@@ -74,12 +87,8 @@ def entropy(shares: Float[np.ndarray, "sources"]) -> float:
     return float(-(used * np.log(used)).sum() / np.log(len(shares))) if len(shares) > 1 else 1.0
 
 
-def without(state: SelectorState, source: int) -> Float[np.ndarray, "sources"]:
-    """Returns p if one source were not there and its share went to the others in proportion.
-
-    A source that held all of it leaves equal shares.
-    """
-    shares = np.asarray(probabilities(state), np.float64)
-    shares[source] = 0.0
-    others = np.arange(len(shares)) != source
-    return shares / shares.sum() if shares.sum() > 0 else others / others.sum()
+def without(scores: SuperScores, source: int) -> Float[np.ndarray, "sources"]:
+    """Returns the share of supersamples that each source would win if one were not there."""
+    others = np.array(scores, np.float64)
+    others[:, source] = -np.inf
+    return np.bincount(others.argmax(axis=1), minlength=others.shape[1]) / len(others)

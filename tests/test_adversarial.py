@@ -229,9 +229,10 @@ def test_a_source_that_never_wins_stays_where_it_is():
 
 SHAPE = mining.MinerShape(depth=2, width=8)
 TWO = [toy_source(0), toy_source(1)]
+CRITIC = mining.critic_of(TWO[0])
 METHODS = {
-    "mine": (partial(mining.mine, TWO, RULES, SHAPE), ("miners",)),
-    "finetune": (partial(mining.finetune, TWO, RULES, SHAPE), ("miners", "generators")),
+    "mine": (partial(mining.mine, TWO, RULES, SHAPE, CRITIC), ("miners",)),
+    "finetune": (partial(mining.finetune, TWO, RULES, SHAPE, CRITIC), ("miners", "generators")),
     "transfergan": (partial(finetuning.transfergan, TWO[0], RULES), ("generators",)),
     "scratch": (partial(finetuning.scratch, toy_networks(), RULES), ("generators",)),
 }

@@ -23,7 +23,8 @@ def learner(tiny_source, make_source, tmp_path_factory):
     """Mines two sources, so that what is chosen by their scores is tested as well."""
     other = make_source(tmp_path_factory.mktemp("other") / "other", seed=1)
     sources = [load_source(tiny_source), load_source(other)]
-    return mining.mine(sources, RULES, mining.MinerShape(depth=2, width=9)).learner
+    shape = mining.MinerShape(depth=2, width=9)
+    return mining.mine(sources, RULES, shape, mining.critic_of(sources[0])).learner
 
 
 def batch_at(step):

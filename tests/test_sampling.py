@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from minegan_jax import sampling
+from minegan_jax import sampling, selector
 from minegan_jax.methods.base import TransferMethod
 
 LATENT_SIZES = (5, 3)
@@ -23,8 +23,11 @@ def generate(state, source, latents):
 METHOD = TransferMethod(
     learner=None,
     latent_sizes=LATENT_SIZES,
-    probabilities=lambda state: state,
+    selector=lambda shares: selector.SelectorState(
+        shares[None], jnp.ones((), jnp.int32), jnp.ones(2, bool)
+    ),
     generate=generate,
+    contest=None,
 )
 sample = functools.partial(sampling.sample, METHOD)
 EVEN = jnp.array([0.5, 0.5])
@@ -77,3 +80,9 @@ def test_a_walk_goes_from_one_draw_to_another():
     finer = sampling.latent_walk(METHOD, state, num_walks=3, num_steps=7, seed=1)
     every_other = finer.reshape(3, 7, 2, 2, 1)[:, ::2].reshape(walks.shape)
     np.testing.assert_allclose(every_other.astype(int), walks.astype(int), atol=1)
+
+
+@pytest.mark.parametrize("source", [0, 1])
+def test_a_source_can_be_forced(source):
+    images = sample(EVEN, 20, source=source)
+    assert set(np.unique(images[:, :, 0])) == {(0, 255)[source]}

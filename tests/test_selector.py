@@ -63,7 +63,7 @@ def test_intervals_cover_the_truth():
     for _ in range(200):
         shares = rng.binomial(16, 0.3, size=50) / 16
         rates = jnp.asarray(np.stack([shares, 1 - shares], axis=1), jnp.float32)
-        state = selector.SelectorState(rates, jnp.asarray(50))
+        state = selector.SelectorState(rates, jnp.asarray(50), jnp.ones(2, bool))
         low, high = selector.intervals(state)[0]
         hits += low <= 0.3 <= high
     assert 0.90 <= hits / 200 <= 0.99
@@ -79,7 +79,14 @@ def test_entropy():
     assert selector.entropy(np.ones(1)) == 1.0
 
 
-def test_without_a_source():
-    state = ring([(0.5, 0.3, 0.2)])
-    np.testing.assert_allclose(selector.without(state, 0), [0.0, 0.6, 0.4], atol=1e-6)
-    np.testing.assert_allclose(selector.without(ring([(1.0, 0.0, 0.0)]), 0), [0.0, 0.5, 0.5])
+def test_without_a_source_the_second_best_wins():
+    scores = jnp.array([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0], [0.0, 1.0, 2.0], [3.0, 2.0, 0.0]])
+    np.testing.assert_allclose(selector.without(scores, 0), [0.0, 0.5, 0.5])
+    np.testing.assert_allclose(selector.without(scores, 1), [0.75, 0.0, 0.25])
+
+
+def test_dropped_sources_share_theirs_out():
+    state = selector.drop(ring([(0.6, 0.36, 0.04)]), 0.05)
+    np.testing.assert_array_equal(state.allowed, [True, True, False])
+    np.testing.assert_allclose(selector.probabilities(state), [0.625, 0.375, 0.0], atol=1e-6)
+    np.testing.assert_array_equal(selector.drop(ring([(0.6, 0.4)]), 0.9).allowed, [True, False])

@@ -149,7 +149,8 @@ def test_an_adapters_folder_is_small(tmp_path, make_source):
     """With the miner of `configs/mnist.py`: 2 layers of 256 units for latents of length 16."""
     source = sources.load_source(make_source(tmp_path / "source", latent_size=16))
     shape = mining.MinerShape(depth=2)
-    state = mining.mine([source], adversarial.Rules(), shape).learner.init(None, jax.random.key(0))
+    method = mining.mine([source], adversarial.Rules(), shape, mining.critic_of(source))
+    state = method.learner.init(None, jax.random.key(0))
     directory = tmp_path / "adapter"
     adapters.save_adapter(
         directory,
@@ -157,6 +158,7 @@ def test_an_adapters_folder_is_small(tmp_path, make_source):
         sources=[source],
         shape=shape,
         probabilities=[1.0],
+        image_shape=(8, 1),
         about={},
     )
     assert {file.name for file in directory.iterdir()} == {"adapter.json", "weights.safetensors"}

@@ -22,7 +22,16 @@ from minegan_jax import losses, selector
 from minegan_jax.methods import supersamples
 from minegan_jax.methods.base import Learner, TransferMethod, ValueAndGrad
 from minegan_jax.methods.supersamples import Cast, Lots
-from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params, to_unit_range
+from minegan_jax.types import (
+    Batch,
+    Images,
+    Key,
+    Latents,
+    Metrics,
+    Params,
+    SuperScores,
+    to_unit_range,
+)
 
 PLAYERS = ("miners", "generators")
 
@@ -44,6 +53,8 @@ class Rules(NamedTuple):
     exploration: float = 0.0  # share of supersamples whose image is picked by lot, at first
     exploration_steps: int = 0  # of all phases together, in which that share falls to 0
     warmup_steps: int = 0  # of each phase, in which only the critic learns
+    selector_window: int = 1000  # minibatches
+    drop_below: float = 0.0  # sources with a smaller p have no part in later phases
 
 
 class GameState(NamedTuple):
@@ -119,6 +130,19 @@ def exploration(rules: Rules, seen: Int[Array, ""]) -> Float[Array, ""]:
     return rules.exploration * jnp.clip(left, 0.0, 1.0)
 
 
+def choose(game: Game, state: GameState, lots: Lots) -> supersamples.Chosen:
+    """Plays the supersamples of one turn, without a gradient."""
+    share = exploration(game.rules, state.selector.seen)
+    return supersamples.choose(
+        game.cast,
+        state.params["critic"],
+        players(state),
+        lots,
+        allowed=state.selector.allowed,
+        exploration=share,
+    )
+
+
 def critic_turn(
     game: Game,
     state: GameState,
@@ -129,8 +153,8 @@ def critic_turn(
     mixes: Float[Array, "batch"],
 ) -> tuple[GameState, Metrics]:
     """Moves the critic towards telling the winners from real images (eqs. 3 and 5)."""
-    critic, share = state.params["critic"], exploration(game.rules, state.selector.seen)
-    fake = supersamples.choose(game.cast, critic, players(state), lots, exploration=share).images
+    critic = state.params["critic"]
+    fake = choose(game, state, lots).images
 
     def loss(critic: Params) -> tuple[jax.Array, Metrics]:
         scores = game.cast.critic(critic, jnp.concatenate([real, fake]))
@@ -151,12 +175,9 @@ def players_turn(
     game: Game, state: GameState, value_and_grad: ValueAndGrad, *, lots: Lots
 ) -> tuple[GameState, Metrics]:
     """Moves miners, generators or both towards what the critic values (eqs. 4 and 6)."""
-    critic, seen = state.params["critic"], state.selector.seen
-    before = players(state)
+    critic, before = state.params["critic"], players(state)
     frozen = {name: trees for name, trees in before.items() if name not in game.moving}
-    chosen = supersamples.choose(
-        game.cast, critic, before, lots, exploration=exploration(game.rules, seen)
-    )
+    chosen = choose(game, state, lots)
 
     def loss(after: Params) -> tuple[jax.Array, Metrics]:
         moving = {name: after[name] for name in game.moving}
@@ -199,10 +220,10 @@ def step(
 def start(game: Game, params: dict[str, Any], previous: GameState | None) -> GameState:
     """Starts a phase: fresh optimizers, and averages that go on where the last phase left them."""
     averages = {name: params[name] for name in game.moving}
-    record = selector.init_selector(len(game.cast.generators))
+    record = selector.init_selector(len(game.cast.generators), game.rules.selector_window)
     if previous is not None:
         averages |= {name: previous.averages[name] for name in previous.averages}
-        record = previous.selector
+        record = selector.drop(previous.selector, game.rules.drop_below)
     return GameState(
         params=params,
         averages=averages,
@@ -237,13 +258,21 @@ def adversarial_method(
 
     @partial(jax.jit, static_argnums=1)
     def generate(state: GameState, source: int, latents: Latents) -> Images:
-        players = {**state.params, **state.averages}
-        mined = cast.miners[source](players["miners"][source], latents)
-        return cast.output(cast.generators[source](players["generators"][source], mined))
+        weights = {**state.params, **state.averages}
+        mined = cast.miners[source](weights["miners"][source], latents)
+        return cast.output(cast.generators[source](weights["generators"][source], mined))
+
+    @partial(jax.jit, static_argnums=2)
+    def contest(state: GameState, key: Key, count: int) -> SuperScores:
+        latents = supersamples.draw_lots(key, (count,), cast.latent_sizes).latents
+        averaged = {**players(state), **state.averages}
+        critic, allowed = state.params["critic"], state.selector.allowed
+        return supersamples.contest(cast, critic, averaged, latents, allowed)[1]
 
     return TransferMethod(
         learner=Learner(init, partial(draw, game), partial(step, game)),
         latent_sizes=cast.latent_sizes,
-        probabilities=lambda state: selector.probabilities(state.selector),
+        selector=lambda state: state.selector,
         generate=generate,
+        contest=contest,
     )

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float
-
-from minegan_jax.types import Batch, Images, Key, Latents, Metrics
+from minegan_jax.selector import SelectorState
+from minegan_jax.types import Batch, Images, Key, Latents, Metrics, SuperScores
 
 State = Any  # a NamedTuple of arrays, the learner's own
 Draws = Any  # a tree of arrays whose first axis is the batch
@@ -28,14 +27,15 @@ class Learner(NamedTuple):
 class TransferMethod(NamedTuple):
     """A learner whose state can be asked for images, by way of one of its sources.
 
-    To draw an image, choose a source i by `probabilities` and u from N(0, I); `generate` then
-    gives G_i(M_i(u)), from the averaged weights.
+    To draw an image, choose a source i by the selector and u from N(0, I); `generate` then gives
+    G_i(M_i(u)), from the averaged weights. `contest` has the critic judge so many supersamples.
     """
 
     learner: Learner
     latent_sizes: tuple[int, ...]  # length of each source's u
-    probabilities: Callable[[State], Float[Array, "sources"]]
+    selector: Callable[[State], SelectorState]
     generate: Callable[[State, int, Latents], Images]
+    contest: Callable[[State, Key, int], SuperScores]
 
 
 class Phase(NamedTuple):

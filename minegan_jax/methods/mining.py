@@ -4,7 +4,7 @@
 from there; it is the same game, in which the generators move as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +17,7 @@ from minegan_jax.methods.views import common_view
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.miner import Miner
 from minegan_jax.sources import Source
-from minegan_jax.types import Key
+from minegan_jax.types import Images, Key, Params, Scores
 
 
 class MinerShape(NamedTuple):
@@ -28,13 +28,37 @@ class MinerShape(NamedTuple):
     start: str = "prior"
 
 
-def mine(sources: Sequence[Source], rules: Rules, shape: MinerShape) -> TransferMethod:
+class Critic(NamedTuple):
+    """The one critic of a game."""
+
+    criticise: Callable[[Params, Images], Scores]
+    params: Params  # it starts from
+    resolution: int  # of the images it takes, in pixels
+    channels: int  # 1 grey, 3 RGB
+
+
+def critic_of(source: Source) -> Critic:
+    """Returns a source's own critic."""
+    networks = source.networks
+    return Critic(networks.criticise, source.critic, networks.resolution, networks.channels)
+
+
+def fresh_critic(source: Source, key: Key) -> Critic:
+    """Returns a critic like a source's own that knows nothing yet."""
+    _, params = source.networks.init(key)
+    return critic_of(source)._replace(params=params)
+
+
+def mine(
+    sources: Sequence[Source], rules: Rules, shape: MinerShape, critic: Critic
+) -> TransferMethod:
     """Learns a miner for each frozen generator, and the critic (eqs. 3 to 6).
 
     Args:
-      sources: at least one; the critic starts from the first one's.
+      sources: at least one.
       rules: of the game.
       shape: of the miners.
+      critic: of all sources, whose images it gets at its own resolution.
     """
     modules = [Miner(source.networks.latent_size, **shape._asdict()) for source in sources]
 
@@ -47,26 +71,29 @@ def mine(sources: Sequence[Source], rules: Rules, shape: MinerShape) -> Transfer
                 for module, key, u in zip(modules, keys, latents, strict=True)
             ),
             "generators": tuple(source.generator for source in sources),
-            "critic": sources[0].critic,
+            "critic": critic.params,
         }
 
-    return adversarial_method(_cast(sources, modules), rules, ("miners",), first_params)
+    return adversarial_method(_cast(sources, modules, critic), rules, ("miners",), first_params)
 
 
-def finetune(sources: Sequence[Source], rules: Rules, shape: MinerShape) -> TransferMethod:
+def finetune(
+    sources: Sequence[Source], rules: Rules, shape: MinerShape, critic: Critic
+) -> TransferMethod:
     """Goes on from `mine` with miners, generators and critic moving together (section 3.4)."""
     modules = [Miner(source.networks.latent_size, **shape._asdict()) for source in sources]
-    return adversarial_method(_cast(sources, modules), rules, ("miners", "generators"), None)
+    cast = _cast(sources, modules, critic)
+    return adversarial_method(cast, rules, ("miners", "generators"), None)
 
 
-def _cast(sources: Sequence[Source], modules: Sequence[Miner]) -> Cast:
+def _cast(sources: Sequence[Source], modules: Sequence[Miner], critic: Critic) -> Cast:
     """Puts a miner in front of every generator."""
     networks = [source.networks for source in sources]
-    shape = {"resolution": networks[0].resolution, "channels": networks[0].channels}
+    shape = {"resolution": critic.resolution, "channels": critic.channels}
     return Cast(
         miners=tuple(as_function(module) for module in modules),
         generators=tuple(each.generate for each in networks),
-        critic=networks[0].criticise,
+        critic=critic.criticise,
         view=common_view(*(each.resolution for each in networks), **shape),
         output=common_view(**shape),
         latent_sizes=tuple(each.latent_size for each in networks),

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from minegan_jax.types import Images, Key, Latents, Params, Scores
+from minegan_jax.types import Images, Key, Latents, Params, Scores, SuperScores
 
 AllLatents = tuple[Float[Array, "batch _"], ...]  # u of each source, of its own length
 BLOCK = 8  # images of one source that go back through it together
@@ -64,6 +64,7 @@ def choose(
     players: Params,
     lots: Lots,
     *,
+    allowed: Bool[Array, "sources"] | None = None,
     exploration: Float[Array, ""] | float = 0.0,
 ) -> Chosen:
     """Makes K supersamples and keeps of each the image that the critic values most.
@@ -76,15 +77,17 @@ def choose(
       critic: its weights.
       players: the weights of `miners` and `generators`, one tree per source.
       lots: the random numbers.
+      allowed: sources that may win; the others make no image. None allows all.
       exploration: the share picked by lot, in [0, 1].
     """
-    fakes = [_image_of(cast, i, {}, _only(players, i), u) for i, u in enumerate(lots.latents)]
-    if len(fakes) == 1:  # nothing to choose, so nothing to score
-        zeros = jnp.zeros(len(fakes[0]), jnp.int32)
-        return Chosen(fakes[0], zeros, zeros)
-    scores = jnp.stack([cast.critic(critic, fake) for fake in fakes], axis=1)
+    if len(lots.latents) == 1:  # nothing to choose, so nothing to score
+        fake = _image_of(cast, 0, {}, _only(players, 0), lots.latents[0])
+        zeros = jnp.zeros(len(fake), jnp.int32)
+        return Chosen(fake, zeros, zeros)
+    allowed = jnp.ones(len(lots.latents), bool) if allowed is None else allowed
+    fakes, scores = contest(cast, critic, players, lots.latents, allowed)
     best = scores == scores.max(axis=1, keepdims=True)
-    explores = (lots.explores < exploration)[:, None]
+    explores = (lots.explores < exploration)[:, None] & allowed[None]
     winners, sources = (
         jnp.where(eligible, lots.ranks, -1.0).argmax(axis=1) for eligible in (best, best | explores)
     )
@@ -92,6 +95,34 @@ def choose(
     for i, fake in enumerate(fakes[1:], start=1):
         chosen = jnp.where((sources == i)[:, None, None, None], fake, chosen)
     return Chosen(chosen, sources, winners)
+
+
+def contest(
+    cast: Cast,
+    critic: Params,
+    players: Params,
+    latents: AllLatents,
+    allowed: Bool[Array, "sources"],
+) -> tuple[list[Images], SuperScores]:
+    """Returns the images of each source and what the critic says of them.
+
+    A source that is not allowed costs nothing: its images are black, its scores minus infinity.
+    """
+
+    def play(source: int) -> tuple[Images, Scores]:
+        u = latents[source]
+        fake = _image_of(cast, source, {}, _only(players, source), u)
+        return fake, cast.critic(critic, fake)
+
+    def sit_out(source: int) -> tuple[Images, Scores]:
+        fake, scores = jax.eval_shape(partial(play, source))
+        return jnp.zeros(fake.shape, fake.dtype), jnp.full(scores.shape, -jnp.inf, scores.dtype)
+
+    results = [
+        jax.lax.cond(allowed[i], partial(play, i), partial(sit_out, i)) for i in range(len(latents))
+    ]
+    fakes, scores = zip(*results, strict=True)
+    return list(fakes), jnp.stack(scores, axis=1)
 
 
 def remake(

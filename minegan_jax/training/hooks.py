@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from minegan_jax import pictures
 from minegan_jax.errors import InputError
-from minegan_jax.methods.base import State
+from minegan_jax.methods.base import State, TransferMethod
+from minegan_jax.selector import SelectorState
 from minegan_jax.training import log
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.training.loop import Hook, Progress
@@ -80,6 +81,21 @@ def stop_if_not_finite(phase: str, step: int, metrics: Mapping[str, np.ndarray])
 def save_checkpoints(stores: Mapping[str, Checkpoints]) -> Hook:
     """Writes a checkpoint into the phase's store."""
     return lambda progress: stores[progress.phase.name].save(progress.step, progress.state)
+
+
+def write_selector(
+    path: Path,
+    table: Callable[[SelectorState], list[dict[str, Any]]],
+    methods: Mapping[str, TransferMethod],
+) -> Hook:
+    """Writes how often each source is used."""
+
+    def hook(progress: Progress) -> None:
+        state = methods[progress.phase.name].selector(progress.state)
+        where = {"phase": progress.phase.name, "step": progress.step}
+        log.append(path, {**where, "selector": table(jax.device_get(state))})
+
+    return hook
 
 
 def save_samples(directory: Path, sample: Callable[[str, State], Pixels]) -> Hook:
