@@ -1,6 +1,7 @@
 """From a config to the phases it describes: the only place that matches on a method's name."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -14,6 +15,8 @@ from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import Phase, TransferMethod
 from minegan_jax.nets import family
 from minegan_jax.nets.function import as_function
+
+LOG = logging.getLogger(__name__)
 
 
 class Experiment(NamedTuple):
@@ -102,7 +105,16 @@ def _load_sources(config: Config) -> tuple[sources.Source, ...]:
     """Loads the sources and checks that one critic can judge them all."""
     if not config.sources:
         raise InputError(f"method {config.method!r} needs at least one source, found none")
-    loaded = tuple(sources.load_source(name) for name in config.sources)
+    loaded = _named_apart(sources.load_source(name) for name in config.sources)
+    broken = [source.name for source in loaded if not sources.makes_images(source)]
+    if broken and not config.exclude_broken:
+        raise InputError(
+            f"source {', '.join(broken)} makes images that are not finite: expected numbers in"
+            " [-1, 1]; --config.exclude_broken=True leaves it out"
+        )
+    loaded = tuple(source for source in loaded if source.name not in broken)
+    if not loaded:
+        raise InputError(f"no source is left: {', '.join(broken)} make no finite images")
     channels = {source.name: source.networks.channels for source in loaded}
     if len(set(channels.values())) > 1 and config.colour != "convert":
         found = ", ".join(f"{name} {count}" for name, count in channels.items())
@@ -111,6 +123,19 @@ def _load_sources(config: Config) -> tuple[sources.Source, ...]:
             " --config.colour=convert"
         )
     return loaded
+
+
+def _named_apart(loaded: Iterable[sources.Source]) -> tuple[sources.Source, ...]:
+    """Gives a source that is there twice a name of its own, and says so."""
+    apart: dict[str, sources.Source] = {}
+    for source in loaded:
+        name, number = source.name, 2
+        while name in apart:
+            name, number = f"{source.name}_{number}", number + 1
+        if name != source.name:
+            LOG.warning("source %r is there more than once: this one is %r", source.name, name)
+        apart[name] = source._replace(name=name)
+    return tuple(apart.values())
 
 
 def _phases(methods: Mapping[str, TransferMethod], steps: Mapping[str, int]) -> tuple[Phase, ...]:

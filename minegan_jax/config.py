@@ -47,6 +47,7 @@ class Config:
     miner_start: str = "prior"  # M(u) = u at step 0; "collapsed" is the authors' PyTorch default
 
     # Several sources (section 3.3).
+    exclude_broken: bool = False  # leave out sources whose images are NaN instead of stopping
     critic: str = ""  # starts from this source's; "" takes the first one's, "fresh" a new one
     selector_window: int = 1000  # minibatches over which win rates are averaged
     exploration: float = 0.2  # share of supersamples whose image is drawn by lot, at first

@@ -64,12 +64,13 @@ class Run:
         """
         config = self.experiment.config
         dataset = load_target(self.experiment)
+        shape = {"resolution": self.experiment.resolution, "channels": self.experiment.channels}
         mined = {name: self.mined(name) for name in self.phases_done()}
         return reporting.write_report(
             self.workdir,
             recipe(config, num_images, seed),
             dataset,
-            {**reporting.unmined(self.experiment.sources), **mined},
+            {**reporting.unmined(self.experiment.sources, **shape), **mined},
         )
 
     def phases_done(self) -> list[str]:

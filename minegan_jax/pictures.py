@@ -1,17 +1,20 @@
-"""Grids of images as PNG files, for looking."""
+"""Grids of images and charts as PNG files, for looking."""
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from minegan_jax.files import write_atomically
 from minegan_jax.types import Pixels
 
 GAP = 2  # pixels between the cells of a grid, before magnification
 PAPER = 255  # the gaps are white
+CHART = (640, 280, 30)  # width, height and margin of a chart, in pixels
+COLOURS = ("crimson", "royalblue", "seagreen", "darkorange", "purple", "teal", "brown", "black")
 
 
 def grid(images: Pixels, *, columns: int) -> np.ndarray:
@@ -48,3 +51,22 @@ def save_png(path: Path, sheet: np.ndarray, *, magnify: int = 2) -> None:
     picture.save(content, "png")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.getvalue())
+
+
+def chart(series: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """Draws shares in [0, 1] as they follow one another, a line per name; (height, width, 3)."""
+    width, height, edge = CHART
+    picture = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(picture)
+    bottom, right = height - edge, width - 4 * edge
+    for tenth in range(0, 11, 2):
+        y = bottom + (edge - bottom) * tenth / 10
+        pen.line([(edge, y), (right, y)], fill="lightgrey")
+        pen.text((2, y - 6), f"{tenth / 10:.1f}", fill="black")
+    for number, (name, values) in enumerate(series.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        across = np.linspace(edge, right, len(values))
+        down = bottom + (edge - bottom) * np.asarray(values)
+        pen.line(list(zip(across, down, strict=True)), fill=colour, width=2)
+        pen.text((right + 8, edge + 14 * number), f"{name} {values[-1]:.2f}", fill=colour)
+    return np.asarray(picture)

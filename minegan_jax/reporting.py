@@ -20,8 +20,10 @@ from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import finetuning
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import State, TransferMethod
+from minegan_jax.methods.views import common_view
 from minegan_jax.sources import PACKAGED, Source
-from minegan_jax.types import Features, Pixels
+from minegan_jax.training import log
+from minegan_jax.types import Features, Images, Latents, Pixels
 
 PANEL = 6  # rows and columns of each panel of the comparison
 CONTEST = 500  # supersamples that say who would win without a source
@@ -40,15 +42,29 @@ def load_extractor(name: str) -> Extractor:
     return EXTRACTORS[name]()
 
 
-def unmined(sources: Sequence[Source]) -> dict[str, Mined]:
-    """Returns the sources as they came, drawn from their prior; one is called `source`."""
+def unmined(sources: Sequence[Source], *, resolution: int, channels: int) -> dict[str, Mined]:
+    """Returns the sources as they came, drawn from their prior; one is called `source`.
+
+    Their images come out like those of the run: at `resolution` pixels, with `channels`.
+    """
+    output = common_view(resolution=resolution, channels=channels)
     named = {}
     for source in sources:
         method = finetuning.transfergan(source, Rules())
+        shown = method._replace(generate=partial(_shown, output, method.generate))
         name = "source" if len(sources) == 1 else f"source {source.name}"
         state = method.learner.init(None, jax.random.key(0))
-        named[name] = Mined(method, state, (source.name,))
+        named[name] = Mined(shown, state, (source.name,))
     return named
+
+
+def _shown(
+    output: Callable[[Images], Images],
+    generate: Callable[[State, int, Latents], Images],
+    *given: Any,
+) -> Images:
+    """Generates images and gives them the shape of the run's."""
+    return output(generate(*given))
 
 
 class Recipe(NamedTuple):
@@ -134,6 +150,7 @@ def write_report(
     _save_comparison(directory, dataset, images)
     _save_walk(directory, phases[last], recipe.seed)
     _save_closest(directory, dataset, images[last], copies[last])
+    _save_selector(directory, log.read(workdir / runs.METRICS))
     report.write(workdir, record)
     return record
 
@@ -194,6 +211,18 @@ def _save_walk(directory: Path, mined: Mined, seed: int) -> None:
         mined.method, mined.state, num_walks=WALKS, num_steps=WALKS, seed=seed
     )
     pictures.save_png(directory / "walk.png", pictures.grid(walk, columns=WALKS))
+
+
+def _save_selector(directory: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Pictures the selector's probabilities over the steps of all phases, if there are several."""
+    tables = [line["selector"] for line in lines if "selector" in line]
+    if not tables:
+        return
+    series = {
+        row["name"]: [table[number]["probability"] for table in tables]
+        for number, row in enumerate(tables[-1])
+    }
+    pictures.save_png(directory / "selector.png", pictures.chart(series), magnify=1)
 
 
 def _save_closest(

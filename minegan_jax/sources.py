@@ -63,6 +63,12 @@ def load_source(name_or_directory: str | Path) -> Source:
     )
 
 
+def makes_images(source: Source) -> bool:
+    """Says whether some draws give images of finite numbers."""
+    latents = jax.random.normal(jax.random.key(0), (4, source.networks.latent_size))
+    return bool(jnp.isfinite(jax.jit(source.networks.generate)(source.generator, latents)).all())
+
+
 def _check_shapes(directory: Path, networks: family.Networks, tree: dict[str, Any]) -> None:
     """Compares the stored weights with those that the networks would start with."""
     generator, critic = jax.eval_shape(networks.init, jax.random.key(0))

@@ -13,7 +13,8 @@ from minegan_jax.sources import PACKAGED
 @pytest.fixture(scope="module")
 def confidence():
     """What the judge says of 2,000 samples of the source: a probability of each digit."""
-    (source,) = reporting.unmined([minegan_jax.load_source("mnist_without_9")]).values()
+    sources = [minegan_jax.load_source("mnist_without_9")]
+    (source,) = reporting.unmined(sources, resolution=28, channels=1).values()
     images = sampling.sample(source.method, source.state, 2000, seed=1)
     return embed(reporting.load_extractor("digits_judge"), images).probabilities
 

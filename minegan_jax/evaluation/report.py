@@ -45,6 +45,8 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
     for name, caption in PICTURES.items():
         if (workdir / "samples" / f"{name}.png").exists():
             parts += [caption, f"![{name}](samples/{name}.png)"]
+    if len(record["selector"]) > 1:
+        parts += ["## Sources", _sources(record["selector"])]
     parts += ["## What is recognised", _recognised(phases), "## Against held-out images"]
     if any(phase["held_out"] for phase in phases.values()):
         parts.append(_distances(record, "held_out"))
@@ -65,6 +67,7 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
 PICTURES = {
     "comparison": "Left to right, one panel each, the target images last:",
     "closest": "Generated images (odd places) beside their nearest training images:",
+    "selector": "How often each source is used, over time:",
     "walk": "Walks between two latents, one a row:",
 }
 
@@ -76,6 +79,22 @@ def _recognised(phases: dict[str, Any]) -> str:
         [name, *(f"{100 * p['recognised'][c]:.1f}" for c in classes)] for name, p in phases.items()
     ]
     return "Percent of the generated images:\n\n" + _table(["", *classes], rows)
+
+
+def _sources(table: Sequence[dict[str, Any]]) -> str:
+    """Returns how often each source is used, and what would be without it."""
+    names = [row["name"] for row in table]
+    rows = [
+        [
+            row["name"],
+            f"{row['probability']:.3f}",
+            "{:.3f} to {:.3f}".format(*row["interval"]),
+            *(f"{share:.3f}" for share in row["without_it"]),
+        ]
+        for row in table
+    ]
+    titles = ["source", "probability", "95 % interval", *(f"without it: {name}" for name in names)]
+    return _table(titles, rows)
 
 
 def _distances(record: dict[str, Any], against: str) -> str:

@@ -1,0 +1,120 @@
+"""Times a step for 1, 2, 4 and 8 sources against the naive maximum, in turn, in one process.
+
+    python benchmarks/sources.py [--phase=finetune]
+
+The naive step differentiates through all K x N images; ours through the K that won. Both share
+the first pass, in which every source makes K images and the critic scores them. Memory is what
+XLA plans for the gradient pass of the players' turn, beside the weights.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minegan_jax.methods import adversarial, mining, supersamples
+from minegan_jax.nets import family
+from minegan_jax.sources import Source
+from minegan_jax.training import devices
+from minegan_jax.types import Batch, Images, Params
+
+BATCH, TURNS = 64, 5
+ARGUMENTS = {"resolution": 28, "channels": 1, "width": 32, "latent_size": 16}
+SHAPE = mining.MinerShape(depth=2)
+
+
+def fresh_sources(count: int) -> list[Source]:
+    """Makes sources of untrained weights: they take as long as trained ones."""
+    networks = family.build("dcgan", ARGUMENTS)
+    weights = [networks.init(jax.random.key(seed)) for seed in range(count)]
+    return [
+        Source(f"{seed}", "", networks, generator, critic, "", {})
+        for seed, (generator, critic) in enumerate(weights)
+    ]
+
+
+def naive_remake(
+    cast: supersamples.Cast,
+    moving: Params,
+    frozen: Params,
+    latents: supersamples.AllLatents,
+    chosen: supersamples.Chosen,
+) -> Images:
+    """Makes all images again, differentiably, and picks the chosen ones."""
+    players = {**frozen, **moving}
+    parts = zip(
+        cast.miners, players["miners"], cast.generators, players["generators"], latents, strict=True
+    )
+    fakes = jnp.stack([generate(g, mine(m, u)) for mine, m, generate, g, u in parts], axis=1)
+    return fakes[jnp.arange(len(fakes)), chosen.sources]
+
+
+def make_method(phase: str, count: int) -> tuple[adversarial.TransferMethod, adversarial.GameState]:
+    """Builds a phase's method for so many sources, and its first state."""
+    sources = fresh_sources(count)
+    rules = adversarial.Rules(batch_size=BATCH, critic_turns=TURNS)
+    game = sources, rules, SHAPE, mining.critic_of(sources[0])
+    state = mining.mine(*game).learner.init(None, jax.random.key(0))
+    if phase == "mine":
+        return mining.mine(*game), state
+    method = mining.finetune(*game)
+    return method, method.learner.init(state, jax.random.key(0))
+
+
+def compiled_step(phase: str, count: int) -> tuple[Callable[[], object], float]:
+    """Returns one step as a function, and the megabytes it needs beside its arguments."""
+    method, state = make_method(phase, count)
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, TURNS, 28, 28, 1), np.uint8)
+    batch = Batch(jnp.asarray(pixels), jnp.zeros((BATCH, TURNS), jnp.int32))
+    mesh = devices.make_mesh(BATCH)
+    kept = [jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))]
+    program = devices.compile_step(method.learner, mesh)
+    program = program.lower(kept[0], batch, jax.random.key(1)).compile()
+
+    def run() -> None:
+        kept[0], _ = jax.block_until_ready(program(kept[0], batch, jax.random.key(2)))
+
+    return run, program.memory_analysis().temp_size_in_bytes / 1e6
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Returns how long one call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Times all and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--phase", choices=("mine", "finetune"), default="mine")
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    print(f"{options.phase}, load before {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    ours = {count: compiled_step(options.phase, count) for count in options.counts}
+    with mock.patch.object(supersamples, "remake", naive_remake):
+        naive = {count: compiled_step(options.phase, count) for count in options.counts}
+    times: dict[tuple[str, int], list[float]] = {}
+    for _ in range(options.rounds + 1):
+        for name, steps in (("ours", ours), ("naive", naive)):
+            for count, (run, _) in steps.items():
+                times.setdefault((name, count), []).append(seconds(run))
+    medians = {key: statistics.median(values[1:]) for key, values in times.items()}
+    first = medians["ours", options.counts[0]]
+    print("| sources | s a step | against one source | naive / ours | MB | naive MB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for count in options.counts:
+        mine, other = medians["ours", count], medians["naive", count]
+        memory = f"{ours[count][1]:.0f} | {naive[count][1]:.0f}"
+        print(f"| {count} | {mine:.3f} | {mine / first:.2f} | {other / mine:.2f} | {memory} |")
+
+
+if __name__ == "__main__":
+    main()

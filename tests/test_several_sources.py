@@ -1,0 +1,131 @@
+"""Mining several sources, from the config to the report and the adapter."""
+
+import json
+import logging
+
+import jax
+import numpy as np
+import pytest
+
+from minegan_jax import adapters, build, config, experiment, sources, trees
+from minegan_jax.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory, make_source):
+    """Sources of 8 and 12 pixels, the second with another latent size; and one in colour."""
+    folder = tmp_path_factory.mktemp("several")
+    return (
+        make_source(folder / "small", seed=1),
+        make_source(folder / "large", seed=2, resolution=12, latent_size=3),
+        make_source(folder / "colourful", seed=3, channels=3),
+    )
+
+
+@pytest.fixture(scope="module")
+def fields(three, tiny_fields):
+    """Fields of a tiny run with two sources that differ."""
+    return {**tiny_fields, "sources": tuple(map(str, three[:2])), "exploration": 0.5}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, fields):
+    return experiment.train(config.from_values(fields), tmp_path_factory.mktemp("runs") / "two")
+
+
+def complaint(**values):
+    with pytest.raises(InputError) as caught:
+        build.build(config.from_values(values))
+    return str(caught.value)
+
+
+def test_the_report_says_how_often_each_is_used(run):
+    table = json.loads((run.workdir / "report.json").read_text())["selector"]
+    assert [row["name"] for row in table] == ["small", "large"]
+    np.testing.assert_allclose(sum(row["probability"] for row in table), 1.0, rtol=1e-6)
+    for number, row in enumerate(table):
+        low, high = row["interval"]
+        assert 0 <= low <= row["probability"] <= high <= 1
+        assert row["without_it"][number] == 0.0
+        assert sum(row["without_it"]) == pytest.approx(1.0)
+    assert "without it: large" in (run.workdir / "report.md").read_text()
+    assert (run.workdir / "samples" / "selector.png").exists()
+
+
+def test_the_metrics_say_so_over_time(run):
+    lines = map(json.loads, (run.workdir / "metrics.jsonl").read_text().splitlines())
+    tables = [line for line in lines if "selector" in line]
+    assert [(line["phase"], line["step"]) for line in tables] == [
+        ("mine", 1), ("mine", 2), ("mine", 3), ("finetune", 1), ("finetune", 2)
+    ]  # fmt: skip
+    assert {row["name"] for row in tables[0]["selector"]} == {"small", "large"}
+
+
+def test_all_images_have_the_critics_size(run):
+    for name in (None, "small", "large"):
+        assert run.mined().sample(5, source=name).shape == (5, 8, 8, 1)
+    with pytest.raises(InputError, match=r"no source 'huge': expected small, large"):
+        run.mined().sample(1, source="huge")
+
+
+def test_the_adapter_draws_what_the_run_draws(run):
+    adapter = adapters.load_adapter(run.workdir / "adapter")
+    np.testing.assert_array_equal(adapter.sample(20, seed=3), run.mined("mine").sample(20, seed=3))
+    assert adapter.source_names == ("small", "large")
+
+
+def test_a_dropped_source_is_in_no_later_phase_and_no_adapter(run, fields, tmp_path):
+    dropped = experiment.train(config.from_values({**fields, "drop_below": 0.9}), tmp_path / "run")
+    shares = [row["probability"] for row in dropped.evaluate(10)["selector"]]
+    assert sorted(shares) == [0.0, 1.0]
+    kept = run.source_names[int(np.argmax(shares))]
+    adapter = adapters.load_adapter(dropped.workdir / "adapter")
+    assert adapter.source_names == (kept,)
+    assert adapter.sample(3).shape == (3, 8, 8, 1)
+
+
+@pytest.mark.parametrize(("critic", "resolution"), [("", 8), ("large", 12), ("fresh", 8)])
+def test_whose_critic(fields, critic, resolution):
+    built = build.build(config.from_values({**fields, "critic": critic}))
+    assert built.resolution == resolution
+    state = built.phases[0].learner.init(None, jax.random.key(0))
+    found, *own = (
+        trees.digest(trees.named_leaves(params))
+        for params in (state.params["critic"], *(source.critic for source in built.sources))
+    )
+    same = [digest == found for digest in own]
+    assert same == {"": [True, False], "large": [False, True], "fresh": [False, False]}[critic]
+
+
+def test_an_unknown_critic(fields):
+    assert "no critic 'huge': expected 'fresh' or a source: " in complaint(
+        **{**fields, "critic": "huge"}
+    )
+
+
+def test_grey_and_colour_need_a_rule(three, fields):
+    mixed = {**fields, "sources": tuple(map(str, three))}
+    assert "grey and of colour images (channels: small 1, large 1, colourful 3)" in complaint(
+        **mixed
+    )
+    built = build.build(config.from_values({**mixed, "colour": "convert"}))
+    assert built.channels == 1
+
+
+def test_a_source_may_be_there_twice(fields, three, caplog):
+    twice = {**fields, "sources": (str(three[0]),) * 2}
+    with caplog.at_level(logging.WARNING):
+        built = build.build(config.from_values(twice))
+    assert [source.name for source in built.sources] == ["small", "small_2"]
+    assert "source 'small' is there more than once" in caplog.text
+
+
+def test_a_source_that_makes_no_numbers(fields, three, tmp_path):
+    source = sources.load_source(three[0])
+    broken = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), source.generator)
+    params = {"generator": broken, "critic": source.critic}
+    sources.save_source(tmp_path / "broken", params, {**source.description, "name": "broken"})
+    both = {**fields, "sources": (str(three[0]), str(tmp_path / "broken"))}
+    assert "source broken makes images that are not finite" in complaint(**both)
+    built = build.build(config.from_values({**both, "exclude_broken": True}))
+    assert [source.name for source in built.sources] == ["small"]
