@@ -1,0 +1,129 @@
+"""The selector's experiments of the README: does p find the sources that the target needs?
+
+    python benchmarks/several_sources.py --workdir=runs/several
+
+`ratios`: two sources (digits 0 to 4, 5 to 9), 200 images of twos and nines in three ratios (Table
+1 with digits). `irrelevant`: four sources of two digits each, two of which the target does not
+need. `ten`: ten sources of one digit each, a target of three digits. The small sources are trained
+first. Every run lies in its own folder and is resumed if it was cut; finished ones are only read.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minegan_jax import experiment
+from minegan_jax.config import from_values, load_config
+
+SMALL = {"train_steps": 1200, "average_decay": 0.995, "width": 16, "sample_every_steps": 0}
+PAIRS = ("01", "23", "45", "67")
+
+
+class Case(NamedTuple):
+    """One target, and the shares of the sources that made it."""
+
+    experiment: str
+    sources: tuple[str, ...]  # packaged names, or digits to train a source on
+    labels: tuple[int, ...]
+    ratios: tuple[float, ...]
+    truth: tuple[float, ...]
+
+
+def _two(share: float) -> Case:
+    """Returns the case of one ratio of twos to nines."""
+    ratios = (share, round(1 - share, 6))
+    return Case("ratios", ("digits_0_to_4", "digits_5_to_9"), (2, 9), ratios, ratios)
+
+
+CASES = (
+    *map(_two, (0.3, 0.5, 0.7)),
+    Case("irrelevant", PAIRS, (0, 2), (0.5, 0.5), (0.5, 0.5, 0.0, 0.0)),
+    Case(
+        "ten",
+        tuple("0123456789"),
+        (1, 4, 7),
+        (0.5, 0.3, 0.2),
+        (0, 0.5, 0, 0, 0.3, 0, 0, 0.2, 0, 0),
+    ),
+)
+
+
+def source(workdir: Path, name: str) -> str:
+    """Returns where a source lies; one that is named by its digits is trained if need be."""
+    if not name.isdigit():
+        return name
+    folder = workdir / f"source_{name}"
+    if not (folder / "source" / "source.json").exists():
+        fields = {**load_config(f"mnist_pretrain:{name}").to_dict(), **SMALL}
+        experiment.train(from_values(fields), folder)
+    return str(folder / "source")
+
+
+def report(workdir: Path, case: Case, seed: int) -> dict[str, Any]:
+    """Trains one case with one seed, unless it is done; returns its report."""
+    fields = {
+        **load_config("mnist_two_sources").to_dict(),
+        "sources": tuple(source(workdir, name) for name in case.sources),
+        "labels": case.labels,
+        "ratios": case.ratios,
+        "seed": seed,
+        "target_seed": seed,
+    }
+    shares = "_".join(map(str, case.ratios))
+    folder = workdir / f"{case.experiment}_{shares}_{seed}"
+    if not (folder / "report.json").exists():
+        experiment.train(from_values(fields), folder)
+    return json.loads((folder / "report.json").read_text())
+
+
+def means(rows: Sequence[Sequence[float]]) -> list[float]:
+    """Returns the mean over seeds of each column."""
+    return [statistics.mean(column) for column in zip(*rows, strict=True)]
+
+
+def shares(values: Sequence[float]) -> str:
+    """Returns shares as text."""
+    return " : ".join(f"{value:.2f}" for value in values)
+
+
+def line(case: Case, reports: Sequence[dict[str, Any]]) -> str:
+    """Returns one row of the table: the truth, p, and what the judge sees in the images."""
+    found = means([[row["probability"] for row in one["selector"]] for one in reports])
+    seen = means(
+        [
+            [one["phases"]["finetune"]["recognised"][str(label)] for label in case.labels]
+            for one in reports
+        ]
+    )
+    error = max(abs(p - truth) for p, truth in zip(found, case.truth, strict=True))
+    seen_error = max(abs(p - truth) for p, truth in zip(seen, case.ratios, strict=True))
+    cells = (case.experiment, shares(case.truth), shares(found), f"{error:.3f}")
+    return " | ".join(
+        ["", *cells, shares(seen), f"{seen_error:.3f}", str(len(reports)), ""]
+    ).strip()
+
+
+def main() -> None:
+    """Trains what is missing and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workdir", type=Path, default=Path("runs/several"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    names = sorted({case.experiment for case in CASES})
+    parser.add_argument("--experiments", nargs="+", choices=names, default=names)
+    options = parser.parse_args()
+    chosen = [case for case in CASES if case.experiment in options.experiments]
+    rows = [
+        line(case, [report(options.workdir, case, seed) for seed in options.seeds])
+        for case in chosen
+    ]
+    titles = "experiment", "truth", "p", "error", "digits in the images", "error", "seeds"
+    print("| " + " | ".join(titles) + " |")
+    print("|" + " --- |" * len(titles))
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
