@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
+from jaxtyping import Array, Int
 
 from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
@@ -64,7 +65,7 @@ class Source(NamedTuple):
 
         Args:
           images: (batch, height, width, channels), in the range that the description states.
-          labels: as for `generate`, but None drops the critic's label term.
+          labels: class numbers, (batch,); None drops the critic's label term.
 
         Returns:
           (batch,).
@@ -74,8 +75,8 @@ class Source(NamedTuple):
         """
         size = self.networks.resolution
         inputs = self._array("images", images, (size, size, self.networks.channels))
-        conditions = self._conditions(labels, len(inputs))
-        return jax.jit(self.networks.criticise)(self._weights("critic"), inputs, *conditions)
+        classes = self._classes(labels, len(inputs))
+        return jax.jit(self.networks.criticise)(self._weights("critic"), inputs, *classes)
 
     def _weights(self, network: str) -> Params:
         """Returns a network's weights."""
@@ -92,26 +93,27 @@ class Source(NamedTuple):
         return found
 
     def _conditions(self, labels: ArrayLike | None, batch: int) -> tuple[Conditions, ...]:
-        """Returns the labels as the networks take them, or nothing."""
+        """Returns labels as the generator takes them, or nothing."""
+        size = self.networks.embedding_size
+        if labels is not None and size and np.shape(labels) == (batch, size):
+            return (jnp.asarray(labels, self.dtype),)
+        return self._classes(labels, batch)
+
+    def _classes(self, labels: ArrayLike | None, batch: int) -> tuple[Int[Array, "batch"], ...]:
+        """Returns class numbers, or nothing."""
         if labels is None:
             return ()
         given, classes = np.asarray(labels), self.networks.num_classes
         if not classes:
             raise InputError(f"source {self.name!r} takes no labels, found some")
-        if len(given) != batch:
-            raise InputError(f"labels: expected {batch}, found {len(given)}")
-        if given.ndim == 2 and given.shape[1] == self.networks.embedding_size:
-            return (jnp.asarray(given, self.dtype),)
-        if given.ndim != 1 or given.dtype.kind not in "iu" or not self._all_classes(given):
+        fits = given.shape == (batch,) and given.dtype.kind in "iu"
+        if not fits or (given < 0).any() or (given >= classes).any():
+            vectors = f" or ({batch}, {self.networks.embedding_size}) vectors of the generator"
             raise InputError(
-                f"labels: expected integers from 0 to {classes - 1} or vectors of length"
-                f" {self.networks.embedding_size}, found {given.dtype} of shape {given.shape}"
+                f"labels: expected {batch} integers from 0 to {classes - 1}{vectors}, found"
+                f" {given.dtype} of shape {given.shape}"
             )
         return (jnp.asarray(given, jnp.int32),)
-
-    def _all_classes(self, labels: np.ndarray) -> bool:
-        """Returns whether all labels are numbers of classes."""
-        return bool(((labels >= 0) & (labels < self.networks.num_classes)).all())
 
 
 def packaged_sources() -> list[str]:

@@ -49,6 +49,21 @@ def read_torch(path: str | Path) -> Any:
             return _read_archive(archive)
 
 
+def read_state(path: str | Path) -> dict[str, np.ndarray]:
+    """Reads the arrays of one network by name, as PyTorch saves them.
+
+    Raises:
+      InputError: as `read_torch`, or the file holds something else.
+    """
+    saved = read_torch(path)
+    if not isinstance(saved, dict):
+        raise InputError(f"{path}: expected arrays by name, found {type(saved).__name__}")
+    for name, value in saved.items():
+        if not isinstance(value, np.ndarray):
+            raise InputError(f"{path}: {name}: expected an array, found {type(value).__name__}")
+    return saved
+
+
 def read_pickle(path: str | Path) -> Any:
     """Reads a bare pickle, of Python 2 or 3, with numpy arrays.
 
@@ -219,7 +234,7 @@ def _resolve(saved: Any, read: Read) -> Any:
 
 
 def _as_array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
-    """Copies a view out of its storage; most files hold permuted views."""
+    """Returns a view of its storage; some files hold permuted views."""
     count = math.prod(tensor.shape)
     steps = zip(tensor.shape, tensor.strides, strict=True)
     last = tensor.offset + sum((size - 1) * stride for size, stride in steps)
@@ -227,4 +242,4 @@ def _as_array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
         raise Damaged(f"a tensor of shape {tensor.shape} reaches beyond its storage")
     strides = [stride * numbers.itemsize for stride in tensor.strides]
     start = numbers[tensor.offset if count else 0 :]
-    return np.lib.stride_tricks.as_strided(start, tensor.shape, strides).copy()
+    return np.lib.stride_tricks.as_strided(start, tensor.shape, strides)

@@ -128,3 +128,15 @@ def _move(array: Any, rule: Rule, shape: tuple[int, ...], file: str) -> np.ndarr
             f" {rule.weight} of shape {shape}"
         )
     return np.array(moved, np.float32, order="C")
+
+
+def shape_of(arrays: Mapping[str, Any], name: str, num_axes: int, file: str) -> tuple[int, ...]:
+    """Returns the shape of an array that says how large a network is.
+
+    Raises:
+      InputError: it is missing or has another number of axes.
+    """
+    shape = np.shape(arrays[name]) if isinstance(arrays.get(name), np.ndarray) else None
+    if shape is None or len(shape) != num_axes or 0 in shape:
+        raise InputError(f"{file}: {name}: expected an array of {num_axes} axes, found {shape}")
+    return shape

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import dcgan
+from minegan_jax.nets import biggan, dcgan
 from minegan_jax.nets.function import as_function
 from minegan_jax.types import Images, Key, Params, Scores
 
@@ -26,6 +26,7 @@ class Family(NamedTuple):
 
 
 FAMILIES: dict[str, Family] = {
+    "biggan": Family(biggan.Generator, biggan.Critic),
     "dcgan": Family(dcgan.Generator, dcgan.Critic),
 }
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
@@ -34,9 +35,9 @@ CRITICS_OWN = "critic_"  # begins the name of an argument that differs between t
 class Networks(NamedTuple):
     """A generator and its critic as pure functions of (params, input, labels).
 
-    Labels may be left out, always. In a conditional family they are class numbers, (batch,), or
-    the vectors that stand for them inside the network, (batch, embedding_size); without them a
-    generator draws the mean of all classes' vectors, and a critic drops its label term.
+    Labels may be left out, always. In a conditional family they are class numbers, (batch,), and
+    for the generator also the vectors that stand for them inside it, (batch, embedding_size);
+    without them it takes the mean of all classes' vectors, and a critic drops its label term.
     """
 
     generate: Callable[..., Images]

@@ -49,11 +49,13 @@ class SpectralDense(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
         """Maps (batch, inputs) to (batch, features)."""
-        kernel = self.param("kernel", nn.initializers.orthogonal(), (x.shape[-1], self.features))
-        u = self.param("u", nn.initializers.normal(1.0), (self.features,))
+        kernel = self.param(
+            "kernel", nn.initializers.orthogonal(), (x.shape[-1], self.features), jnp.float32
+        )
+        u = self.param("u", nn.initializers.normal(1.0), (self.features,), jnp.float32)
         y = x @ (kernel / spectral_norm(kernel, u))
         if self.use_bias:
-            y += self.param("bias", nn.initializers.zeros, (self.features,))[None]
+            y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[None]
         return y
 
 
@@ -76,12 +78,14 @@ class SpectralConv(nn.Module):
     ) -> Float[Array, "batch height width outputs"]:
         """Maps (batch, h, w, inputs) to (batch, h, w, features)."""
         shape = (self.kernel_size, self.kernel_size, maps.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.orthogonal(), shape)
-        u = self.param("u", nn.initializers.normal(1.0), (self.features,))
+        kernel = self.param("kernel", nn.initializers.orthogonal(), shape, jnp.float32)
+        u = self.param("u", nn.initializers.normal(1.0), (self.features,), jnp.float32)
         kernel = kernel / spectral_norm(kernel.reshape(-1, self.features), u)
         y = conv(maps, kernel)
         if self.use_bias:
-            y += self.param("bias", nn.initializers.zeros, (self.features,))[None, None, None]
+            y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[
+                None, None, None
+            ]
         return y
 
 
@@ -100,8 +104,8 @@ class SpectralEmbedding(nn.Module):
     def __call__(self) -> Float[Array, "classes features"]:
         """Returns the normalised vectors."""
         shape = (self.num_classes, self.features)
-        vectors = self.param("vectors", nn.initializers.orthogonal(), shape)
-        u = self.param("u", nn.initializers.normal(1.0), (self.num_classes,))
+        vectors = self.param("vectors", nn.initializers.orthogonal(), shape, jnp.float32)
+        u = self.param("u", nn.initializers.normal(1.0), (self.num_classes,), jnp.float32)
         return vectors / spectral_norm(vectors.T, u)
 
 
