@@ -80,7 +80,7 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
             )
     shape = mining.MinerShape(**description["miner"])
     method = mining.mine(sources, adversarial.Rules(), shape)
-    miners = tuple(weights.single_precision(tree[str(i)]) for i in range(len(sources)))
+    miners = tuple(weights.cast(tree[str(i)], "float32") for i in range(len(sources)))
     state = method.learner.init(None, jax.random.key(0))
     found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.averages["miners"]))
     if found != expected:

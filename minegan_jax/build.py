@@ -87,8 +87,12 @@ def _load_sources(config: Config) -> tuple[sources.Source, ...]:
     if not config.sources:
         raise InputError(f"method {config.method!r} needs at least one source, found none")
     loaded = tuple(sources.load_source(name) for name in config.sources)
+    if not loaded[0].critic:
+        raise InputError(f"source {loaded[0].name!r} has no critic: the first source needs one")
     first = loaded[0].networks
-    for source in loaded[1:]:
+    for source in loaded:
+        if not source.generator:
+            raise InputError(f"source {source.name!r} has no generator: expected one in each")
         shape = (source.networks.resolution, source.networks.channels)
         if shape != (first.resolution, first.channels):
             raise InputError(
