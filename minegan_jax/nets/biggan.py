@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from minegan_jax.errors import InputError
 from minegan_jax.nets.attention import Attention
 from minegan_jax.nets.conditioning import class_vectors
-from minegan_jax.nets.resampling import average_pool, upsample
+from minegan_jax.nets.residual import DownBlock, UpBlock
 from minegan_jax.nets.spectral import SpectralConv, SpectralDense, SpectralEmbedding
 from minegan_jax.nets.statistics import Affine, StoredNorm
 from minegan_jax.types import Conditions, Images, Latents, Scores
@@ -66,55 +66,6 @@ class ConditionalNorm(nn.Module):
         return maps * gain[:, None, None] + bias[:, None, None]
 
 
-class UpBlock(nn.Module):
-    """Doubles the resolution.
-
-    Attributes:
-      features: channels of the output.
-    """
-
-    features: int
-
-    @nn.compact
-    def __call__(
-        self, maps: Maps, condition: Condition
-    ) -> Float[Array, "batch 2*height 2*width features"]:
-        """Maps (batch, h, w, channels) to (batch, 2 * h, 2 * w, features)."""
-        x = upsample(nn.relu(ConditionalNorm(name="norm1")(maps, condition)))
-        x = SpectralConv(self.features, name="conv1")(x)
-        x = nn.relu(ConditionalNorm(name="norm2")(x, condition))
-        x = SpectralConv(self.features, name="conv2")(x)
-        # A 1x1 convolution and a repetition of pixels commute.
-        return x + upsample(SpectralConv(self.features, kernel_size=1, name="shortcut")(maps))
-
-
-class DownBlock(nn.Module):
-    """Halves the resolution, or keeps it.
-
-    Attributes:
-      features: channels of the output.
-      first: whether it sees images, which are not activated.
-      halve: whether it halves the resolution.
-    """
-
-    features: int
-    first: bool
-    halve: bool
-
-    @nn.compact
-    def __call__(self, maps: Maps) -> Float[Array, "batch shorter narrower features"]:
-        """Maps (batch, h, w, channels) to (batch, h / 2, w / 2, features), or (..., h, w, ...)."""
-        x = maps if self.first else nn.relu(maps)
-        x = nn.relu(SpectralConv(self.features, name="conv1")(x))
-        x = SpectralConv(self.features, name="conv2")(x)
-        if not self.halve and maps.shape[-1] == self.features:
-            return maps + x
-        if self.halve:
-            maps, x = average_pool(maps), average_pool(x)
-        # A 1x1 convolution and a mean of pixels commute.
-        return x + SpectralConv(self.features, kernel_size=1, name="shortcut")(maps)
-
-
 class Generator(nn.Module):
     """Turns latents and classes into images.
 
@@ -159,7 +110,8 @@ class Generator(nn.Module):
         x = x.reshape(-1, 4, 4, smallest * self.width)
         for i, (multiple, chunk) in enumerate(zip(widths, chunks, strict=True)):
             condition = jnp.concatenate([vectors, chunk], axis=1)
-            x = UpBlock(multiple * self.width, name=f"block{i}")(x, condition)
+            block = UpBlock(multiple * self.width, SpectralConv, ConditionalNorm, name=f"block{i}")
+            x = block(x, condition)
             if i in self.attention:
                 x = Attention(_project, name=f"attention{i}")(x)
         x = nn.relu(Affine(name="affine")(StoredNorm(name="statistics")(x)))
@@ -193,8 +145,8 @@ class Critic(nn.Module):
         """
         x = images
         for i, multiple in enumerate(_widths(CRITIC_WIDTHS, self.resolution)):
-            halve = i < NUM_HALVINGS[self.resolution]
-            x = DownBlock(multiple * self.width, first=i == 0, halve=halve, name=f"block{i}")(x)
+            halve, outputs = i < NUM_HALVINGS[self.resolution], multiple * self.width
+            x = DownBlock(outputs, outputs, first=i == 0, halve=halve, name=f"block{i}")(x)
             if i in self.attention:
                 x = Attention(_project, name=f"attention{i}")(x)
         features = nn.relu(x).sum(axis=(1, 2))

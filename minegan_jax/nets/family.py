@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import biggan, dcgan
+from minegan_jax.nets import biggan, dcgan, progan, sngan
 from minegan_jax.nets.function import as_function
 from minegan_jax.types import Images, Key, Params, Scores
 
@@ -28,6 +28,8 @@ class Family(NamedTuple):
 FAMILIES: dict[str, Family] = {
     "biggan": Family(biggan.Generator, biggan.Critic),
     "dcgan": Family(dcgan.Generator, dcgan.Critic),
+    "progan": Family(progan.Generator, progan.Critic),
+    "sngan": Family(sngan.Generator, sngan.Critic),
 }
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
 
@@ -87,7 +89,8 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         resolution=resolution,
         channels=channels,
         num_classes=arguments.get("num_classes", 0),
-        embedding_size=arguments.get("embedding_size", 0),
+        # Without an embedding, weights of all classes stand in the place of a class's vector.
+        embedding_size=arguments.get("embedding_size", arguments.get("num_classes", 0)),
         truncates="truncation" in _attributes(type(generator)),
     )
 

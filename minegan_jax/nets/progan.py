@@ -17,6 +17,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
+from minegan_jax.nets.resampling import average_pool, upsample
+from minegan_jax.nets.spectral import conv
 from minegan_jax.types import Images, Latents, Scores
 
 RESOLUTIONS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)  # in pixels
@@ -27,8 +29,6 @@ SLOPE = 0.2  # of the leaky ReLU below zero
 EPSILON = 1e-8
 
 Maps = Float[Array, "batch height width features"]
-Larger = Float[Array, "batch 2*height 2*width features"]
-Smaller = Float[Array, "batch height//2 width//2 features"]
 Statistic = Float[Array, "batch"]
 
 
@@ -131,19 +131,6 @@ def pixel_norm(x: Float[Array, "*shape features"]) -> Float[Array, "*shape featu
     return x * jax.lax.rsqrt(jnp.square(x).mean(axis=-1, keepdims=True) + EPSILON)
 
 
-def upscale(x: Maps) -> Larger:
-    """Doubles the resolution; every pixel becomes four."""
-    batch, height, width, features = x.shape
-    x = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, 2, width, 2, features))
-    return x.reshape(batch, 2 * height, 2 * width, features)
-
-
-def downscale(x: Maps) -> Smaller:
-    """Halves the resolution; four pixels become their mean."""
-    batch, height, width, features = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, features).mean(axis=(2, 4))
-
-
 def fade_in(old: Maps, new: Maps, fade: ArrayLike | None) -> Maps:
     """Mixes two paths: a fade of 0 gives the old one, 1 or None the new one (fig. 2)."""
     return new if fade is None else old + fade * (new - old)
@@ -174,12 +161,9 @@ class EqualisedConv(nn.Module):
         """Maps (batch, h, w, in) to (batch, h, w, features)."""
         shape = (self.window, self.window, x.shape[-1], self.features)
         scale = self.gain / (self.window**2 * x.shape[-1]) ** 0.5
-        kernel = self.param("kernel", nn.initializers.normal(1.0), shape) * scale
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        x = jax.lax.conv_general_dilated(
-            x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-        return x + (bias * scale if self.scaled_bias else bias)[None, None, None]
+        kernel = self.param("kernel", nn.initializers.normal(1.0), shape, jnp.float32) * scale
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
+        return conv(x, kernel) + (bias * scale if self.scaled_bias else bias)[None, None, None]
 
 
 class EqualisedDense(nn.Module):
@@ -202,8 +186,8 @@ class EqualisedDense(nn.Module):
         """Maps (batch, inputs) to (batch, features)."""
         scale = self.gain / x.shape[-1] ** 0.5
         shape = (x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.normal(1.0), shape) * scale
-        bias = self.param("bias", nn.initializers.zeros, (self.num_biases,))
+        kernel = self.param("kernel", nn.initializers.normal(1.0), shape, jnp.float32) * scale
+        bias = self.param("bias", nn.initializers.zeros, (self.num_biases,), jnp.float32)
         bias = bias * scale if self.scaled_bias else bias
         bias = jnp.tile(bias, self.features // self.num_biases)
         return x @ kernel + bias[None]
@@ -261,9 +245,9 @@ class Generator(nn.Module):
         images = to_rgb(x, size)
         for features in widths[1 : feature_maps(grown)]:
             size = 2 * size
-            x = convolve(upscale(x), features, f"first_{size}")
+            x = convolve(upsample(x), features, f"first_{size}")
             x = convolve(x, features, f"second_{size}")
-            images = fade_in(upscale(images), to_rgb(x, size), fade if size == grown else None)
+            images = fade_in(upsample(images), to_rgb(x, size), fade if size == grown else None)
         return images
 
 
@@ -307,8 +291,8 @@ class Critic(nn.Module):
         x = convolve(images, widths[last], f"from_rgb_{size}", 1)
         for i in range(last, 0, -1):
             x = convolve(x, widths[i], f"first_{size}")
-            x = downscale(convolve(x, widths[i - 1], f"second_{size}"))
-            images, size = downscale(images), size // 2
+            x = average_pool(convolve(x, widths[i - 1], f"second_{size}"))
+            images, size = average_pool(images), size // 2
             seen = convolve(images, widths[i - 1], f"from_rgb_{size}", 1)
             x = fade_in(seen, x, fade if i == last else None)
         if self.minibatch_stddev_group:
