@@ -67,6 +67,12 @@ def critic_arguments(arrays: Arrays, file: str) -> dict[str, Any]:
     }
 
 
+def published_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a critic's file does not tell, as in the generators published beside them."""
+    num_chunks = len(GENERATOR_WIDTHS[arguments["resolution"]])
+    return {"latent_size": num_chunks * (120 // num_chunks)}
+
+
 def _num_blocks(arrays: Arrays) -> int:
     """Counts the blocks."""
     return sum(name.endswith(".0.conv1.weight") for name in arrays)
@@ -167,7 +173,14 @@ def convert(generator: str | None = None, critic: str | None = None) -> Converte
       InputError: there is no file, or one is damaged or not a BigGAN.
     """
     files = {"generator": generator, "critic": critic}
-    return convert_files("biggan", NETWORKS, files, read=reader.read_state, licence=LICENCE)
+    return convert_files(
+        "biggan",
+        NETWORKS,
+        files,
+        published=published_arguments,
+        read=reader.read_state,
+        licence=LICENCE,
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,11 @@ from . import rules
 SAMPLES = "samples.png"
 GRID = 8  # rows and columns of the picture
 LARGEST_CELL = 128  # pixels; larger images are shrunk
-DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
+DEFINE: dict[type, Callable[..., Any]] = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+}
 
 
 class Flag(NamedTuple):
@@ -75,6 +79,7 @@ def convert_files(
     networks: Mapping[str, Network],
     files: Mapping[str, str | None],
     *,
+    published: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     read: Callable[[str], Mapping[str, Any]],
     licence: str,
 ) -> Converted:
@@ -84,6 +89,7 @@ def convert_files(
       family_name: a key of `nets.family.FAMILIES`.
       networks: how each is converted.
       files: of each network; None where there is none.
+      published: from the arguments that were found, those that only a file not given would tell.
       read: reads a file's arrays by name.
       licence: what is known of it.
 
@@ -97,12 +103,13 @@ def convert_files(
     arguments: dict[str, Any] = {}
     for name, file in given.items():
         found = networks[name].arguments(arrays[name], file)
-        for key in found.keys() & arguments.keys():
+        for key in sorted(found.keys() & arguments.keys(), reverse=True):
             if found[key] != arguments[key]:
                 raise InputError(
                     f"{file}: {key} is {found[key]}, but {arguments[key]} in the other file"
                 )
-        arguments = {**found, **arguments}
+        arguments |= found
+    arguments = {**published(arguments), **arguments}
     parts = {name: (arrays[name], networks[name].rules(arguments), given[name]) for name in given}
     params = fill(family_name, arguments, parts)
     return Converted(family_name, arguments, params, tuple(given.values()), licence)
@@ -133,15 +140,16 @@ def _sha256(file: str) -> str:
 
 
 def sample(source: sources.Source) -> Pixels:
-    """Draws the images of the picture; the classes, if there are any, from the first to the last."""
+    """Draws the images of the picture; classes, if there are any, from the first to the last."""
     networks, count = source.networks, GRID**2
     latents = np.random.default_rng(0).normal(size=(count, networks.latent_size))
     classes = np.arange(count) * networks.num_classes // count
-    rows = [
-        source.generate(latents[i : i + GRID], classes[i : i + GRID] if classes.any() else None)
-        for i in range(0, count, GRID)
+    rows = [slice(first, first + GRID) for first in range(0, count, GRID)]
+    images = [
+        source.generate(latents[row], classes[row] if networks.num_classes else None)
+        for row in rows
     ]
-    return np.concatenate([_shrink(np.asarray(to_pixels(row))) for row in rows])
+    return np.concatenate([_shrink(np.asarray(to_pixels(row))) for row in images])
 
 
 def _shrink(pixels: Pixels) -> Pixels:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import biggan, dcgan, progan, sngan
+from minegan_jax.nets import biggan, biggan_deep, dcgan, progan, sngan
 from minegan_jax.nets.function import as_function
 from minegan_jax.types import Images, Key, Params, Scores
 
@@ -27,6 +27,7 @@ class Family(NamedTuple):
 
 FAMILIES: dict[str, Family] = {
     "biggan": Family(biggan.Generator, biggan.Critic),
+    "biggan_deep": Family(biggan_deep.Generator, None),
     "dcgan": Family(dcgan.Generator, dcgan.Critic),
     "progan": Family(progan.Generator, progan.Critic),
     "sngan": Family(sngan.Generator, sngan.Critic),

@@ -2,13 +2,16 @@
 singular value, by one step of the power method from a stored vector u.
 
 The step is taken at inference as well, and u is never written back: a network is a function of its
-weights. PyTorch and Chainer compute the same at evaluation.
+weights, and gives what the published code gives at evaluation.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
+
+from minegan_jax.types import Key
 
 Matrix = Float[Array, "inputs outputs"]
 Vector = Float[Array, "outputs"]
@@ -20,11 +23,20 @@ def constant(stored: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return jax.lax.stop_gradient(stored)
 
 
-def spectral_norm(matrix: Matrix, u: Vector) -> Float[Array, ""]:
+def spectral_norm(
+    matrix: Matrix, u: Vector, v: Float[Array, "inputs"] | None = None
+) -> Float[Array, ""]:
     """Estimates the largest singular value: v = norm(W u), u' = norm(W^T v), sigma = v^T W u'.
 
     As in the published training code, the gradient takes u' and v as constants.
+
+    Args:
+      matrix: W.
+      u: stored, of any length.
+      v: stored beside u; then both are taken as they are, without a step: sigma = v^T W u.
     """
+    if v is not None:
+        return constant(v) @ (matrix @ constant(u))
     fixed = constant(matrix)
     v = _normalise(fixed @ constant(u))
     return v @ (matrix @ _normalise(v @ fixed))
@@ -35,16 +47,33 @@ def _normalise(vector: Float[Array, "size"]) -> Float[Array, "size"]:
     return vector / jnp.maximum(jnp.linalg.norm(vector), SMALLEST)
 
 
+def _unit(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Vector:
+    """Draws a vector of length 1."""
+    return _normalise(jax.random.normal(key, shape, dtype))
+
+
+def _normalised(module: nn.Module, kernel: Float[Array, "*inputs outputs"]) -> jax.Array:
+    """Divides a module's kernel by its spectral norm; makes the stored vectors."""
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    u = module.param("u", _unit, matrix.shape[1:])
+    if not module.keeps_v:
+        return kernel / spectral_norm(matrix, u)
+    v = module.param("v", lambda _: _normalise(matrix @ u))
+    return kernel / spectral_norm(matrix, u, v)
+
+
 class SpectralDense(nn.Module):
     """A dense layer with spectral normalisation.
 
     Attributes:
       features: outputs.
       use_bias: whether a bias is added.
+      keeps_v: whether v is stored beside u, so that no step is taken.
     """
 
     features: int
     use_bias: bool = True
+    keeps_v: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
@@ -52,8 +81,7 @@ class SpectralDense(nn.Module):
         kernel = self.param(
             "kernel", nn.initializers.orthogonal(), (x.shape[-1], self.features), jnp.float32
         )
-        u = self.param("u", nn.initializers.normal(1.0), (self.features,), jnp.float32)
-        y = x @ (kernel / spectral_norm(kernel, u))
+        y = x @ _normalised(self, kernel)
         if self.use_bias:
             y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[None]
         return y
@@ -66,11 +94,13 @@ class SpectralConv(nn.Module):
       features: channels of the output.
       kernel_size: rows and columns of the kernel.
       use_bias: whether a bias is added.
+      keeps_v: whether v is stored beside u, so that no step is taken.
     """
 
     features: int
     kernel_size: int = 3
     use_bias: bool = True
+    keeps_v: bool = False
 
     @nn.compact
     def __call__(
@@ -79,9 +109,7 @@ class SpectralConv(nn.Module):
         """Maps (batch, h, w, inputs) to (batch, h, w, features)."""
         shape = (self.kernel_size, self.kernel_size, maps.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.orthogonal(), shape, jnp.float32)
-        u = self.param("u", nn.initializers.normal(1.0), (self.features,), jnp.float32)
-        kernel = kernel / spectral_norm(kernel.reshape(-1, self.features), u)
-        y = conv(maps, kernel)
+        y = conv(maps, _normalised(self, kernel))
         if self.use_bias:
             y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[
                 None, None, None
@@ -105,7 +133,7 @@ class SpectralEmbedding(nn.Module):
         """Returns the normalised vectors."""
         shape = (self.num_classes, self.features)
         vectors = self.param("vectors", nn.initializers.orthogonal(), shape, jnp.float32)
-        u = self.param("u", nn.initializers.normal(1.0), (self.num_classes,), jnp.float32)
+        u = self.param("u", _unit, (self.num_classes,))
         return vectors / spectral_norm(vectors.T, u)
 
 
