@@ -99,20 +99,54 @@ def convert_files(
     given = {name: file for name, file in files.items() if file}
     if not given:
         raise InputError(f"expected at least one of {', '.join(f'--{name}' for name in files)}")
-    arrays = {name: read(file) for name, file in given.items()}
+    arrays = {name: (read(file), file) for name, file in given.items()}
+    return convert_arrays(
+        family_name,
+        networks,
+        arrays,
+        published=published,
+        files=tuple(given.values()),
+        licence=licence,
+    )
+
+
+def convert_arrays(
+    family_name: str,
+    networks: Mapping[str, Network],
+    arrays: Mapping[str, tuple[Mapping[str, Any], str]],
+    *,
+    published: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    files: tuple[str, ...],
+    licence: str,
+) -> Converted:
+    """Converts the arrays of a generator, of a critic, or of both.
+
+    Args:
+      family_name: a key of `nets.family.FAMILIES`.
+      networks: how each is converted.
+      arrays: of each network by name, and where they were found, for messages.
+      published: as for `convert_files`.
+      files: that they came from.
+      licence: what is known of it.
+
+    Raises:
+      InputError: arrays are missing or do not fit, alone or beside the other network's.
+    """
     arguments: dict[str, Any] = {}
-    for name, file in given.items():
-        found = networks[name].arguments(arrays[name], file)
+    for name, (named, place) in arrays.items():
+        found = networks[name].arguments(named, place)
         for key in sorted(found.keys() & arguments.keys(), reverse=True):
             if found[key] != arguments[key]:
                 raise InputError(
-                    f"{file}: {key} is {found[key]}, but {arguments[key]} in the other file"
+                    f"{place}: {key} is {found[key]}, but {arguments[key]} in the other network"
                 )
         arguments |= found
     arguments = {**published(arguments), **arguments}
-    parts = {name: (arrays[name], networks[name].rules(arguments), given[name]) for name in given}
-    params = fill(family_name, arguments, parts)
-    return Converted(family_name, arguments, params, tuple(given.values()), licence)
+    parts = {
+        name: (named, networks[name].rules(arguments), place)
+        for name, (named, place) in arrays.items()
+    }
+    return Converted(family_name, arguments, fill(family_name, arguments, parts), files, licence)
 
 
 def write(converted: Converted, directory: Path) -> None:
