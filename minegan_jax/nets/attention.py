@@ -25,12 +25,13 @@ class Attention(nn.Module):
     def __call__(self, maps: Maps) -> Maps:
         """Keeps the shape, (batch, height, width, channels); height and width are even."""
         batch, height, width, channels = maps.shape
-        queries = self.project(channels // 8, name="theta")(maps).reshape(batch, height * width, -1)
-        keys = max_pool(self.project(channels // 8, name="phi")(maps))
-        values = max_pool(self.project(channels // 2, name="g")(maps))
+        narrow, wide = max(channels // 8, 1), max(channels // 2, 1)
+        queries = self.project(narrow, name="theta")(maps).reshape(batch, height * width, narrow)
+        keys = max_pool(self.project(narrow, name="phi")(maps))
+        values = max_pool(self.project(wide, name="g")(maps))
         keys, values = (x.reshape(batch, height * width // 4, -1) for x in (keys, values))
         # Not divided by the square root of the channels, unlike in a transformer.
         weights = jax.nn.softmax(jnp.einsum("bqc,bkc->bqk", queries, keys))
-        heard = (weights @ values).reshape(batch, height, width, channels // 2)
+        heard = (weights @ values).reshape(batch, height, width, wide)
         gamma = self.param("gamma", nn.initializers.zeros, (), jnp.float32)
         return maps + gamma * self.project(channels, name="o")(heard)

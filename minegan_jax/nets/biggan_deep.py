@@ -168,9 +168,8 @@ class Generator(nn.Module):
           truncation: whose statistics are used, in (0, 1]; None is the attribute's.
         """
         self._check()
-        standard = partial(
-            TruncatedNorm, self.num_statistics, self.epsilon, truncation or self.truncation
-        )
+        wanted = self.truncation if truncation is None else truncation
+        standard = partial(TruncatedNorm, self.num_statistics, self.epsilon, wanted)
         table_shape = (self.num_classes, self.embedding_size)
         table = self.param("embedding", nn.initializers.orthogonal(), table_shape, jnp.float32)
         vectors = class_vectors(table, labels, len(latents))
