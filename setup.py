@@ -1,9 +1,16 @@
-"""Installs `configs/` as `minegan_jax.configs`; everything else stands in pyproject.toml."""
+"""Installs `configs/` and `weights_conversion/` inside the package; see pyproject.toml."""
 
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["minegan_jax", "minegan_jax.*"]), "minegan_jax.configs"],
-    package_dir={"minegan_jax.configs": "configs"},
+    packages=[
+        *find_packages(include=["minegan_jax", "minegan_jax.*"]),
+        "minegan_jax.configs",
+        "minegan_jax.weights_conversion",
+    ],
+    package_dir={
+        "minegan_jax.configs": "configs",
+        "minegan_jax.weights_conversion": "weights_conversion",
+    },
     package_data={"minegan_jax": ["assets/*/*", "py.typed"]},
 )

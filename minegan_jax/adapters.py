@@ -104,7 +104,7 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     # Nothing is scored any more: the critic only says how large images are.
     critic = mining.critic_of(sources[0])._replace(resolution=resolution, channels=channels)
     method = mining.mine(sources, adversarial.Rules(), shape, critic)
-    miners = tuple(weights.single_precision(tree[str(i)]) for i in range(len(sources)))
+    miners = tuple(weights.cast(tree[str(i)], "float32") for i in range(len(sources)))
     state = method.learner.init(None, jax.random.key(0))
     found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.averages["miners"]))
     if found != expected:

@@ -55,20 +55,30 @@ def _minegan(config: Config) -> Experiment:
 def _critic(config: Config, loaded: Sequence[sources.Source]) -> mining.Critic:
     """Returns the critic that the config names."""
     if config.critic == "fresh":
-        return mining.fresh_critic(loaded[0], jax.random.key(config.seed))
+        return mining.fresh_critic(_with_critic(loaded[0]), jax.random.key(config.seed))
     named = {source.name: source for source in reversed(loaded)}
     if config.critic and config.critic not in named:
         raise InputError(
             f"no critic {config.critic!r}: expected 'fresh' or a source: {', '.join(named)}"
         )
-    return mining.critic_of(named[config.critic] if config.critic else loaded[0])
+    return mining.critic_of(_with_critic(named[config.critic] if config.critic else loaded[0]))
+
+
+def _with_critic(source: sources.Source) -> sources.Source:
+    """Returns the source if it has a critic."""
+    if source.critic:
+        return source
+    raise InputError(
+        f"source {source.name!r} has no critic: expected one, or another source's by"
+        " --config.critic=NAME"
+    )
 
 
 def _transfergan(config: Config) -> Experiment:
     loaded = _load_sources(config)
     if len(loaded) > 1:
         raise InputError(f"transfergan starts from one source, found {len(loaded)}")
-    methods = {"finetune": finetuning.transfergan(loaded[0], _rules(config))}
+    methods = {"finetune": finetuning.transfergan(_with_critic(loaded[0]), _rules(config))}
     networks, phases = loaded[0].networks, _phases(methods, {"finetune": config.finetune_steps})
     return Experiment(config, loaded, phases, methods, networks.resolution, networks.channels)
 
@@ -106,6 +116,9 @@ def _load_sources(config: Config) -> tuple[sources.Source, ...]:
     if not config.sources:
         raise InputError(f"method {config.method!r} needs at least one source, found none")
     loaded = _named_apart(sources.load_source(name) for name in config.sources)
+    for source in loaded:
+        if not source.generator:
+            raise InputError(f"source {source.name!r} has no generator: expected one in each")
     broken = [source.name for source in loaded if not sources.makes_images(source)]
     if broken and not config.exclude_broken:
         raise InputError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minegan_jax import adapters, build, runs, selector, sources
+from minegan_jax import adapters, build, runs, selector, sources, weights
 from minegan_jax.data import Dataset
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import digits
@@ -49,8 +49,8 @@ def _source(
         "config": dataclasses.asdict(experiment.config),
         "images": dataset.description,
     }
-    params = {"generator": generator, "critic": state.params["critic"]}
-    sources.save_source(workdir / runs.SOURCE, params, description)
+    half = weights.cast({"generator": generator, "critic": state.params["critic"]}, "float16")
+    sources.save_source(workdir / runs.SOURCE, half, description)
 
 
 def _classifier(

@@ -1,18 +1,23 @@
 """A pretrained source: a generator, its critic and how to call them; loading, checking, saving."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Int
 
 from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
 from minegan_jax.nets import family
-from minegan_jax.types import Params
+from minegan_jax.types import Conditions, Images, Params, Scores
 
 PACKAGED = Path(__file__).parent / "assets"
 JSON_NAME = "source.json"
+NETWORKS = ("generator", "critic")
 
 
 class Source(NamedTuple):
@@ -24,10 +29,91 @@ class Source(NamedTuple):
     name: str
     location: str  # what `load_source` was given
     networks: family.Networks
-    generator: Params
-    critic: Params
+    generator: Params  # empty if the source has none
+    critic: Params  # empty if the source has none
     sha256: str  # of the weights as stored
     description: dict[str, Any]  # family, arguments, how it was made
+    dtype: str = "float32"  # that it computes in
+
+    def generate(
+        self, latents: ArrayLike, labels: ArrayLike | None = None, truncation: float | None = None
+    ) -> Images:
+        """Generates images, in the range that the description states.
+
+        Args:
+          latents: (batch, latent_size), used as given.
+          labels: class numbers, (batch,), or vectors, (batch, embedding_size); None draws the
+            mean of all classes, and is all that a family without classes takes.
+          truncation: in (0, 1], for a family that stores statistics for each (`biggan_deep`).
+
+        Returns:
+          (batch, height, width, channels).
+
+        Raises:
+          InputError: the source has no generator, or does not take these inputs.
+        """
+        inputs = self._array("latents", latents, (self.networks.latent_size,))
+        conditions = self._conditions(labels, len(inputs))
+        options = {} if truncation is None else {"truncation": float(truncation)}
+        if options and not self.networks.truncates:
+            raise InputError(f"source {self.name!r} has no statistics for a truncation")
+        generate = jax.jit(self.networks.generate, static_argnames=tuple(options))
+        return generate(self._weights("generator"), inputs, *conditions, **options)
+
+    def score(self, images: ArrayLike, labels: ArrayLike | None = None) -> Scores:
+        """Scores images with the critic.
+
+        Args:
+          images: (batch, height, width, channels), in the range that the description states.
+          labels: class numbers, (batch,); None drops the critic's label term.
+
+        Returns:
+          (batch,).
+
+        Raises:
+          InputError: the source has no critic, or does not take these inputs.
+        """
+        size = self.networks.resolution
+        inputs = self._array("images", images, (size, size, self.networks.channels))
+        classes = self._classes(labels, len(inputs))
+        return jax.jit(self.networks.criticise)(self._weights("critic"), inputs, *classes)
+
+    def _weights(self, network: str) -> Params:
+        """Returns a network's weights."""
+        found = {"generator": self.generator, "critic": self.critic}[network]
+        if not found:
+            raise InputError(f"source {self.name!r} has no {network}")
+        return found
+
+    def _array(self, name: str, array: ArrayLike, shape: tuple[int, ...]) -> jax.Array:
+        """Returns an array of (batch, *shape) in the source's precision."""
+        found = jnp.asarray(array, self.dtype)
+        if found.shape[1:] != shape or found.ndim != len(shape) + 1:
+            raise InputError(f"{name}: expected shape (batch, *{shape}), found {found.shape}")
+        return found
+
+    def _conditions(self, labels: ArrayLike | None, batch: int) -> tuple[Conditions, ...]:
+        """Returns labels as the generator takes them, or nothing."""
+        size = self.networks.embedding_size
+        if labels is not None and size and np.shape(labels) == (batch, size):
+            return (jnp.asarray(labels, self.dtype),)
+        return self._classes(labels, batch)
+
+    def _classes(self, labels: ArrayLike | None, batch: int) -> tuple[Int[Array, "batch"], ...]:
+        """Returns class numbers, or nothing."""
+        if labels is None:
+            return ()
+        given, classes = np.asarray(labels), self.networks.num_classes
+        if not classes:
+            raise InputError(f"source {self.name!r} takes no labels, found some")
+        fits = given.shape == (batch,) and given.dtype.kind in "iu"
+        if not fits or (given < 0).any() or (given >= classes).any():
+            vectors = f" or ({batch}, {self.networks.embedding_size}) vectors of the generator"
+            raise InputError(
+                f"labels: expected {batch} integers from 0 to {classes - 1}{vectors}, found"
+                f" {given.dtype} of shape {given.shape}"
+            )
+        return (jnp.asarray(given, jnp.int32),)
 
 
 def packaged_sources() -> list[str]:
@@ -35,31 +121,41 @@ def packaged_sources() -> list[str]:
     return sorted(path.parent.name for path in PACKAGED.glob(f"*/{JSON_NAME}"))
 
 
-def load_source(name_or_directory: str | Path) -> Source:
+def load_source(name_or_directory: str | Path, dtype: str = "float32") -> Source:
     """Loads a packaged source by its name, or any source by its directory.
+
+    Args:
+      name_or_directory: of the source.
+      dtype: float32, or float64 when JAX has x64 enabled.
 
     Raises:
       InputError: there is none, or its files are damaged or do not fit its family.
     """
+    if dtype not in ("float32", jnp.result_type(float).name):  # JAX's default has its precision
+        raise InputError(f"dtype {dtype!r}: expected float32, or float64 with jax_enable_x64")
     location = str(name_or_directory)
     directory = PACKAGED / location if location in packaged_sources() else Path(location)
     if not directory.is_dir():
         known = ", ".join(packaged_sources())
         raise InputError(f"no source {location!r}: expected a directory or one of {known}")
-    tree, description = weights.load_weights(
-        directory, json_name=JSON_NAME, fields=("family", "arguments")
-    )
+    path = directory / JSON_NAME
+    description = weights.load_description(path, ("family", "arguments", "weights"))
     networks = family.build(description["family"], description["arguments"])
-    tree = weights.single_precision(tree)
-    _check_shapes(directory, networks, tree)
+    digests = _digests(path, description["weights"])
+    loaded = {
+        name: weights.cast(weights.load_tree(_file(directory, name), digest), dtype)
+        for name, digest in digests.items()
+    }
+    _check_shapes(directory, networks, loaded)
     return Source(
         name=description.get("name", directory.name),
         location=location,
         networks=networks,
-        generator=tree["generator"],
-        critic=tree["critic"],
-        sha256=description["sha256"],
+        generator=loaded.get("generator", {}),
+        critic=loaded.get("critic", {}),
+        sha256=hashlib.sha256(" ".join(digests.values()).encode()).hexdigest(),
         description=description,
+        dtype=dtype,
     )
 
 
@@ -69,18 +165,29 @@ def makes_images(source: Source) -> bool:
     return bool(jnp.isfinite(jax.jit(source.networks.generate)(source.generator, latents)).all())
 
 
-def _check_shapes(directory: Path, networks: family.Networks, tree: dict[str, Any]) -> None:
+def _file(directory: Path, network: str) -> Path:
+    """Returns where a network's weights lie."""
+    return directory / f"{network}.safetensors"
+
+
+def _digests(path: Path, digests: Any) -> dict[str, str]:
+    """Returns the digests of the networks that a source has, generator first."""
+    if not isinstance(digests, dict) or not digests or digests.keys() - set(NETWORKS):
+        raise InputError(f"{path}: field 'weights': expected {NETWORKS} or one, found {digests}")
+    return {name: str(digests[name]) for name in NETWORKS if name in digests}
+
+
+def _check_shapes(directory: Path, networks: family.Networks, loaded: dict[str, Any]) -> None:
     """Compares the stored weights with those that the networks would start with."""
-    generator, critic = jax.eval_shape(networks.init, jax.random.key(0))
-    expected = jax.tree_util.tree_leaves_with_path({"generator": generator, "critic": critic})
-    found = {path: leaf.shape for path, leaf in trees.named_leaves(tree).items()}
-    for path, leaf in expected:
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if found.pop(name, None) != leaf.shape:
-            shape = trees.named_leaves(tree).get(name, jnp.zeros(0)).shape
-            raise InputError(f"{directory}: {name} should have shape {leaf.shape}, found {shape}")
-    if found:
-        raise InputError(f"{directory}: unexpected weights {', '.join(sorted(found))}")
+    fresh = dict(zip(NETWORKS, jax.eval_shape(networks.init, jax.random.key(0)), strict=True))
+    for network, tree in loaded.items():
+        expected, found = trees.named_shapes(fresh[network]), trees.named_shapes(tree)
+        for name in sorted(expected.keys() | found.keys()):
+            if found.get(name) != expected.get(name):
+                raise InputError(
+                    f"{_file(directory, network)}: {name} should have shape {expected.get(name)},"
+                    f" found {found.get(name)}"
+                )
 
 
 def save_source(directory: Path, params: dict[str, Params], description: dict[str, Any]) -> None:
@@ -88,9 +195,14 @@ def save_source(directory: Path, params: dict[str, Params], description: dict[st
 
     Args:
       directory: made if it does not exist.
-      params: the trees `generator` and `critic`; stored in half precision.
+      params: the trees `generator` and `critic`, or one of them, in the precision to store.
       description: at least `name`, `family` and `arguments`.
     """
-    tree = {name: params[name] for name in ("generator", "critic")}
-    half = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float16), tree)
-    weights.save_weights(directory, half, description, json_name=JSON_NAME)
+    directory.mkdir(parents=True, exist_ok=True)
+    digests = {
+        name: weights.save_tree(_file(directory, name), params[name])
+        for name in NETWORKS
+        if name in params
+    }
+    facts = {"prior": "N(0, I)", "range": [-1.0, 1.0], **description, "weights": digests}
+    weights.save_description(directory / JSON_NAME, facts)

@@ -16,6 +16,14 @@ def named_leaves(tree: Any) -> dict[str, np.ndarray]:
     }
 
 
+def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of arrays, or of what `jax.eval_shape` gives, by their path."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape for path, leaf in leaves
+    }
+
+
 def from_named_leaves(named: dict[str, np.ndarray]) -> dict[str, Any]:
     """Builds nested dictionaries from the paths of `named_leaves`; the inverse for these."""
     tree: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A folder of weights: `weights.safetensors` beside a JSON that describes it and knows its digest.
+"""Weights on disk: safetensors files beside a JSON that describes them and knows their digests.
 
 Nothing in such a folder is ever executed.
 """
@@ -23,12 +23,10 @@ WEIGHTS = "weights.safetensors"
 def save_weights(
     directory: Path, tree: Any, description: dict[str, Any], *, json_name: str
 ) -> None:
-    """Writes a tree of arrays and what it is; the JSON comes last and makes it complete."""
+    """Writes one tree of arrays and what it is; the JSON comes last and makes it complete."""
     directory.mkdir(parents=True, exist_ok=True)
-    named = trees.named_leaves(tree)
-    write_atomically(directory / WEIGHTS, safetensors.numpy.save(named))
-    text = json.dumps({**description, "sha256": trees.digest(named)}, indent=2)
-    write_atomically(directory / json_name, text.encode())
+    sha256 = save_tree(directory / WEIGHTS, tree)
+    save_description(directory / json_name, {**description, "sha256": sha256})
 
 
 def load_weights(
@@ -39,27 +37,65 @@ def load_weights(
     Raises:
       InputError: a file is missing or damaged, or the weights are not those described.
     """
-    for name in (json_name, WEIGHTS):
-        if not (directory / name).is_file():
-            raise InputError(
-                f"{directory}: expected a folder with {json_name} and {WEIGHTS}, found no {name}"
-            )
+    description = load_description(directory / json_name, ("sha256", *fields))
+    return load_tree(directory / WEIGHTS, description["sha256"]), description
+
+
+def save_tree(path: Path, tree: Any) -> str:
+    """Writes a tree of arrays as a safetensors file; returns its digest."""
+    named = trees.named_leaves(tree)
+    write_atomically(path, safetensors.numpy.save(named))
+    return trees.digest(named)
+
+
+def load_tree(path: Path, sha256: str) -> dict[str, Any]:
+    """Reads back a tree as nested dictionaries.
+
+    Raises:
+      InputError: the file is missing or damaged, or its digest is another.
+    """
+    _check_exists(path)
     try:
-        description = json.loads((directory / json_name).read_text())
-        named = safetensors.numpy.load_file(directory / WEIGHTS)
+        named = safetensors.numpy.load_file(path)
     except (ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"{directory}: damaged file: {error}") from error
-    for field in ("sha256", *fields):
-        if not isinstance(description, dict) or field not in description:
-            raise InputError(f"{directory / json_name}: expected a field {field!r}, found none")
-    if (found := trees.digest(named)) != description["sha256"]:
+        raise InputError(f"{path}: damaged file: {error}") from error
+    if (found := trees.digest(named)) != sha256:
         raise InputError(
-            f"{directory / WEIGHTS}: changed or damaged: its digest is {found[:12]}, expected"
-            f" {description['sha256'][:12]} from {json_name}"
+            f"{path}: changed or damaged: its digest is {found[:12]}, expected {sha256[:12]}"
         )
-    return trees.from_named_leaves(named), description
+    return trees.from_named_leaves(named)
 
 
-def single_precision(tree: Any) -> Any:
-    """Returns the tree in float32, in which everything is computed."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), tree)
+def save_description(path: Path, description: dict[str, Any]) -> None:
+    """Writes what lies beside it as JSON."""
+    write_atomically(path, json.dumps(description, indent=2).encode())
+
+
+def load_description(path: Path, fields: Sequence[str]) -> dict[str, Any]:
+    """Reads a description back, which must have `fields`.
+
+    Raises:
+      InputError: the file is missing or damaged, or lacks a field.
+    """
+    _check_exists(path)
+    try:
+        description = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path}: damaged file: {error}") from error
+    if not isinstance(description, dict):
+        raise InputError(f"{path}: expected an object, found {type(description).__name__}")
+    for field in fields:
+        if field not in description:
+            raise InputError(f"{path}: expected a field {field!r}, found none")
+    return description
+
+
+def _check_exists(path: Path) -> None:
+    """Makes sure that there is such a file."""
+    if not path.is_file():
+        raise InputError(f"{path.parent}: expected a folder with {path.name}, found no {path.name}")
+
+
+def cast(tree: Any, dtype: str) -> Any:
+    """Returns the tree on the host in another precision, such as `float32`."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), tree)

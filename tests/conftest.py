@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minegan_jax import config, experiment, sources
+from minegan_jax import config, experiment, sources, weights
 from minegan_jax.nets import family
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -31,8 +31,8 @@ def make_source():
         arguments = {**NETWORKS, **arguments}
         generator, critic = family.build("dcgan", arguments).init(jax.random.key(seed))
         description = {"name": directory.name, "family": "dcgan", "arguments": arguments}
-        params = {"generator": generator, "critic": critic}
-        sources.save_source(directory, params, description)
+        half = weights.cast({"generator": generator, "critic": critic}, "float16")
+        sources.save_source(directory, half, description)
         return directory
 
     return make

@@ -218,7 +218,7 @@ def test_a_source_that_changed_since(cli, config_file, tmp_path, make_source):
     assert old in line
     assert new in line
 
-    weights = source / "weights.safetensors"
+    weights = source / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     status, line = cli(*sample)
     assert status == 2

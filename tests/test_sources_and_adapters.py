@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from minegan_jax import adapters, experiment, files, sources
+from minegan_jax import adapters, build, config, experiment, files, sources
 from minegan_jax.errors import InputError
 from minegan_jax.methods import adversarial, mining
 from minegan_jax.nets import family
+
+FILES = ["source.json", "generator.safetensors", "critic.safetensors"]
 
 
 def complaint(function, *arguments):
@@ -57,16 +59,61 @@ def test_a_source_comes_back_in_half_precision(tmp_path, make_source):
     for found, saved in ((loaded.generator, generator), (loaded.critic, critic)):
         rounded = jax.tree.map(lambda leaf: leaf.astype(jnp.float16).astype(jnp.float32), saved)
         jax.tree.map(np.testing.assert_array_equal, found, rounded)
-    stored = safetensors.numpy.load_file(tmp_path / "source" / "weights.safetensors")
-    assert {leaf.dtype for leaf in stored.values()} == {np.dtype("float16")}
-    latents = jnp.ones((2, loaded.networks.latent_size))
-    images = jax.eval_shape(loaded.networks.generate, loaded.generator, latents)
-    assert images.shape == (2, 8, 8, 1)
+    for network in sources.NETWORKS:
+        stored = safetensors.numpy.load_file(tmp_path / "source" / f"{network}.safetensors")
+        assert {leaf.dtype for leaf in stored.values()} == {np.dtype("float16")}
+
+
+def test_a_source_generates_and_scores(source):
+    loaded = sources.load_source(source)
+    latents = np.random.default_rng(0).normal(size=(2, 4))
+    images = loaded.generate(latents)
+    assert (images.shape, images.dtype) == ((2, 8, 8, 1), "float32")
+    generate = jax.jit(loaded.networks.generate)
+    expected = generate(loaded.generator, jnp.asarray(latents, "float32"))
+    np.testing.assert_allclose(images, expected, atol=1e-6)
+    assert loaded.score(images).shape == (2,)
+
+
+def test_double_precision(source):
+    line = complaint(sources.load_source, source, "float64")
+    assert "jax_enable_x64" in line
+    with jax.enable_x64(True):
+        loaded = sources.load_source(source, dtype="float64")
+        images = loaded.generate(np.ones((2, 4)))
+        scores = loaded.score(images)
+    assert (images.dtype, scores.dtype) == ("float64", "float64")
+    single = sources.load_source(source)
+    np.testing.assert_allclose(single.generate(np.ones((2, 4))), images, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ((np.ones((2, 5)),), r"latents: expected shape (batch, *(4,)), found (2, 5)"),
+        ((np.ones(4),), "latents: expected shape"),
+        ((np.ones((2, 4)), np.arange(2)), "takes no labels"),
+        ((np.ones((2, 4)), None, 0.5), "no statistics for a truncation"),
+    ],
+)
+def test_wrong_inputs_are_named(inputs, said, source):
+    assert said in complaint(sources.load_source(source).generate, *inputs)
+
+
+def test_one_network_is_enough(source):
+    weights = json.loads((source / "source.json").read_text())["weights"]
+    (source / "critic.safetensors").unlink()
+    edit(source / "source.json", weights={"generator": weights["generator"]})
+    loaded = sources.load_source(source)
+    images = loaded.generate(np.ones((2, 4)))
+    assert "has no critic" in complaint(loaded.score, images)
+    fields = {"sources": (str(source),)}
+    assert "has no critic" in complaint(build.build, config.from_values(fields))
 
 
 def test_changed_weights_are_refused_with_both_digests(source):
-    flip_a_byte(source / "weights.safetensors")
-    expected = json.loads((source / "source.json").read_text())["sha256"][:12]
+    flip_a_byte(source / "generator.safetensors")
+    expected = json.loads((source / "source.json").read_text())["weights"]["generator"][:12]
     line = complaint(sources.load_source, source)
     assert "changed or damaged" in line
     assert f"expected {expected}" in line
@@ -78,13 +125,13 @@ def test_weights_of_another_shape_are_refused(source):
     assert "should have shape" in complaint(sources.load_source, source)
 
 
-@pytest.mark.parametrize("name", ["source.json", "weights.safetensors"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(name, source):
     (source / name).unlink()
     assert f"found no {name}" in complaint(sources.load_source, source)
 
 
-@pytest.mark.parametrize("name", ["source.json", "weights.safetensors"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_truncated_file_is_refused(name, source):
     (source / name).write_bytes((source / name).read_bytes()[:-20])
     assert str(source) in complaint(sources.load_source, source)
@@ -95,7 +142,9 @@ def test_a_truncated_file_is_refused(name, source):
     [
         ({"family": "dcgam"}, "unknown family 'dcgam'"),
         ({"family": None}, "expected a field 'family'"),
-        ({"sha256": None}, "sha256"),
+        ({"weights": None}, "expected a field 'weights'"),
+        ({"weights": {"generators": "0"}}, "field 'weights'"),
+        ({"weights": {}}, "field 'weights'"),
         ({"arguments": {"latent_size": 4}}, "dcgan"),
     ],
 )

@@ -12,16 +12,10 @@ from jaxtyping import Array, Float
 from minegan_jax import weights
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.nets.function import as_function
+from minegan_jax.nets.resampling import max_pool
 from minegan_jax.types import Features, Images, Params
 
 JSON_NAME = "classifier.json"
-
-
-def halve(x: Images) -> Float[Array, "batch half_height half_width channels"]:
-    """Keeps the largest of each 2x2 block; an odd last row or column is dropped."""
-    batch, height, width, channels = x.shape
-    x = x[:, : height // 2 * 2, : width // 2 * 2]
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
 
 
 class DigitsClassifier(nn.Module):
@@ -42,7 +36,7 @@ class DigitsClassifier(nn.Module):
         """Maps (batch, 28, 28, 1) in [-1, 1] to features and to the logits of the ten digits."""
         x = images
         for i in range(3):
-            x = halve(nn.relu(nn.Conv(self.width * 2**i, (3, 3))(x)))
+            x = max_pool(nn.relu(nn.Conv(self.width * 2**i, (3, 3))(x)))
         features = nn.relu(nn.Dense(self.num_features)(x.reshape(len(x), -1)))
         return features, nn.Dense(10)(features)
 
@@ -74,7 +68,7 @@ def save_classifier(directory: Path, params: Params, description: dict[str, Any]
       params: the weights.
       description: at least `name` and `arguments`, those of `DigitsClassifier`.
     """
-    half = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float16), params)
+    half = weights.cast(params, "float16")
     weights.save_weights(directory, half, description, json_name=JSON_NAME)
 
 
@@ -87,7 +81,7 @@ def load_classifier(directory: Path) -> Extractor:
     params, description = weights.load_weights(
         directory, json_name=JSON_NAME, fields=("name", "arguments")
     )
-    params = weights.single_precision(params)
+    params = weights.cast(params, "float32")
     look = as_function(DigitsClassifier(**description["arguments"]))
 
     @jax.jit

@@ -4,8 +4,9 @@ Reading guide: `adversarial_method` at the end joins the pieces. A step is `crit
 `critic_turn`, then one `players_turn`; `supersamples` says which fakes they see.
 Everything is a pure function of (state, batch, draws).
 
-Scores must not depend on the other images of a batch: a critic with batch normalisation or
-minibatch statistics has no place here.
+A critic may look at the other images of a batch (ProGAN's does), so a batch always holds images of
+one kind: real ones, interpolates, the K images of one source, or the K winners. A winner's score in
+the loss may then differ from the one that it won with.
 """
 
 from collections.abc import Callable, Mapping
@@ -157,8 +158,8 @@ def critic_turn(
     fake = choose(game, state, lots).images
 
     def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-        scores = game.cast.critic(critic, jnp.concatenate([real, fake]))
-        wasserstein = losses.wasserstein_critic_loss(*jnp.split(scores, 2))
+        scores = [game.cast.critic(critic, images) for images in (real, fake)]
+        wasserstein = losses.wasserstein_critic_loss(*scores)
         penalty = losses.gradient_penalty(
             lambda images: game.cast.critic(critic, images), losses.interpolate(real, fake, mixes)
         )

@@ -1,5 +1,6 @@
 """The contract of a family of networks, and the table of families."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -8,41 +9,49 @@ import jax
 import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import dcgan
+from minegan_jax.nets import biggan, biggan_deep, dcgan, progan, sngan
 from minegan_jax.nets.function import as_function
-from minegan_jax.types import Images, Key, Latents, Params, Scores
+from minegan_jax.types import Images, Key, Params, Scores
 
 
 class Family(NamedTuple):
-    """How one architecture builds its two networks from the same keyword arguments.
+    """The two networks of one architecture, as modules.
 
-    A generator maps (batch, latent_size) to images in [-1, 1]; a critic maps these to scores.
+    A generator maps (batch, latent_size) to images in [-1, 1]; a critic maps these to scores. In a
+    conditional family both take labels as a second input, None by default.
     """
 
-    generator: Callable[..., nn.Module]
-    critic: Callable[..., nn.Module]
-
-
-def _dcgan_critic(*, latent_size: int, **arguments: Any) -> nn.Module:
-    """Builds the critic; it has no latents."""
-    del latent_size
-    return dcgan.Critic(**arguments)
+    generator: type[nn.Module]
+    critic: type[nn.Module] | None  # None where no critic was ever published
 
 
 FAMILIES: dict[str, Family] = {
-    "dcgan": Family(generator=dcgan.Generator, critic=_dcgan_critic),
+    "biggan": Family(biggan.Generator, biggan.Critic),
+    "biggan_deep": Family(biggan_deep.Generator, None),
+    "dcgan": Family(dcgan.Generator, dcgan.Critic),
+    "progan": Family(progan.Generator, progan.Critic),
+    "sngan": Family(sngan.Generator, sngan.Critic),
 }
+CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
 
 
 class Networks(NamedTuple):
-    """A generator and its critic as pure functions of (params, input)."""
+    """A generator and its critic as pure functions of (params, input, labels).
 
-    generate: Callable[[Params, Latents], Images]
-    criticise: Callable[[Params, Images], Scores]
+    Labels may be left out, always. In a conditional family they are class numbers, (batch,), and
+    for the generator also the vectors that stand for them inside it, (batch, embedding_size);
+    without them it takes the mean of all classes' vectors, and a critic drops its label term.
+    """
+
+    generate: Callable[..., Images]
+    criticise: Callable[..., Scores]
     init: Callable[[Key], tuple[Params, Params]]  # fresh weights of (generator, critic)
     latent_size: int
     resolution: int  # in pixels
     channels: int  # 1 grey, 3 RGB
+    num_classes: int = 0  # 0: the networks take no labels
+    embedding_size: int = 0
+    truncates: bool = False  # whether `generate` takes `truncation=`, in (0, 1]
 
 
 def build(family: str, arguments: Mapping[str, Any]) -> Networks:
@@ -50,7 +59,9 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
 
     Args:
       family: a key of `FAMILIES`.
-      arguments: resolution, channels, width, latent_size.
+      arguments: resolution, channels, latent_size, and what else the family's modules have as
+        attributes. `critic_width` is the critic's `width` where the generator's is another, and
+        so on.
 
     Raises:
       InputError: the family or an argument is unknown.
@@ -59,29 +70,61 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         raise InputError(
             f"unknown family {family!r}: expected one of {', '.join(sorted(FAMILIES))}"
         )
-    try:
-        generator = FAMILIES[family].generator(**arguments)
-        critic = FAMILIES[family].critic(**arguments)
-        resolution, channels, latent_size = (
-            arguments[name] for name in ("resolution", "channels", "latent_size")
-        )
-    except (TypeError, KeyError) as error:
-        raise InputError(f"family {family!r} does not take {dict(arguments)}: {error}") from error
+    generator, critic = _modules(family, arguments)
+    resolution, channels, latent_size = (
+        arguments[name] for name in ("resolution", "channels", "latent_size")
+    )
 
     def init(key: Key) -> tuple[Params, Params]:
         key_generator, key_critic = jax.random.split(key)
-        latents = jnp.zeros((1, latent_size))
-        images = jnp.zeros((1, resolution, resolution, channels))
-        return (
-            jax.jit(generator.init)(key_generator, latents)["params"],
-            jax.jit(critic.init)(key_critic, images)["params"],
-        )
+        latents = jnp.zeros((1, latent_size), jnp.float32)
+        images = jnp.zeros((1, resolution, resolution, channels), jnp.float32)
+        weights = jax.jit(generator.init)(key_generator, latents)["params"]
+        return weights, jax.jit(critic.init)(key_critic, images)["params"] if critic else {}
 
     return Networks(
         generate=as_function(generator),
-        criticise=as_function(critic),
+        criticise=as_function(critic) if critic else _no_critic,
         init=init,
         latent_size=latent_size,
         resolution=resolution,
         channels=channels,
+        num_classes=arguments.get("num_classes", 0),
+        # Without an embedding, weights of all classes stand in the place of a class's vector.
+        embedding_size=arguments.get("embedding_size", arguments.get("num_classes", 0)),
+        truncates="truncation" in _attributes(type(generator)),
     )
+
+
+def _modules(family: str, arguments: Mapping[str, Any]) -> tuple[nn.Module, nn.Module | None]:
+    """Builds generator and critic, each of the arguments that it has as attributes."""
+    generator, critic = FAMILIES[family]
+    own = {
+        name.removeprefix(CRITICS_OWN): value
+        for name, value in arguments.items()
+        if name.startswith(CRITICS_OWN)
+    }
+    shared = {k: v for k, v in arguments.items() if not k.startswith(CRITICS_OWN)}
+    known = _attributes(generator), _attributes(critic) if critic else set()
+    missing = {"resolution", "channels", "latent_size"} - shared.keys()
+    unknown = (shared.keys() - known[0] - known[1]) | (own.keys() - known[1])
+    if missing or unknown:
+        raise InputError(
+            f"family {family!r}: arguments missing: {sorted(missing)}, unknown: {sorted(unknown)}"
+        )
+    built = generator(**{name: shared[name] for name in shared.keys() & known[0]})
+    if critic is None:
+        return built, None
+    both = shared | own
+    return built, critic(**{name: both[name] for name in both.keys() & known[1]})
+
+
+def _attributes(module: type[nn.Module]) -> set[str]:
+    """Returns the names of a module's attributes."""
+    return {field.name for field in dataclasses.fields(module)} - {"parent", "name"}
+
+
+def _no_critic(params: Params, *inputs: Any) -> Scores:
+    """Stands where a family has no critic."""
+    del params, inputs
+    raise InputError("this family has no critic: expected another source's to judge")

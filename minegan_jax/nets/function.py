@@ -8,10 +8,10 @@ import flax.linen as nn
 from minegan_jax.types import Params
 
 
-def as_function(module: nn.Module) -> Callable[[Params, Any], Any]:
-    """Returns the module as a function of (params, input)."""
+def as_function(module: nn.Module) -> Callable[..., Any]:
+    """Returns the module as a function of (params, *inputs, **options)."""
 
-    def function(params: Params, inputs: Any) -> Any:
-        return module.apply({"params": params}, inputs)
+    def function(params: Params, *inputs: Any, **options: Any) -> Any:
+        return module.apply({"params": params}, *inputs, **options)
 
     return function

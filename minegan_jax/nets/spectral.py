@@ -1,0 +1,149 @@
+"""Spectral normalisation (Miyato et al. 2018): weights divided by an estimate of their largest
+singular value, by one step of the power method from a stored vector u.
+
+The step is taken at inference as well, and u is never written back: a network is a function of its
+weights, and gives what the published code gives at evaluation.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from minegan_jax.types import Key
+
+Matrix = Float[Array, "inputs outputs"]
+Vector = Float[Array, "outputs"]
+SMALLEST = 1e-12  # of a norm that is divided by
+
+
+def constant(stored: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Marks what lies among the weights but is a statistic: no gradient ever moves it."""
+    return jax.lax.stop_gradient(stored)
+
+
+def spectral_norm(
+    matrix: Matrix, u: Vector, v: Float[Array, "inputs"] | None = None
+) -> Float[Array, ""]:
+    """Estimates the largest singular value: v = norm(W u), u' = norm(W^T v), sigma = v^T W u'.
+
+    As in the published training code, the gradient takes u' and v as constants.
+
+    Args:
+      matrix: W.
+      u: stored, of any length.
+      v: stored beside u; then both are taken as they are, without a step: sigma = v^T W u.
+    """
+    if v is not None:
+        return constant(v) @ (matrix @ constant(u))
+    fixed = constant(matrix)
+    v = _normalise(fixed @ constant(u))
+    return v @ (matrix @ _normalise(v @ fixed))
+
+
+def _normalise(vector: Float[Array, "size"]) -> Float[Array, "size"]:
+    """Scales to length 1; the zero vector stays."""
+    return vector / jnp.maximum(jnp.linalg.norm(vector), SMALLEST)
+
+
+def _unit(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Vector:
+    """Draws a vector of length 1."""
+    return _normalise(jax.random.normal(key, shape, dtype))
+
+
+def _normalised(module: nn.Module, kernel: Float[Array, "*inputs outputs"]) -> jax.Array:
+    """Divides a module's kernel by its spectral norm; makes the stored vectors."""
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    u = module.param("u", _unit, matrix.shape[1:])
+    if not module.keeps_v:
+        return kernel / spectral_norm(matrix, u)
+    v = module.param("v", lambda _: _normalise(matrix @ u))
+    return kernel / spectral_norm(matrix, u, v)
+
+
+class SpectralDense(nn.Module):
+    """A dense layer with spectral normalisation.
+
+    Attributes:
+      features: outputs.
+      use_bias: whether a bias is added.
+      keeps_v: whether v is stored beside u, so that no step is taken.
+    """
+
+    features: int
+    use_bias: bool = True
+    keeps_v: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
+        """Maps (batch, inputs) to (batch, features)."""
+        kernel = self.param(
+            "kernel", nn.initializers.orthogonal(), (x.shape[-1], self.features), jnp.float32
+        )
+        y = x @ _normalised(self, kernel)
+        if self.use_bias:
+            y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[None]
+        return y
+
+
+class SpectralConv(nn.Module):
+    """A convolution with stride 1, SAME padding and spectral normalisation.
+
+    Attributes:
+      features: channels of the output.
+      kernel_size: rows and columns of the kernel.
+      use_bias: whether a bias is added.
+      keeps_v: whether v is stored beside u, so that no step is taken.
+    """
+
+    features: int
+    kernel_size: int = 3
+    use_bias: bool = True
+    keeps_v: bool = False
+
+    @nn.compact
+    def __call__(
+        self, maps: Float[Array, "batch height width inputs"]
+    ) -> Float[Array, "batch height width outputs"]:
+        """Maps (batch, h, w, inputs) to (batch, h, w, features)."""
+        shape = (self.kernel_size, self.kernel_size, maps.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.orthogonal(), shape, jnp.float32)
+        y = conv(maps, _normalised(self, kernel))
+        if self.use_bias:
+            y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[
+                None, None, None
+            ]
+        return y
+
+
+class SpectralEmbedding(nn.Module):
+    """A vector for each class, with spectral normalisation over the classes.
+
+    Attributes:
+      num_classes: of vectors.
+      features: length of a vector.
+    """
+
+    num_classes: int
+    features: int
+
+    @nn.compact
+    def __call__(self) -> Float[Array, "classes features"]:
+        """Returns the normalised vectors."""
+        shape = (self.num_classes, self.features)
+        vectors = self.param("vectors", nn.initializers.orthogonal(), shape, jnp.float32)
+        u = self.param("u", _unit, (self.num_classes,))
+        return vectors / spectral_norm(vectors.T, u)
+
+
+def conv(
+    maps: Float[Array, "batch height width inputs"],
+    kernel: Float[Array, "rows columns inputs outputs"],
+) -> Float[Array, "batch height width outputs"]:
+    """Convolves with stride 1 and SAME padding; a 1x1 kernel is a matrix product."""
+    if kernel.shape[:2] == (1, 1):
+        return maps @ kernel[0, 0]
+    return jax.lax.conv_general_dilated(
+        maps, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )

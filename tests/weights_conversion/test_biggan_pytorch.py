@@ -1,0 +1,144 @@
+"""BigGAN-PyTorch's files give the networks that the published code builds from them."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from weight_files import keys_of, legacy_layout, zip_layout
+
+from minegan_jax import sources
+from minegan_jax.errors import InputError
+from weights_conversion import biggan_pytorch, command, reader
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "biggan32"
+FILES = {"generator": "G_ema.pth", "critic": "D.pth"}
+TOLERANCES = {"float32": 2e-5, "float64": 1e-9}  # of the largest value
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """Inputs and the published code's outputs, in double precision."""
+    return np.load(FIXTURE / "expected.npz")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The directory of the converted networks."""
+    directory = tmp_path_factory.mktemp("biggan") / "biggan32"
+    files = {network: str(FIXTURE / name) for network, name in FILES.items()}
+    command.write(biggan_pytorch.convert(**files), directory)
+    return directory
+
+
+def assert_close(found, expected, dtype):
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, atol=TOLERANCES[dtype] * abs(expected).max())
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_images_and_scores_are_those_of_the_published_code(dtype, source, expected):
+    with jax.enable_x64(dtype == "float64"):
+        loaded = sources.load_source(source, dtype=dtype)
+        images = (expected["critic_images"] - 128.0) / 128.0
+        assert_close(
+            loaded.generate(expected["latents"], expected["labels"]), expected["images"], dtype
+        )
+        assert_close(loaded.score(images, expected["critic_labels"]), expected["scores"], dtype)
+        assert_close(loaded.score(images), expected["scores_without_labels"], dtype)
+
+
+def test_vectors_stand_for_classes(source, expected):
+    loaded = sources.load_source(source)
+    vectors = np.asarray(loaded.generator["embedding"])
+    latents, labels = expected["latents"], expected["labels"]
+    by_vectors = loaded.generate(latents, vectors[labels])
+    np.testing.assert_allclose(by_vectors, loaded.generate(latents, labels), atol=1e-5)
+    of_the_mean = loaded.generate(latents, vectors.mean(0)[None].repeat(len(latents), 0))
+    np.testing.assert_allclose(loaded.generate(latents), of_the_mean, atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", [[0, 5], [-1, 0], [0], [0.5, 0.5], np.ones((2, 5))])
+def test_labels_that_are_none_of_the_classes_are_refused(labels, source, expected):
+    with pytest.raises(InputError, match="labels: expected 2 integers from 0 to 4 or"):
+        sources.load_source(source).generate(expected["latents"], np.asarray(labels))
+
+
+def test_the_description_says_where_the_weights_come_from(source):
+    description = sources.load_source(source).description
+    assert [entry["file"] for entry in description["origin"]] == list(FILES.values())
+    assert (description["prior"], description["range"]) == ("N(0, I)", [-1.0, 1.0])
+    assert "MIT" in description["licence"]
+
+
+@pytest.mark.parametrize("layout", [zip_layout, legacy_layout])
+@pytest.mark.parametrize("network", FILES)
+def test_either_layout_and_either_network_alone(network, layout, source, tmp_path):
+    (tmp_path / "file").write_bytes(layout(reader.read_state(FIXTURE / FILES[network])))
+    converted = biggan_pytorch.convert(**{network: str(tmp_path / "file")})
+    together = getattr(sources.load_source(source), network)
+    jax.tree.map(np.testing.assert_array_equal, converted.params[network], together)
+
+
+def changed(network, **changes):
+    """The arrays of a network, with some replaced, added or (None) left out."""
+    arrays = {**reader.read_state(FIXTURE / FILES[network]), **changes}
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+WRONG = {
+    "missing: blocks.1.0.bn2.bias.weight": ("generator", {"blocks.1.0.bn2.bias.weight": None}),
+    "unexpected: blocks.1.0.conv3.weight": ("critic", {"blocks.1.0.conv3.weight": np.ones(3)}),
+    "shared.weight: expected an array of 2 axes": ("generator", {"shared.weight": None}),
+    "embed.weight has shape": ("critic", {"embed.weight": np.ones((8, 5), "f4")}),
+    "linear.u0 has shape": ("critic", {"linear.u0": np.ones((1, 3), "f4")}),
+    "linear.weight has shape": ("generator", {"linear.weight": np.ones((257, 3), "f4")}),
+    "output_layer.2.bias holds NaN": ("generator", {"output_layer.2.bias": np.full(3, np.nan)}),
+    "blocks.0.0.conv1.bias should hold": ("critic", {"blocks.0.0.conv1.bias": np.arange(8)}),
+    "expected a BigGAN of 3 to 7 blocks, found 8": (
+        "critic",
+        {f"blocks.{i}.0.conv1.weight": np.ones((8, 8, 3, 3), "f4") for i in range(4, 8)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "change"), WRONG.items(), ids=WRONG)
+def test_what_does_not_fit_is_named(said, change, tmp_path):
+    network, arrays = change
+    (tmp_path / "file").write_bytes(legacy_layout(changed(network, **arrays)))
+    with pytest.raises(InputError, match=f"file: {said}"):
+        biggan_pytorch.convert(**{network: str(tmp_path / "file")})
+
+
+def test_networks_that_do_not_belong_together_are_refused(tmp_path):
+    more = {"embed.weight": np.ones((7, 8), "f4"), "embed.u0": np.ones((1, 7), "f4")}
+    (tmp_path / "D.pth").write_bytes(zip_layout(changed("critic", **more)))
+    files = {"generator": str(FIXTURE / "G_ema.pth"), "critic": str(tmp_path / "D.pth")}
+    with pytest.raises(InputError, match=r"D.pth: num_classes is 7, but 5 in the other file"):
+        biggan_pytorch.convert(**files)
+    with pytest.raises(InputError, match="expected at least one of --generator, --critic"):
+        biggan_pytorch.convert()
+
+
+def test_every_array_of_the_published_files_has_its_place():
+    """BigGAN at 128 px, width 96: names and shapes, not the numbers."""
+    arrays = {
+        network: keys_of(f"biggan_pytorch_128_ch96_{letter}")
+        for network, letter in (("generator", "G"), ("critic", "D"))
+    }
+    arguments = {}
+    for network, (read_arguments, _) in biggan_pytorch.NETWORKS.items():
+        arguments |= read_arguments(arrays[network], network)
+    assert arguments == {
+        **{"resolution": 128, "channels": 3, "width": 96, "latent_size": 120, "num_classes": 1000},
+        **{"embedding_size": 128, "attention": [3], "critic_width": 96, "critic_attention": [0]},
+    }
+    parts = {
+        network: (arrays[network], make_rules(arguments), network)
+        for network, (_, make_rules) in biggan_pytorch.NETWORKS.items()
+    }
+    filled = command.fill("biggan", arguments, parts)
+    count = sum(leaf.size for leaf in jax.tree.leaves(filled))
+    assert count == sum(
+        array.size for part in arrays.values() for name, array in part.items() if "sv0" not in name
+    )

@@ -1,0 +1,85 @@
+"""A command leaves a source and a picture, or one line and status 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minegan_jax import sources
+from weights_conversion import biggan_pytorch, command
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "biggan32"
+
+
+@pytest.fixture
+def convert(monkeypatch, capsys):
+    """Runs the command of BigGAN-PyTorch; returns its status and what it printed and complained."""
+
+    def run(*argv):
+        monkeypatch.setattr(sys, "argv", ["convert", *map(str, argv)])
+        status = command.main(biggan_pytorch.convert, biggan_pytorch.FLAGS)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def test_a_source_and_its_picture(convert, tmp_path):
+    out = tmp_path / "out"
+    flags = (f"--generator={FIXTURE / 'G_ema.pth'}", f"--critic={FIXTURE / 'D.pth'}")
+    status, printed, complaint = convert(*flags, f"--out={out}")
+    assert (status, complaint, printed.count("\n")) == (0, "", 1)
+    assert "generator and critic of biggan at 32x32" in printed
+    assert {file.name for file in out.iterdir()} == {
+        *("generator.safetensors", "critic.safetensors", "source.json", "samples.png")
+    }
+    picture = np.asarray(Image.open(out / "samples.png"))
+    assert picture.shape == (8 * 34 + 2, 8 * 34 + 2, 3)
+    again = convert(*flags, f"--out={out}")
+    assert again[0] == 2
+    assert "expected a new directory, found a source" in again[2]
+
+
+def test_a_critic_alone_has_no_picture(convert, tmp_path):
+    status, printed, _ = convert(f"--critic={FIXTURE / 'D.pth'}", f"--out={tmp_path / 'out'}")
+    assert status == 0
+    assert "critic of biggan" in printed
+    assert not (tmp_path / "out" / "samples.png").exists()
+    assert not sources.load_source(tmp_path / "out").generator
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--generator=G_ema.pth"], "--out is missing"),
+        (["--out=out"], "expected at least one of --generator, --critic"),
+        (["--generator=gone.pth", "--out=out"], "gone.pth: expected a file that PyTorch saved"),
+        (["--generatr=a", "--out=out"], "Did you mean: generator"),
+        (["a", "--out=out"], "unexpected argument 'a'"),
+        ([f"--critic={__file__}", "--out=out"], "another, damaged or shortened file"),
+    ],
+)
+def test_a_mistake_is_one_line(argv, said, convert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, printed, complaint = convert(*argv)
+    assert (status, printed, complaint.count("\n")) == (2, "", 1)
+    assert said in complaint
+    assert not list(tmp_path.iterdir())
+
+
+def test_large_images_are_shrunk():
+    pixels = np.arange(2 * 256 * 256 * 3, dtype=np.uint8).reshape(2, 256, 256, 3)
+    small = command._shrink(pixels)
+    assert small.shape == (2, 128, 128, 3)
+    assert small[1, 3, 5, 0] == np.round(pixels[1, 6:8, 10:12, 0].mean())
+
+
+def test_commands_start_from_a_shell():
+    root = Path(__file__).parents[2]
+    arguments = [sys.executable, "-m", "weights_conversion.biggan_pytorch", "--out=never"]
+    result = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: expected at least one of")

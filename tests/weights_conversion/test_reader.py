@@ -1,0 +1,202 @@
+"""Weight files of every layout, whole or refused in one line, and nothing in them ever run."""
+
+import json
+import os
+import pickle
+import subprocess
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from weight_files import Raw, call, dump, legacy_layout, pickled, tensor, zip_layout
+
+from minegan_jax.errors import InputError
+from weights_conversion import reader
+from weights_conversion.unpickling import Settings, TensorFlowNetwork
+
+LAYOUTS = {"zip": zip_layout, "legacy": legacy_layout}
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(tmp_path, monkeypatch):
+    """Whatever a test reads, the payload must not have run."""
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert not (tmp_path / "PWNED").exists()
+
+
+def complaint(read, content):
+    """The one line that a file of this content is answered with."""
+    with open("file", "wb") as file:
+        file.write(content)
+    with pytest.raises(InputError) as caught:
+        read("file")
+    assert str(caught.value).startswith("file: ")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def saved():
+    """A checkpoint with nested dictionaries, permuted views, scalars and settings."""
+    rng = np.random.default_rng(0)
+    return {
+        "generator": {
+            "conv": rng.normal(size=(3, 2, 5, 4)).astype("f4"),
+            "gamma": np.asarray(0.5, "f4"),
+            "steps": np.arange(3),
+            "none": np.zeros((0, 2), "f4"),
+        },
+        "half": np.ones(2, "f2"),
+        "double": rng.normal(size=(2, 3)),
+        "settings": {"alpha": 0, "layers": [16, "x", None, True], "shape": (1, 2)},
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_was_saved_comes_back(layout, saved, tmp_path):
+    (tmp_path / "file").write_bytes(LAYOUTS[layout](saved))
+    found = reader.read_torch(tmp_path / "file")
+    for name, array in saved["generator"].items():
+        assert found["generator"][name].dtype == array.dtype
+        np.testing.assert_array_equal(found["generator"][name], array)
+    np.testing.assert_array_equal(found["double"], saved["double"])
+    assert found["settings"] == saved["settings"]
+
+
+def test_settings_keep_their_state_and_no_code(tmp_path):
+    settings = Raw(b"cmodels.utils.config\nBaseConfig\n)\x81" + dump({"alpha": 0}) + b"b")
+    (tmp_path / "file").write_bytes(zip_layout({"config": settings}))
+    found = reader.read_torch(tmp_path / "file")["config"]
+    assert isinstance(found, Settings)
+    assert found.state == {"alpha": 0}
+
+
+@pytest.mark.parametrize("protocol", range(5))
+def test_numpy_arrays_of_pickles(protocol, tmp_path):
+    arrays = [np.arange(6.0).reshape(2, 3).T, np.float32(2.5), np.arange(3, dtype=">i4")]
+    (tmp_path / "file").write_bytes(pickle.dumps(tuple(arrays), protocol))
+    for found, array in zip(reader.read_pickle(tmp_path / "file"), arrays, strict=True):
+        np.testing.assert_array_equal(found, array)
+
+
+def test_a_network_of_a_pickle_is_its_state(tmp_path):
+    state = {"version": 2, "build_module_src": "open('PWNED', 'w')", "variables": [("lod", 0)]}
+    network = Raw(b"ctfutil\nNetwork\n)\x81" + dump(state) + b"b")
+    (tmp_path / "file").write_bytes(pickled((network,)))
+    (found,) = reader.read_pickle(tmp_path / "file")
+    assert isinstance(found, TensorFlowNetwork)
+    assert found.state == state
+
+
+def test_npz_safetensors_and_json(tmp_path):
+    arrays = {"block2/c1/W": np.ones((2, 3), "f4"), "N": np.asarray(7)}
+    np.savez_compressed(tmp_path / "a.npz", **arrays)
+    safetensors.numpy.save_file(arrays, tmp_path / "a.safetensors")
+    for found in (
+        reader.read_npz(tmp_path / "a.npz"),
+        reader.read_safetensors(tmp_path / "a.safetensors"),
+    ):
+        assert found.keys() == arrays.keys()
+        np.testing.assert_array_equal(found["block2/c1/W"], arrays["block2/c1/W"])
+    (tmp_path / "a.json").write_text('{"layers": [1]}')
+    assert reader.read_json(tmp_path / "a.json") == {"layers": [1]}
+
+
+PAYLOADS = [
+    call("posix", "system", "touch PWNED"),
+    call("__builtin__", "eval", "open('PWNED', 'w')"),
+    call("builtins", "exec", "open('PWNED', 'w')"),
+    call("torch.utils.collect_env", "run", "touch PWNED"),
+    call("torch.storage", "_load_from_bytes", "x"),
+    call("numpy.testing._private.utils", "runstring", "open('PWNED', 'w')", None),
+    call("torch._utils", "os.system", "touch PWNED"),
+    Raw(b"(iposix\nsystem\n"),
+    Raw(b"\x82\x01"),  # an entry of Python's registry of extensions
+]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_payload_is_refused(layout, payload):
+    content = LAYOUTS[layout]({"generator": {"w": np.ones(3, "f4"), "evil": payload}})
+    assert "refused and not run" in complaint(reader.read_torch, content)
+    assert "refused and not run" in complaint(reader.read_pickle, pickled(payload))
+
+
+def test_the_payloads_would_run_elsewhere():
+    """Otherwise the tests above would mean nothing."""
+    for payload in PAYLOADS[:1]:
+        code = f"import pickle; pickle.loads({pickled(payload)!r})"
+        subprocess.run(["python", "-c", code], check=True)
+        os.remove("PWNED")
+
+
+CONTRADICTIONS = {
+    "a storage of more numbers than there are": tensor("0", 1000, shape=(1000,), strides=(1,)),
+    "a view beyond its storage": tensor("0", 4, shape=(2, 4), strides=(4, 1)),
+    "an offset beyond it": tensor("0", 4, shape=(2,), strides=(1,), offset=3),
+    "a view of a thousand times its storage": tensor("0", 4, shape=(4000,), strides=(0,)),
+    "a negative stride": tensor("0", 4, shape=(2,), strides=(-1,)),
+    "fewer strides than axes": tensor("0", 4, shape=(2, 2), strides=(1,)),
+    "a storage that is missing": tensor("1", 4, shape=(4,), strides=(1,)),
+    "attributes for a function": Raw(b"ctorch._utils\n_rebuild_tensor_v2\n}b"),
+    "a jump in the memo": Raw(b"I1\nr\xff\xff\xff\xffj\x00\x00\x00\x01"),
+    "a billion from few": Raw(b"I1\n" + b"".join(b"\x85" + b"2" * 9 for _ in range(9))),
+}
+
+
+@pytest.mark.parametrize("value", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_contradiction_is_refused(value):
+    complaint(reader.read_torch, zip_layout({"w": value}, records={"0": bytes(16)}))
+
+
+def test_a_list_that_shares_its_parts_stays_small(tmp_path):
+    ten = b"(" + b"g0\n" * 10 + b"lp0\n"  # each list holds the one before ten times
+    laughs = Raw(b"(I1\nlp0\n" + ten * 6)
+    (tmp_path / "file").write_bytes(pickled(laughs))
+    assert len(reader.read_pickle(tmp_path / "file")) == 10
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_file_cut_anywhere_is_refused(layout, saved):
+    content = LAYOUTS[layout](saved)
+    for share in (0.1, 0.5, 0.6, 0.99):
+        complaint(reader.read_torch, content[: int(share * len(content))])
+
+
+WRONG = {
+    "a web page": (b"<!DOCTYPE html><html>Quota exceeded</html>", "found a web page"),
+    "nothing": (b"", "found 0 bytes"),
+    "noise": (bytes(range(1, 200)), "another, damaged or shortened file"),
+    "a pickle": (pickled({"w": 1}), "expected a file that PyTorch saved"),
+    "an empty zip": (b"PK\x05\x06" + bytes(18), "expected"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), WRONG.values(), ids=WRONG)
+def test_a_file_of_another_kind_is_named(content, said):
+    assert said in complaint(reader.read_torch, content)
+
+
+@pytest.mark.parametrize(
+    "read", [reader.read_npz, reader.read_safetensors, reader.read_json, reader.read_pickle]
+)
+@pytest.mark.parametrize("content", [b"", b"<html>", bytes(range(1, 200)), b"PK\x03\x04" * 9])
+def test_other_readers_refuse_what_is_not_theirs(read, content):
+    complaint(read, content)
+
+
+def test_arrays_of_objects_are_refused(tmp_path):
+    np.savez(tmp_path / "file", evil=np.array([{}], object))
+    content = (tmp_path / "file.npz").read_bytes()
+    assert "'evil'" in complaint(reader.read_npz, content)
+    assert "a list where an object" in complaint(reader.read_json, json.dumps([1]).encode())
+
+
+def test_what_would_fill_the_memory_is_refused(monkeypatch):
+    content = zip_layout({"w": np.zeros(3000, "f4")})
+    monkeypatch.setattr(reader, "LARGEST", len(content) // 2)
+    assert "bytes" in complaint(reader.read_torch, content)
+    with pytest.raises(InputError, match=r"gone: expected .* found no such file"):
+        reader.read_torch("gone")

@@ -1,0 +1,1 @@
+"""Published weight files as sources: one command for each format."""

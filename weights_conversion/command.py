@@ -1,0 +1,240 @@
+"""What all commands share: flags in, a source with a picture of its samples out."""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import flags
+
+from minegan_jax import pictures, sources
+from minegan_jax.errors import InputError
+from minegan_jax.nets import family
+from minegan_jax.types import Params, Pixels, to_pixels
+
+from . import rules
+
+SAMPLES = "samples.png"
+GRID = 8  # rows and columns of the picture
+LARGEST_CELL = 128  # pixels; larger images are shrunk
+DEFINE: dict[type, Callable[..., Any]] = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+}
+
+
+class Flag(NamedTuple):
+    """A flag of a command."""
+
+    meaning: str
+    default: str | int | float | None = None  # None: a string that may be left out
+
+
+class Converted(NamedTuple):
+    """Networks out of published files."""
+
+    family: str
+    arguments: Mapping[str, Any]
+    params: Mapping[str, Params]  # generator, critic or both
+    files: tuple[str, ...]  # that they came from
+    licence: str  # what is known of the weights' licence
+
+
+class Network(NamedTuple):
+    """How a file's arrays become one network."""
+
+    arguments: Callable[[Mapping[str, Any], str], dict[str, Any]]  # of (arrays, file)
+    rules: Callable[[Mapping[str, Any]], Iterable[rules.Rule]]  # of the arguments
+
+
+def fill(
+    family_name: str,
+    arguments: Mapping[str, Any],
+    networks: Mapping[str, tuple[Mapping[str, Any], Iterable[rules.Rule], str]],
+) -> dict[str, Params]:
+    """Fills networks with a file's arrays.
+
+    Args:
+      family_name: a key of `nets.family.FAMILIES`.
+      arguments: of the family.
+      networks: for `generator`, `critic` or both: arrays by name, rules, and the file's name.
+
+    Raises:
+      InputError: an array is missing, left over or does not fit.
+    """
+    init = family.build(family_name, arguments).init
+    shapes = dict(zip(sources.NETWORKS, jax.eval_shape(init, jax.random.key(0)), strict=True))
+    return {
+        name: rules.convert(arrays, network_rules, shapes[name], file=file)
+        for name, (arrays, network_rules, file) in networks.items()
+    }
+
+
+def convert_files(
+    family_name: str,
+    networks: Mapping[str, Network],
+    files: Mapping[str, str | None],
+    *,
+    published: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    read: Callable[[str], Mapping[str, Any]],
+    licence: str,
+) -> Converted:
+    """Converts a generator and a critic that lie in a file each; one of the two is enough.
+
+    Args:
+      family_name: a key of `nets.family.FAMILIES`.
+      networks: how each is converted.
+      files: of each network; None where there is none.
+      published: from the arguments that were found, those that only a file not given would tell.
+      read: reads a file's arrays by name.
+      licence: what is known of it.
+
+    Raises:
+      InputError: no file is given, or one is damaged or does not fit, alone or beside the other.
+    """
+    given = {name: file for name, file in files.items() if file}
+    if not given:
+        raise InputError(f"expected at least one of {', '.join(f'--{name}' for name in files)}")
+    arrays = {name: (read(file), file) for name, file in given.items()}
+    return convert_arrays(
+        family_name,
+        networks,
+        arrays,
+        published=published,
+        files=tuple(given.values()),
+        licence=licence,
+    )
+
+
+def convert_arrays(
+    family_name: str,
+    networks: Mapping[str, Network],
+    arrays: Mapping[str, tuple[Mapping[str, Any], str]],
+    *,
+    published: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    files: tuple[str, ...],
+    licence: str,
+) -> Converted:
+    """Converts the arrays of a generator, of a critic, or of both.
+
+    Args:
+      family_name: a key of `nets.family.FAMILIES`.
+      networks: how each is converted.
+      arrays: of each network by name, and where they were found, for messages.
+      published: as for `convert_files`.
+      files: that they came from.
+      licence: what is known of it.
+
+    Raises:
+      InputError: arrays are missing or do not fit, alone or beside the other network's.
+    """
+    arguments: dict[str, Any] = {}
+    for name, (named, place) in arrays.items():
+        found = networks[name].arguments(named, place)
+        for key in sorted(found.keys() & arguments.keys(), reverse=True):
+            if found[key] != arguments[key]:
+                raise InputError(
+                    f"{place}: {key} is {found[key]}, but {arguments[key]} in the other network"
+                )
+        arguments |= found
+    arguments = {**published(arguments), **arguments}
+    parts = {
+        name: (named, networks[name].rules(arguments), place)
+        for name, (named, place) in arrays.items()
+    }
+    return Converted(family_name, arguments, fill(family_name, arguments, parts), files, licence)
+
+
+def write(converted: Converted, directory: Path) -> None:
+    """Writes networks as a source, with the names and digests of the files they came from.
+
+    Raises:
+      InputError: there is a source already.
+    """
+    if (directory / sources.JSON_NAME).exists():
+        raise InputError(f"{directory}: expected a new directory, found a source")
+    description = {
+        "name": directory.name,
+        "family": converted.family,
+        "arguments": dict(converted.arguments),
+        "origin": [{"file": Path(file).name, "sha256": _sha256(file)} for file in converted.files],
+        "licence": converted.licence,
+    }
+    sources.save_source(directory, dict(converted.params), description)
+
+
+def _sha256(file: str) -> str:
+    """Returns a file's digest."""
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def sample(source: sources.Source) -> Pixels:
+    """Draws the images of the picture; classes, if there are any, from the first to the last."""
+    networks, count = source.networks, GRID**2
+    latents = np.random.default_rng(0).normal(size=(count, networks.latent_size))
+    classes = np.arange(count) * networks.num_classes // count
+    rows = [slice(first, first + GRID) for first in range(0, count, GRID)]
+    images = [
+        source.generate(latents[row], classes[row] if networks.num_classes else None)
+        for row in rows
+    ]
+    return np.concatenate([_shrink(np.asarray(to_pixels(row))) for row in images])
+
+
+def _shrink(pixels: Pixels) -> Pixels:
+    """Averages squares of pixels until an image is no larger than a cell of the picture."""
+    batch, size, _, channels = pixels.shape
+    by = -(-size // LARGEST_CELL)
+    if by == 1:
+        return pixels
+    squares = pixels.reshape(batch, size // by, by, size // by, by, channels)
+    return squares.mean(axis=(2, 4)).round().astype(np.uint8)
+
+
+def run(convert: Callable[..., Converted], options: Mapping[str, Flag], argv: list[str]) -> None:
+    """Does what the command line says."""
+    values = _parse(options, argv)
+    if values.out is None:
+        raise InputError("--out is missing: expected the directory to write")
+    directory = Path(values.out)
+    write(convert(**{name: values[name].value for name in options}), directory)
+    source = sources.load_source(directory)
+    size, families = source.networks.resolution, source.description["family"]
+    kept = " and ".join(source.description["weights"])
+    said = f"{directory}: {kept} of {families} at {size}x{size}"
+    if source.generator:
+        sheet = pictures.grid(sample(source), columns=GRID)
+        pictures.save_png(directory / SAMPLES, sheet, magnify=1)
+        said += f"; look at {directory / SAMPLES}"
+    print(said)
+
+
+def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
+    """Parses the command line."""
+    values = flags.FlagValues()
+    for name, flag in options.items():
+        kind = str if flag.default is None else type(flag.default)
+        DEFINE[kind](name, flag.default, flag.meaning, flag_values=values)
+    flags.DEFINE_string("out", None, "the directory to write", flag_values=values)
+    try:
+        rest = values(argv)
+    except flags.Error as error:
+        raise InputError(" ".join(str(error).split())) from error
+    if len(rest) > 1:
+        raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
+    return values
+
+
+def main(convert: Callable[..., Converted], options: Mapping[str, Flag]) -> int:
+    """Runs a command; 0 on success, 2 with one line on a user's mistake."""
+    try:
+        run(convert, options, sys.argv)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,111 @@
+"""ProGAN as genforce publishes it, `pggan_*.pth`: the averaged generator, and the critic.
+
+python -m weights_conversion.progan_genforce --checkpoint=pggan_car256.pth --out=DIR
+"""
+
+import sys
+
+import numpy as np
+
+from minegan_jax.errors import InputError
+
+from . import reader
+from .command import Converted, Flag, main
+from .progan_layers import ONLY, Format, chosen, convert_networks
+from .rules import after_maps, conv, dense
+
+NAMES = {"generator": "generator_smooth", "critic": "discriminator"}  # in the file
+LICENCE = "the official weights, CC BY-NC 4.0, as converted by genforce"
+FLAGS = {
+    "checkpoint": Flag("pggan_*.pth"),
+    "only": Flag(ONLY),
+    "minibatch_stddev_group": Flag("images that the critic compares; the file does not say", 16),
+}
+
+
+def first_conv(kernel: np.ndarray) -> np.ndarray:
+    """Turns a 4x4 convolution of one pixel, padded by 3, into a matrix for maps of 4x4 pixels.
+
+    From (channels, inputs, 4, 4) to (inputs, 16 * channels); each output pixel meets one pixel of
+    the kernel, counted from its end.
+    """
+    channels, inputs, rows, columns = kernel.shape
+    turned = kernel[:, :, ::-1, ::-1].transpose(1, 2, 3, 0)
+    return turned.reshape(inputs, rows * columns * channels)
+
+
+def generator_names(count: int) -> dict[str, str]:
+    """Returns the file's layers of a generator of so many resolutions, by ours."""
+    names = {"dense_4": "layer0", "conv_4": "layer1"}
+    for i in range(count):
+        names[f"to_rgb_{4 << i}"] = f"output{i}"
+    for i in range(1, count):
+        names |= {f"first_{4 << i}": f"layer{2 * i}", f"second_{4 << i}": f"layer{2 * i + 1}"}
+    return names
+
+
+def critic_names(count: int) -> dict[str, str]:
+    """Returns the file's layers of a critic of so many resolutions, by ours."""
+    names = {}
+    for i in range(count):
+        names[f"from_rgb_{4 << (count - 1 - i)}"] = f"input{i}"
+    for i in range(count - 1):
+        size = 4 << (count - 1 - i)
+        names |= {f"first_{size}": f"layer{2 * i}", f"second_{size}": f"layer{2 * i + 1}"}
+    last = 2 * (count - 1)
+    layers = ("conv_4", "dense_4", "score")
+    return names | {layer: f"layer{last + i}" for i, layer in enumerate(layers)}
+
+
+FORMAT = Format(
+    variant="karras2018",
+    kernel=".weight",
+    bias=".bias",
+    inputs=1,
+    conv=conv,
+    layouts={
+        "generator": {"dense_4/kernel": first_conv},
+        "critic": {"dense_4/kernel": after_maps, "score/kernel": dense},
+    },
+    names={"generator": generator_names, "critic": critic_names},
+    rgb={"generator": "output", "critic": "input"},
+)
+
+
+def convert(
+    checkpoint: str | None = None, only: str | None = None, minibatch_stddev_group: int = 16
+) -> Converted:
+    """Converts generator and critic.
+
+    Args:
+      checkpoint: the file.
+      only: `generator` or `critic`; None is both.
+      minibatch_stddev_group: images that the critic compares.
+
+    Raises:
+      InputError: the file is damaged, is no ProGAN, or was saved while fading in.
+    """
+    if not checkpoint:
+        raise InputError("expected --checkpoint")
+    saved = reader.read_torch(checkpoint)
+    arrays = {}
+    for network in chosen(only):
+        name, place = NAMES[network], f"{checkpoint}: {NAMES[network]}"
+        if not isinstance(saved, dict) or not isinstance(saved.get(name), dict):
+            raise InputError(f"{checkpoint}: expected a dictionary with {name}, found none")
+        if not np.array_equal(saved[name].get("lod", np.nan), 0.0):
+            found = saved[name].get("lod", "none")
+            raise InputError(f"{place}: lod is {found}, expected 0: saved while fading in")
+        arrays[network] = (saved[name], place)
+    return convert_networks(
+        FORMAT,
+        arrays,
+        group=minibatch_stddev_group,
+        dropped=("lod",),
+        file=checkpoint,
+        licence=LICENCE,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(convert, FLAGS))

@@ -1,0 +1,156 @@
+"""What the published ProGAN formats share: the same layers, under other names and in other layouts.
+
+A format names the file's layer for each of ours; sizes are read off the biases, so that a weight
+of a wrong shape is itself the one that an error names.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minegan_jax.errors import InputError
+from minegan_jax.nets.progan import RESOLUTIONS
+
+from .command import Converted, Network, convert_arrays
+from .rules import Layout, Rule, as_is, shape_of
+
+LATENT_SIZE = 512  # as published, for a critic without its generator
+NETWORKS = ("generator", "critic")
+ONLY = "generator or critic; both if left out"
+
+Arrays = Mapping[str, Any]
+Names = Callable[[int], dict[str, str]]  # of the number of resolutions: our layers to the file's
+
+
+class Format(NamedTuple):
+    """How one format writes a generator and a critic."""
+
+    variant: str  # of nets.progan
+    kernel: str  # the end of a kernel's name
+    bias: str  # the end of a bias's name
+    inputs: int  # the axis of a kernel that counts its inputs
+    conv: Layout  # of a kernel of convolution
+    layouts: Mapping[str, Mapping[str, Layout]]  # of other weights, by network
+    names: Mapping[str, Names]  # by network
+    rgb: Mapping[str, str]  # by network, how the names of its layers to or from RGB begin
+
+
+def num_resolutions(form: Format, network: str, arrays: Arrays, place: str) -> int:
+    """Counts the resolutions of a network's layers to or from RGB."""
+    start = form.rgb[network]
+    found = sum(name.startswith(start) and name.endswith(form.bias) for name in arrays)
+    if not 0 < found <= len(RESOLUTIONS):
+        raise InputError(f"{place}: expected {start}* for 4 to 1024 pixels, found {found} of them")
+    return found
+
+
+def generator_arguments(form: Format, arrays: Arrays, place: str) -> dict[str, Any]:
+    """Reads a generator's arguments off its arrays; `place` is for messages."""
+    count = num_resolutions(form, "generator", arrays, place)
+    names, sizes = form.names["generator"](count), RESOLUTIONS[:count]
+    last = ["conv_4", *(f"second_{size}" for size in sizes[1:])]
+    kernel = names["dense_4"] + form.kernel
+    shape = shape_of(arrays, kernel, np.ndim(arrays.get(kernel, 0)), place)
+    return {
+        "resolution": sizes[-1],
+        "channels": _biases(form, arrays, names[f"to_rgb_{sizes[-1]}"], place),
+        "width": [_biases(form, arrays, names[layer], place) for layer in last],
+        "latent_size": shape[form.inputs],
+        "variant": form.variant,
+    }
+
+
+def critic_arguments(form: Format, arrays: Arrays, place: str, *, group: int) -> dict[str, Any]:
+    """Reads a critic's arguments off its arrays.
+
+    Args:
+      form: of the file.
+      arrays: by name.
+      place: of the arrays, for messages.
+      group: images of a minibatch standard deviation, if the critic has that input.
+    """
+    count = num_resolutions(form, "critic", arrays, place)
+    names, sizes = form.names["critic"](count), RESOLUTIONS[:count]
+    widths = [_biases(form, arrays, names[f"from_rgb_{size}"], place) for size in sizes]
+    seen = shape_of(arrays, names["conv_4"] + form.kernel, 4, place)[form.inputs]
+    first = shape_of(arrays, names[f"from_rgb_{sizes[-1]}"] + form.kernel, 4, place)
+    return {
+        "resolution": sizes[-1],
+        "channels": first[form.inputs],
+        "critic_width": widths,
+        "num_hidden": _biases(form, arrays, names["dense_4"], place),
+        "minibatch_stddev_group": 0 if seen == widths[0] else group,
+        "variant": form.variant,
+    }
+
+
+def _biases(form: Format, arrays: Arrays, layer: str, place: str) -> int:
+    """Counts the biases of a layer."""
+    return shape_of(arrays, layer + form.bias, 1, place)[0]
+
+
+def network_rules(form: Format, network: str, count: int) -> Iterable[Rule]:
+    """Yields the rules of a network of so many resolutions."""
+    for ours, theirs in form.names[network](count).items():
+        for weight, end, usual in (("kernel", form.kernel, form.conv), ("bias", form.bias, as_is)):
+            path = f"{ours}/{weight}"
+            yield Rule(theirs + end, path, form.layouts[network].get(path, usual))
+
+
+def chosen(only: str | None) -> tuple[str, ...]:
+    """Returns the networks that a command was asked for.
+
+    Raises:
+      InputError: there is no such network.
+    """
+    if only is not None and only not in NETWORKS:
+        raise InputError(f"--only={only}: expected generator or critic")
+    return NETWORKS if only is None else (only,)
+
+
+def convert_networks(
+    form: Format,
+    arrays: Mapping[str, tuple[Arrays, str]],
+    *,
+    group: int,
+    dropped: tuple[str, ...] = (),
+    file: str,
+    licence: str,
+) -> Converted:
+    """Converts the arrays of one file.
+
+    Args:
+      form: of the file.
+      arrays: of the generator, the critic or both, and their place in the file, for messages.
+      group: images of a minibatch standard deviation.
+      dropped: arrays of each network that are read, checked by the caller, and not kept.
+      file: that they came from.
+      licence: what is known of it.
+
+    Raises:
+      InputError: arrays are missing, left over or of a wrong shape.
+    """
+
+    def rules(network: str, arguments: Mapping[str, Any]) -> Iterable[Rule]:
+        yield from network_rules(form, network, RESOLUTIONS.index(arguments["resolution"]) + 1)
+        yield from (Rule(name, None) for name in dropped)
+
+    networks = {
+        "generator": Network(
+            lambda named, place: generator_arguments(form, named, place),
+            lambda arguments: rules("generator", arguments),
+        ),
+        "critic": Network(
+            lambda named, place: critic_arguments(form, named, place, group=group),
+            lambda arguments: rules("critic", arguments),
+        ),
+    }
+    return convert_arrays(
+        "progan",
+        networks,
+        arrays,
+        published=lambda _: {"latent_size": LATENT_SIZE},
+        files=(file,),
+        licence=licence,
+    )

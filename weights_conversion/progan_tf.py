@@ -1,0 +1,161 @@
+"""The official ProGAN pickles, `karras2018iclr-*.pkl`: the averaged generator Gs and the critic D.
+
+python -m weights_conversion.progan_tf --pickle=karras2018iclr-lsun-car-256x256.pkl --out=DIR
+
+The source code inside these files stays text: nothing of it runs.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from minegan_jax.errors import InputError
+
+from . import reader
+from .command import Converted, Flag, main
+from .progan_layers import ONLY, Format, chosen, convert_networks
+from .rules import after_maps, as_is, maps_last
+from .unpickling import TensorFlowNetwork, TheanoNetwork
+
+PLACES = {"generator": (2, "Gs", "G_paper"), "critic": (1, "D", "D_paper")}  # index, name, builder
+LICENCE = "CC BY-NC 4.0"
+FLAGS = {
+    "pickle": Flag("karras2018iclr-*.pkl"),
+    "only": Flag(ONLY),
+    "minibatch_stddev_group": Flag("images that the critic compares; 0: what the file says", 0),
+}
+DEFAULT_GROUP = 4  # of the official code, where a file says nothing
+# What the networks here take for granted, where a file says something.
+SETTINGS = {
+    "label_size": 0,
+    "fused_scale": False,
+    "use_wscale": True,
+    "use_pixelnorm": True,
+    "pixelnorm_epsilon": 1e-8,
+    "use_leakyrelu": True,
+    "normalize_latents": True,
+    "tanh_at_end": False,
+}
+
+
+def dense_after_maps(kernel: np.ndarray) -> np.ndarray:
+    """Turns (channels * 16, outputs) into (16 * channels, outputs)."""
+    return after_maps(kernel.transpose())
+
+
+def generator_names(count: int) -> dict[str, str]:
+    """Returns the file's layers of a generator of so many resolutions, by ours."""
+    names = {"dense_4": "4x4/Dense", "conv_4": "4x4/Conv"}
+    return names | _growing("ToRGB", "to_rgb", count)
+
+
+def critic_names(count: int) -> dict[str, str]:
+    """Returns the file's layers of a critic of so many resolutions, by ours."""
+    names = {"conv_4": "4x4/Conv", "dense_4": "4x4/Dense0", "score": "4x4/Dense1"}
+    return names | _growing("FromRGB", "from_rgb", count)
+
+
+def _growing(rgb: str, ours: str, count: int) -> dict[str, str]:
+    """Returns the layers that every resolution adds."""
+    names = {f"{ours}_{4 << i}": f"{rgb}_lod{count - 1 - i}" for i in range(count)}
+    for size in (4 << i for i in range(1, count)):
+        names |= {f"first_{size}": f"{size}x{size}/Conv0"}
+        names |= {f"second_{size}": f"{size}x{size}/Conv1"}
+    return names
+
+
+FORMAT = Format(
+    variant="karras2018",
+    kernel="/weight",
+    bias="/bias",
+    inputs=-2,
+    conv=as_is,
+    layouts={
+        "generator": {"dense_4/kernel": maps_last},
+        "critic": {"dense_4/kernel": dense_after_maps},
+    },
+    names={"generator": generator_names, "critic": critic_names},
+    rgb={"generator": "ToRGB_lod", "critic": "FromRGB_lod"},
+)
+
+
+def read_network(saved: Any, network: str, file: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Returns the variables and the settings of one network of a pickle.
+
+    Raises:
+      InputError: it has no such network, or one that works otherwise.
+    """
+    index, name, builder = PLACES[network]
+    parts = saved if isinstance(saved, tuple | list) else ()
+    if any(isinstance(part, TheanoNetwork) for part in parts):
+        raise InputError(f"{file}: a Theano pickle, expected the TensorFlow one of the same name")
+    state = parts[index].state if len(parts) == len("GDS") else None
+    if not isinstance(state, dict) or not isinstance(parts[index], TensorFlowNetwork):
+        raise InputError(f"{file}: expected the three networks G, D and Gs")
+    if state.get("build_func_name") != builder:
+        raise InputError(f"{file}: {name} is a {state.get('build_func_name')}, expected {builder}")
+    settings, pairs = state.get("static_kwargs"), state.get("variables")
+    if not isinstance(settings, dict) or not isinstance(pairs, list):
+        raise InputError(f"{file}: {name} has no static_kwargs and variables")
+    variables = dict(pairs)
+    if len(variables) != len(pairs):
+        raise InputError(f"{file}: {name} has several variables of one name")
+    return variables, settings
+
+
+def check_network(variables: Mapping[str, Any], settings: Mapping[str, Any], place: str) -> None:
+    """Makes sure that a network works as the networks here.
+
+    Raises:
+      InputError: it does not, or was saved while fading in.
+    """
+    for name, expected in SETTINGS.items():
+        if (found := settings.get(name, expected) or 0) != expected:
+            raise InputError(f"{place}: {name} is {found!r}, expected {expected!r}")
+    if not isinstance(settings.get("mbstd_group_size", 0), int):
+        raise InputError(f"{place}: mbstd_group_size should be a number of images")
+    if fused := [name for name in variables if "_up/" in name or "_down/" in name]:
+        raise InputError(f"{place}: {fused[0]} belongs to fused_scale=True, expected False")
+    if not np.array_equal(variables.get("lod", np.nan), 0.0):
+        raise InputError(
+            f"{place}: lod is {variables.get('lod', 'none')}, expected 0: saved while fading in"
+        )
+
+
+def convert(
+    pickle: str | None = None, only: str | None = None, minibatch_stddev_group: int = 0
+) -> Converted:
+    """Converts generator and critic.
+
+    Args:
+      pickle: the file.
+      only: `generator` or `critic`; None is both.
+      minibatch_stddev_group: images that the critic compares; 0 is what the file says.
+
+    Raises:
+      InputError: the file is damaged, is no ProGAN, or was saved while fading in.
+    """
+    if not pickle:
+        raise InputError("expected --pickle")
+    saved = reader.read_pickle(pickle)
+    arrays, group = {}, minibatch_stddev_group
+    for network in chosen(only):
+        variables, settings = read_network(saved, network, pickle)
+        place = f"{pickle}: {PLACES[network][1]}"
+        check_network(variables, settings, place)
+        arrays[network] = (variables, place)
+        group = group or settings.get("mbstd_group_size", 0)
+    return convert_networks(
+        FORMAT,
+        arrays,
+        group=group or DEFAULT_GROUP,
+        dropped=("lod",),
+        file=pickle,
+        licence=LICENCE,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(convert, FLAGS))
