@@ -1,0 +1,33 @@
+"""Four ProGANs, LSUN living rooms, kitchens, bridges and churches, and 200 bedrooms (section 4.2).
+
+    python -m weights_conversion.progan_tf --out=weights/livingroom \
+        --pickle=karras2018iclr-lsun-livingroom-256x256.pkl
+    (so for kitchen, bridge and churchoutdoor)
+    python -m minegan_jax.main --config=configs/rooms_bridge_church_to_bedroom.py --workdir=RUN
+
+`photos/bedrooms` is a folder of 200 images of 256 pixels or more. Table 1:
+
+    FID: scratch                         181
+         TransferGAN from living rooms   65.4
+         TransferGAN from churches       71.5
+         MineGAN (w/o FT)                58.9
+         MineGAN                         54.7
+    p of living rooms, kitchens          0.45, 0.40
+    p of bridges, churches               0.08, 0.07
+"""
+
+from ml_collections import ConfigDict
+
+from minegan_jax.config import load_config
+
+
+def get_config() -> ConfigDict:
+    """Returns the experiment."""
+    config = load_config("cars_buses_to_red_vehicles")
+    config.sources = tuple(
+        f"weights/{room}" for room in ("livingroom", "kitchen", "bridge", "churchoutdoor")
+    )
+    config.target = "folder:photos/bedrooms"
+    config.labels = ()
+    config.ratios = ()
+    return config
