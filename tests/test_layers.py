@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from minegan_jax.nets import layers
+from minegan_jax.nets import convolution, layers
 
 
 def lax_conv(images, kernel):
@@ -19,7 +19,15 @@ def lax_conv_transpose(images, kernel):
     return jax.lax.conv_transpose(images, kernel, (2, 2), "SAME")
 
 
+def lax_same(images, kernel):
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(
+        images, kernel, (1, 1), "SAME", dimension_numbers=dimensions
+    )
+
+
 PAIRS = {
+    "same": (convolution.conv, lax_same),
     "strided": (layers.strided_conv, lax_conv),
     "transposed": (layers.strided_conv_transpose, lax_conv_transpose),
 }
@@ -74,8 +82,16 @@ class TestAgainstLax:
 @pytest.mark.parametrize("window", [2, 3, 4])
 @pytest.mark.parametrize("name", PAIRS)
 def test_other_kernel_sizes(name, window):
-    ours, theirs = PAIRS[name]
-    assert_close(jax.jit(ours)(*data((6, 7), window)), theirs(*data((6, 7), window)))
+    def result(conv):
+        value_and_grad = jax.value_and_grad(squared_slope(conv), argnums=(0, 1))
+        return jax.jit(value_and_grad)(*data((6, 7), window))
+
+    ours, theirs = map(result, PAIRS[name])
+    assert_close(ours, theirs)
+
+
+def test_a_1x1_kernel():
+    assert_close(convolution.conv(*data((5, 6), 1)), lax_same(*data((5, 6), 1)))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +100,7 @@ def test_other_kernel_sizes(name, window):
         (layers.StridedConv(32), lax_conv, 25 * 16 + 25 * 32 / 4),
         (layers.StridedConvTranspose(32), lax_conv_transpose, 25 * 16 / 4 + 25 * 32),
     ],
-    ids=PAIRS,
+    ids=["strided", "transposed"],
 )
 class TestModules:
     images = jnp.ones((2, 7, 7, 16))

@@ -17,8 +17,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
+from minegan_jax.nets.convolution import conv
 from minegan_jax.nets.resampling import average_pool, upsample
-from minegan_jax.nets.spectral import conv
 from minegan_jax.types import Images, Latents, Scores
 
 RESOLUTIONS = (4, 8, 16, 32, 64, 128, 256, 512, 1024)  # in pixels

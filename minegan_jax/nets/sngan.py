@@ -5,6 +5,7 @@ class; every layer of the critic is spectrally normalised.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.nets.conditioning import class_vectors
+from minegan_jax.nets.convolution import Conv
 from minegan_jax.nets.residual import DownBlock, UpBlock
 from minegan_jax.nets.spectral import SpectralDense, SpectralEmbedding
 from minegan_jax.nets.statistics import Affine, StoredNorm
@@ -85,9 +87,7 @@ class ClassNorm(nn.Module):
         return maps * (classes @ gains)[:, None, None] + (classes @ biases)[:, None, None]
 
 
-def _conv(features: int, kernel_size: int = 3, *, name: str) -> nn.Conv:
-    """Makes a convolution with SAME padding."""
-    return nn.Conv(features, (kernel_size, kernel_size), kernel_init=glorot, name=name)
+_conv = partial(Conv, kernel_init=glorot)
 
 
 class Generator(nn.Module):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from minegan_jax.nets.convolution import conv
 from minegan_jax.types import Key
 
 Matrix = Float[Array, "inputs outputs"]
@@ -135,15 +136,3 @@ class SpectralEmbedding(nn.Module):
         vectors = self.param("vectors", nn.initializers.orthogonal(), shape, jnp.float32)
         u = self.param("u", _unit, (self.num_classes,))
         return vectors / spectral_norm(vectors.T, u)
-
-
-def conv(
-    maps: Float[Array, "batch height width inputs"],
-    kernel: Float[Array, "rows columns inputs outputs"],
-) -> Float[Array, "batch height width outputs"]:
-    """Convolves with stride 1 and SAME padding; a 1x1 kernel is a matrix product."""
-    if kernel.shape[:2] == (1, 1):
-        return maps @ kernel[0, 0]
-    return jax.lax.conv_general_dilated(
-        maps, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
