@@ -1,8 +1,8 @@
 """A convolution with stride 1 that stays fast inside loops, whatever is differentiated.
 
 XLA's CPU backend is up to two hundred times slower in a convolution inside a loop or a branch if
-its axes come in another order than (batch, height, width, channels), as they do in derivatives. Here
-the derivatives are convolutions in that very order.
+its axes come in another order than (batch, height, width, channels), as they do in derivatives.
+Here the derivatives are convolutions in that very order.
 """
 
 import functools
