@@ -52,7 +52,7 @@ class Source(NamedTuple):
         Raises:
           InputError: the source has no generator, or does not take these inputs.
         """
-        inputs = self._array("latents", latents, (self.networks.latent_size,))
+        inputs = _floats("latents", latents, (self.networks.latent_size,), self.dtype)
         conditions = self._conditions(labels, len(inputs))
         options = {} if truncation is None else {"truncation": float(truncation)}
         if options and not self.networks.truncates:
@@ -74,8 +74,8 @@ class Source(NamedTuple):
           InputError: the source has no critic, or does not take these inputs.
         """
         size = self.networks.resolution
-        inputs = self._array("images", images, (size, size, self.networks.channels))
-        classes = self._classes(labels, len(inputs))
+        inputs = _floats("images", images, (size, size, self.networks.channels), self.dtype)
+        classes = _classes(self, labels, len(inputs))
         return jax.jit(self.networks.criticise)(self._weights("critic"), inputs, *classes)
 
     def _weights(self, network: str) -> Params:
@@ -85,35 +85,12 @@ class Source(NamedTuple):
             raise InputError(f"source {self.name!r} has no {network}")
         return found
 
-    def _array(self, name: str, array: ArrayLike, shape: tuple[int, ...]) -> jax.Array:
-        """Returns an array of (batch, *shape) in the source's precision."""
-        found = jnp.asarray(array, self.dtype)
-        if found.shape[1:] != shape or found.ndim != len(shape) + 1:
-            raise InputError(f"{name}: expected shape (batch, *{shape}), found {found.shape}")
-        return found
-
     def _conditions(self, labels: ArrayLike | None, batch: int) -> tuple[Conditions, ...]:
         """Returns labels as the generator takes them, or nothing."""
         size = self.networks.embedding_size
         if labels is not None and size and np.shape(labels) == (batch, size):
             return (jnp.asarray(labels, self.dtype),)
-        return self._classes(labels, batch)
-
-    def _classes(self, labels: ArrayLike | None, batch: int) -> tuple[Int[Array, "batch"], ...]:
-        """Returns class numbers, or nothing."""
-        if labels is None:
-            return ()
-        given, classes = np.asarray(labels), self.networks.num_classes
-        if not classes:
-            raise InputError(f"source {self.name!r} takes no labels, found some")
-        fits = given.shape == (batch,) and given.dtype.kind in "iu"
-        if not fits or (given < 0).any() or (given >= classes).any():
-            vectors = f" or ({batch}, {self.networks.embedding_size}) vectors of the generator"
-            raise InputError(
-                f"labels: expected {batch} integers from 0 to {classes - 1}{vectors}, found"
-                f" {given.dtype} of shape {given.shape}"
-            )
-        return (jnp.asarray(given, jnp.int32),)
+        return _classes(self, labels, batch)
 
 
 def packaged_sources() -> list[str]:
@@ -182,6 +159,33 @@ def _check_shapes(directory: Path, networks: family.Networks, loaded: dict[str, 
                     f"{_file(directory, network)}: {name} should have shape {expected.get(name)},"
                     f" found {found.get(name)}"
                 )
+
+
+def _floats(name: str, array: ArrayLike, shape: tuple[int, ...], dtype: str) -> jax.Array:
+    """Returns an array of (batch, *shape) in the wanted precision."""
+    found = jnp.asarray(array, dtype)
+    if found.shape[1:] != shape or found.ndim != len(shape) + 1:
+        raise InputError(f"{name}: expected shape (batch, *{shape}), found {found.shape}")
+    return found
+
+
+def _classes(
+    source: Source, labels: ArrayLike | None, batch: int
+) -> tuple[Int[Array, "batch"], ...]:
+    """Returns class numbers, or nothing."""
+    if labels is None:
+        return ()
+    given, num_classes = np.asarray(labels), source.networks.num_classes
+    if not num_classes:
+        raise InputError(f"source {source.name!r} takes no labels, found some")
+    fits = given.shape == (batch,) and given.dtype.kind in "iu"
+    if not fits or (given < 0).any() or (given >= num_classes).any():
+        vectors = f" or ({batch}, {source.networks.embedding_size}) vectors of the generator"
+        raise InputError(
+            f"labels: expected {batch} integers from 0 to {num_classes - 1}{vectors}, found"
+            f" {given.dtype} of shape {given.shape}"
+        )
+    return (jnp.asarray(given, jnp.int32),)
 
 
 def save_source(directory: Path, params: dict[str, Params], description: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.nets import dcgan, family
 
@@ -110,6 +111,19 @@ def test_labels_change_what_a_conditional_network_says(name):
     if name in WITH_CRITIC:
         scores = jax.jit(networks.criticise)(critic, images[:1].repeat(3, 0), jnp.arange(3))
         assert len({float(score) for score in scores}) == 3
+
+
+CONSTANTS = {"u", "v", "mean", "variance", "means", "variances"}
+
+
+@pytest.mark.parametrize("name", ["biggan", "biggan_deep"])
+def test_statistics_among_the_weights_never_move(name):
+    networks, generator, _ = smallest(name)
+    latents = jax.random.normal(jax.random.key(1), (2, networks.latent_size))
+    slopes = jax.jit(jax.grad(lambda weights: networks.generate(weights, latents).var()))(generator)
+    for path, slope in trees.named_leaves(slopes).items():
+        assert (path.rpartition("/")[2] in CONSTANTS) <= (not slope.any()), path
+    assert any(slope.any() for slope in jax.tree.leaves(slopes))
 
 
 def converged(critic):

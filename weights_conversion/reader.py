@@ -1,11 +1,9 @@
 """Weight files as arrays by name, without PyTorch or TensorFlow, and without running any code."""
 
-import io
 import json
-import math
 import mmap
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,11 @@ import safetensors.numpy
 
 from minegan_jax.errors import InputError
 
-from .unpickling import DAMAGE, Damaged, HostArray, Plain, Refused, Storage, Tensor, unpickle
+from .torch_layouts import LEGACY, read_archive, read_legacy, resolve
+from .unpickling import DAMAGE, Damaged, Refused, Storage, unpickle
 
 LARGEST = 8 << 30  # bytes; no published GAN is near it
 ZIP = b"PK\x03\x04"
-LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # a pickled magic number
-DEPTH = 8  # of dictionaries in dictionaries
-
-Read = Callable[[Storage], np.ndarray]  # the numbers of a storage
 
 
 def read_torch(path: str | Path) -> Any:
@@ -40,13 +35,14 @@ def read_torch(path: str | Path) -> Any:
     kind = "a file that PyTorch saved"
     with _content(path, kind) as content:
         if content[: len(LEGACY)] == LEGACY:
-            return _read_legacy(content)
+            return read_legacy(content)
         if content[: len(ZIP)] != ZIP:
             raise InputError(f"{path}: expected {kind}, found {_describe(content)}")
         if not zipfile.is_zipfile(path):
             raise Damaged("cut short, the directory at its end is missing")
         with zipfile.ZipFile(path) as archive:
-            return _read_archive(archive)
+            _check_sizes(archive)
+            return read_archive(archive)
 
 
 def read_state(path: str | Path) -> dict[str, np.ndarray]:
@@ -74,7 +70,7 @@ def read_pickle(path: str | Path) -> Any:
       InputError: it is no such file, is damaged, or asks for code to be run.
     """
     with _content(Path(path), "a pickle") as content:
-        return _resolve(unpickle(content).value, _no_storage)
+        return resolve(unpickle(content).value, _no_storage)
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:
@@ -153,93 +149,12 @@ def _describe(content: mmap.mmap) -> str:
     return f"another, damaged or shortened {kind} that starts with {content[:8]!r}"
 
 
-def _read_archive(archive: zipfile.ZipFile) -> Any:
-    """Reads the zip layout: `*/data.pkl` and one record for each storage beside it."""
-    _check_sizes(archive)
-    names = archive.namelist()
-    pickles = [name for name in names if name.endswith("/data.pkl")]
-    if len(pickles) != 1:
-        raise Damaged(f"{len(pickles)} records data.pkl, PyTorch writes one")
-    root = pickles[0].removesuffix("data.pkl")
-    if f"{root}byteorder" in names and archive.read(f"{root}byteorder") != b"little":
-        raise Damaged("its numbers are big-endian, expected little-endian")
-
-    def read(storage: Storage) -> np.ndarray:
-        return _as_storage(archive.read(f"{root}data/{storage.key}"), storage)
-
-    return _resolve(unpickle(io.BytesIO(archive.read(pickles[0]))).value, read)
-
-
 def _check_sizes(archive: zipfile.ZipFile) -> None:
     """Refuses an archive that would unpack to more than memory should hold."""
     if (total := sum(record.file_size for record in archive.infolist())) > LARGEST:
         raise Damaged(f"it would unpack to {total} bytes, expected at most {LARGEST}")
 
 
-def _read_legacy(content: mmap.mmap) -> Any:
-    """Reads the older layout: five pickles, then length and numbers of each storage."""
-    content.seek(len(LEGACY))
-    if (version := unpickle(content).value) != 1001:
-        raise Damaged(f"its version is {version}, expected 1001")
-    if not unpickle(content).value["little_endian"]:
-        raise Damaged("its numbers are big-endian, expected little-endian")
-    saved, keys = unpickle(content), unpickle(content).value
-    numbers = {}
-    for key in keys:
-        storage = saved.storages[key]
-        if (found := int.from_bytes(content.read(8), "little")) != storage.size:
-            raise Damaged(f"storage {key} should have {storage.size} numbers, found {found}")
-        numbers[key] = _as_storage(content.read(storage.size * storage.dtype.itemsize), storage)
-    return _resolve(saved.value, lambda storage: numbers[storage.key])
-
-
-def _as_storage(content: bytes, storage: Storage) -> np.ndarray:
-    """Returns the numbers of a storage."""
-    expected = storage.size * storage.dtype.itemsize
-    if len(content) != expected:
-        raise Damaged(f"storage {storage.key} should have {expected} bytes, found {len(content)}")
-    return np.frombuffer(content, storage.dtype)
-
-
 def _no_storage(storage: Storage) -> np.ndarray:
     """Refuses a tensor in a bare pickle, which has no place for its numbers."""
     raise Damaged(f"the numbers of storage {storage.key[:40]!r} are not in this file")
-
-
-def _resolve(saved: Any, read: Read) -> Any:
-    """Puts arrays in the place of tensors and of arrays under construction."""
-    done: dict[int, Any] = {}  # what is shared is resolved once, or it could grow without bounds
-
-    def resolve(value: Any, depth: int) -> Any:
-        if depth == DEPTH:
-            raise Damaged("it nests dictionaries and lists without an end")
-        if id(value) not in done:
-            done[id(value)] = resolve_first(value, depth + 1)
-        return done[id(value)]
-
-    def resolve_first(value: Any, depth: int) -> Any:
-        if isinstance(value, Tensor):
-            return _as_array(value, read(value.storage))
-        if isinstance(value, HostArray):
-            return value.array
-        if isinstance(value, Plain):
-            return type(value)(resolve(value.state, depth))
-        if isinstance(value, dict):
-            return {key: resolve(item, depth) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)([resolve(item, depth) for item in value])
-        return value
-
-    return resolve(saved, 0)
-
-
-def _as_array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
-    """Returns a view of its storage; some files hold permuted views."""
-    count = math.prod(tensor.shape)
-    steps = zip(tensor.shape, tensor.strides, strict=True)
-    last = tensor.offset + sum((size - 1) * stride for size, stride in steps)
-    if count and (last >= numbers.size or count > numbers.size):
-        raise Damaged(f"a tensor of shape {tensor.shape} reaches beyond its storage")
-    strides = [stride * numbers.itemsize for stride in tensor.strides]
-    start = numbers[tensor.offset if count else 0 :]
-    return np.lib.stride_tricks.as_strided(start, tensor.shape, strides)

@@ -1,0 +1,99 @@
+"""The layouts of PyTorch's files: a zip of records and, before 1.6, pickles and raw numbers."""
+
+import functools
+import io
+import math
+import mmap
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .unpickling import Damaged, HostArray, Plain, Storage, Tensor, unpickle
+
+LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # a pickled magic number
+DEPTH = 8  # of dictionaries in dictionaries
+
+Read = Callable[[Storage], np.ndarray]  # the numbers of a storage
+
+
+def read_archive(archive: zipfile.ZipFile) -> Any:
+    """Reads the zip layout: `*/data.pkl` and one record for each storage beside it."""
+    names = archive.namelist()
+    pickles = [name for name in names if name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise Damaged(f"{len(pickles)} records data.pkl, PyTorch writes one")
+    root = pickles[0].removesuffix("data.pkl")
+    if f"{root}byteorder" in names and archive.read(f"{root}byteorder") != b"little":
+        raise Damaged("its numbers are big-endian, expected little-endian")
+
+    @functools.cache  # many tensors may look at one storage
+    def read(storage: Storage) -> np.ndarray:
+        return _as_storage(archive.read(f"{root}data/{storage.key}"), storage)
+
+    return resolve(unpickle(io.BytesIO(archive.read(pickles[0]))).value, read)
+
+
+def read_legacy(content: mmap.mmap) -> Any:
+    """Reads the older layout: five pickles, then length and numbers of each storage."""
+    content.seek(len(LEGACY))
+    if (version := unpickle(content).value) != 1001:
+        raise Damaged(f"its version is {version}, expected 1001")
+    if not unpickle(content).value["little_endian"]:
+        raise Damaged("its numbers are big-endian, expected little-endian")
+    saved, keys = unpickle(content), unpickle(content).value
+    numbers = {}
+    for key in keys:
+        storage = saved.storages[key]
+        if (found := int.from_bytes(content.read(8), "little")) != storage.size:
+            raise Damaged(f"storage {key} should have {storage.size} numbers, found {found}")
+        numbers[key] = _as_storage(content.read(storage.size * storage.dtype.itemsize), storage)
+    return resolve(saved.value, lambda storage: numbers[storage.key])
+
+
+def _as_storage(content: bytes, storage: Storage) -> np.ndarray:
+    """Returns the numbers of a storage."""
+    expected = storage.size * storage.dtype.itemsize
+    if len(content) != expected:
+        raise Damaged(f"storage {storage.key} should have {expected} bytes, found {len(content)}")
+    return np.frombuffer(content, storage.dtype)
+
+
+def resolve(saved: Any, read: Read) -> Any:
+    """Puts arrays in the place of tensors and of arrays under construction."""
+    done: dict[int, Any] = {}  # what is shared is resolved once, or it could grow without bounds
+
+    def shared(value: Any, depth: int) -> Any:
+        if depth == DEPTH:
+            raise Damaged("it nests dictionaries and lists without an end")
+        if id(value) not in done:
+            done[id(value)] = plain(value, depth + 1)
+        return done[id(value)]
+
+    def plain(value: Any, depth: int) -> Any:
+        if isinstance(value, Tensor):
+            return _as_array(value, read(value.storage))
+        if isinstance(value, HostArray):
+            return value.array
+        if isinstance(value, Plain):
+            return type(value)(shared(value.state, depth))
+        if isinstance(value, dict):
+            return {key: shared(item, depth) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)([shared(item, depth) for item in value])
+        return value
+
+    return shared(saved, 0)
+
+
+def _as_array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
+    """Returns a view of its storage; some files hold permuted views."""
+    count = math.prod(tensor.shape)
+    steps = zip(tensor.shape, tensor.strides, strict=True)
+    last = tensor.offset + sum((size - 1) * stride for size, stride in steps)
+    if count and (last >= numbers.size or count > numbers.size):
+        raise Damaged(f"a tensor of shape {tensor.shape} reaches beyond its storage")
+    strides = [stride * numbers.itemsize for stride in tensor.strides]
+    start = numbers[tensor.offset if count else 0 :]
+    return np.lib.stride_tricks.as_strided(start, tensor.shape, strides)
