@@ -5,6 +5,7 @@ as they are, without smoothing before they shrink.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ def load_inception(file: str | Path, rule: str) -> Extractor:
         raise InputError(f"{file}: expected the weights of Inception-v3, found {len(found)} others")
 
     @jax.jit
-    def embed(images: Images) -> tuple[jax.Array, jax.Array]:
+    def see(params: Params, images: Images) -> tuple[jax.Array, jax.Array]:
         features, logits = look(params, images, RULES[rule])
         return features, nn.softmax(logits)
 
@@ -105,7 +106,7 @@ def load_inception(file: str | Path, rule: str) -> Extractor:
         resolution=None,
         channels=3,
         class_names=tuple(str(number) for number in range(NUM_CLASSES)),
-        embed=embed,
+        embed=partial(see, jax.device_put(params)),
     )
 
 
