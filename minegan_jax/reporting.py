@@ -15,7 +15,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.evaluation.memorisation import Memorisation, exact_copies
-from minegan_jax.features import digits
+from minegan_jax.features import digits, fid
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import finetuning
 from minegan_jax.methods.adversarial import Rules
@@ -36,9 +36,13 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
 
 
 def load_extractor(name: str) -> Extractor:
-    """Loads a network of `EXTRACTORS`."""
+    """Loads a network of `EXTRACTORS`, or FID's: `torch_fidelity:FILE`, `pytorch_fid:FILE`."""
+    rule, _, file = name.partition(":")
+    if rule in fid.RULES and file:
+        return fid.load_inception(file, rule)
     if name not in EXTRACTORS:
-        raise InputError(f"unknown features {name!r}: expected one of {', '.join(EXTRACTORS)}")
+        known = ", ".join([*EXTRACTORS, *(f"{rule}:FILE" for rule in fid.RULES)])
+        raise InputError(f"unknown features {name!r}: expected one of {known}")
     return EXTRACTORS[name]()
 
 

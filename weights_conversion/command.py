@@ -161,10 +161,15 @@ def write(converted: Converted, directory: Path) -> None:
         "name": directory.name,
         "family": converted.family,
         "arguments": dict(converted.arguments),
-        "origin": [{"file": Path(file).name, "sha256": _sha256(file)} for file in converted.files],
+        "origin": origin(*converted.files),
         "licence": converted.licence,
     }
     sources.save_source(directory, dict(converted.params), description)
+
+
+def origin(*files: str) -> list[dict[str, str]]:
+    """Returns the names and digests of files, for a description."""
+    return [{"file": Path(file).name, "sha256": _sha256(file)} for file in files]
 
 
 def _sha256(file: str) -> str:
@@ -178,12 +183,13 @@ def sample(source: sources.Source) -> Pixels:
     networks, count = source.networks, GRID**2
     latents = np.random.default_rng(0).normal(size=(count, networks.latent_size))
     classes = np.arange(count) * networks.num_classes // count
-    rows = [slice(first, first + GRID) for first in range(0, count, GRID)]
-    images = [
-        source.generate(latents[row], classes[row] if networks.num_classes else None)
-        for row in rows
-    ]
-    return np.concatenate([_shrink(np.asarray(to_pixels(row))) for row in images])
+    together = max(1, min(count, GRID * LARGEST_CELL // networks.resolution))
+    parts = [slice(first, first + together) for first in range(0, count, together)]
+    images = (
+        source.generate(latents[part], classes[part] if networks.num_classes else None)
+        for part in parts
+    )
+    return np.concatenate([_shrink(np.asarray(to_pixels(part))) for part in images])
 
 
 def _shrink(pixels: Pixels) -> Pixels:
@@ -196,13 +202,9 @@ def _shrink(pixels: Pixels) -> Pixels:
     return squares.mean(axis=(2, 4)).round().astype(np.uint8)
 
 
-def run(convert: Callable[..., Converted], options: Mapping[str, Flag], argv: list[str]) -> None:
-    """Does what the command line says."""
-    values = _parse(options, argv)
-    if values.out is None:
-        raise InputError("--out is missing: expected the directory to write")
-    directory = Path(values.out)
-    write(convert(**{name: values[name].value for name in options}), directory)
+def deliver(converted: Converted, directory: Path) -> str:
+    """Writes a source and a picture of its samples; returns a line that says so."""
+    write(converted, directory)
     source = sources.load_source(directory)
     size, families = source.networks.resolution, source.description["family"]
     kept = " and ".join(source.description["weights"])
@@ -211,7 +213,20 @@ def run(convert: Callable[..., Converted], options: Mapping[str, Flag], argv: li
         sheet = pictures.grid(sample(source), columns=GRID)
         pictures.save_png(directory / SAMPLES, sheet, magnify=1)
         said += f"; look at {directory / SAMPLES}"
-    print(said)
+    return said
+
+
+def run(
+    convert: Callable[..., Any],
+    options: Mapping[str, Flag],
+    argv: list[str],
+    deliver: Callable[[Any, Path], str],
+) -> None:
+    """Does what the command line says."""
+    values = _parse(options, argv)
+    if values.out is None:
+        raise InputError("--out is missing: expected where to write")
+    print(deliver(convert(**{name: values[name].value for name in options}), Path(values.out)))
 
 
 def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
@@ -220,7 +235,7 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
     for name, flag in options.items():
         kind = str if flag.default is None else type(flag.default)
         DEFINE[kind](name, flag.default, flag.meaning, flag_values=values)
-    flags.DEFINE_string("out", None, "the directory to write", flag_values=values)
+    flags.DEFINE_string("out", None, "where to write", flag_values=values)
     try:
         rest = values(argv)
     except flags.Error as error:
@@ -230,10 +245,20 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
     return values
 
 
-def main(convert: Callable[..., Converted], options: Mapping[str, Flag]) -> int:
-    """Runs a command; 0 on success, 2 with one line on a user's mistake."""
+def main(
+    convert: Callable[..., Any],
+    options: Mapping[str, Flag],
+    deliver: Callable[[Any, Path], str] = deliver,
+) -> int:
+    """Runs a command; 0 on success, 2 with one line on a user's mistake.
+
+    Args:
+      convert: turns the values of the options into something.
+      options: of the command, besides `--out`.
+      deliver: writes that something to `--out`; returns a line that says so.
+    """
     try:
-        run(convert, options, sys.argv)
+        run(convert, options, sys.argv, deliver)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -61,7 +61,7 @@ def _growing(rgb: str, ours: str, count: int, inside: str) -> dict[str, str]:
     return names
 
 
-def _format(inside: str) -> Format:
+def format_of(inside: str) -> Format:
     """Returns the format; `inside` as for `generator_names`."""
     return Format(
         variant="gan_zoo",
@@ -121,7 +121,7 @@ def convert(checkpoint: str | None = None, only: str | None = None) -> Converted
             raise InputError(f"{checkpoint}: expected {NAMES[network]}, found none")
         arrays[network] = (saved[NAMES[network]], f"{checkpoint}: {NAMES[network]}")
     has_module = any(".module." in str(name) for named, _ in arrays.values() for name in named)
-    form = _format(".module" if has_module else "")
+    form = format_of(".module" if has_module else "")
     return convert_networks(form, arrays, group=GROUP, file=checkpoint, licence=LICENCE)
 
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from minegan_jax.errors import InputError
 
 from . import reader
@@ -26,6 +28,11 @@ FLAGS = {
     "generator": Flag("ResNetGenerator_*.npz"),
     "critic": Flag("SNResNetProjectionDiscriminator_*.npz"),
 }
+
+
+def the_only_class(row: np.ndarray) -> np.ndarray:
+    """Turns (channels,) into (1, channels), as for one class."""
+    return row[None]
 
 
 def generator_arguments(arrays: Arrays, file: str) -> dict[str, Any]:
@@ -128,9 +135,15 @@ def _statistics(array: str, weight: str) -> Iterable[Rule]:
 
 def _gains(array: str, weight: str, num_classes: int) -> Iterable[Rule]:
     """Yields the rules of gains and biases: of each class, or one of each."""
-    end, layout = ("s/W", as_is) if num_classes else ("", lambda row: row[None])
+    end, layout = ("s/W", as_is) if num_classes else ("", the_only_class)
     yield Rule(f"{array}/gamma{end}", f"{weight}/gain", layout)
     yield Rule(f"{array}/beta{end}", f"{weight}/bias", layout)
+
+
+NETWORKS = {
+    "generator": Network(generator_arguments, generator_rules),
+    "critic": Network(critic_arguments, critic_rules),
+}
 
 
 def convert(generator: str | None = None, critic: str | None = None) -> Converted:
@@ -139,13 +152,9 @@ def convert(generator: str | None = None, critic: str | None = None) -> Converte
     Raises:
       InputError: there is no file, or one is damaged or not an SNGAN.
     """
-    networks = {
-        "generator": Network(generator_arguments, generator_rules),
-        "critic": Network(critic_arguments, critic_rules),
-    }
     return convert_files(
         "sngan",
-        networks,
+        NETWORKS,
         {"generator": generator, "critic": critic},
         published=lambda _: {"latent_size": LATENT_SIZE},
         read=reader.read_npz,

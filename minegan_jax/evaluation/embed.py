@@ -33,9 +33,11 @@ def embed(extractor: Extractor, pixels: Pixels) -> Embedding:
 
 
 def _fit(extractor: Extractor, images: Images) -> Float[jax.Array, "batch rows columns colours"]:
-    """Resizes (antialiased bilinear) and turns colour into grey or back, as the extractor asks."""
+    """Turns colour into grey or back and resizes (antialiased bilinear), as the extractor asks."""
     if images.shape[-1] != extractor.channels:
         images = jnp.repeat(images.mean(axis=-1, keepdims=True), extractor.channels, axis=-1)
+    if extractor.resolution is None:
+        return images
     size = (extractor.resolution, extractor.resolution)
     if images.shape[1:3] != size:
         shape = (len(images), *size, extractor.channels)

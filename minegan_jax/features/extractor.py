@@ -13,7 +13,7 @@ class Extractor(NamedTuple):
 
     name: str
     sha256: str  # of its weights
-    resolution: int  # in pixels
+    resolution: int | None  # in pixels; None resizes images of any size itself
     channels: int  # 1 grey, 3 RGB
     class_names: tuple[str, ...]
     embed: Callable[[Images], tuple[jax.Array, jax.Array]]  # (batch, features), (batch, classes)

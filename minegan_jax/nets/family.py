@@ -17,8 +17,9 @@ from minegan_jax.types import Images, Key, Params, Scores
 class Family(NamedTuple):
     """The two networks of one architecture, as modules.
 
-    A generator maps (batch, latent_size) to images in [-1, 1]; a critic maps these to scores. In a
-    conditional family both take labels as a second input, None by default.
+    A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` strays; a
+    critic maps these to scores. In a conditional family both take labels as a second input, None by
+    default.
     """
 
     generator: type[nn.Module]

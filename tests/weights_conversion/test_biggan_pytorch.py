@@ -114,7 +114,7 @@ def test_networks_that_do_not_belong_together_are_refused(tmp_path):
     more = {"embed.weight": np.ones((7, 8), "f4"), "embed.u0": np.ones((1, 7), "f4")}
     (tmp_path / "D.pth").write_bytes(zip_layout(changed("critic", **more)))
     files = {"generator": str(FIXTURE / "G_ema.pth"), "critic": str(tmp_path / "D.pth")}
-    with pytest.raises(InputError, match=r"D.pth: num_classes is 7, but 5 in the other file"):
+    with pytest.raises(InputError, match=r"D.pth: num_classes is 7, but 5 in the other network"):
         biggan_pytorch.convert(**files)
     with pytest.raises(InputError, match="expected at least one of --generator, --critic"):
         biggan_pytorch.convert()

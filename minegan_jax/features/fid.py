@@ -1,0 +1,116 @@
+"""Images as FID sees them: resized by one of the two published rules, then through Inception-v3.
+
+The rules give different figures, so an extractor carries its rule in its name. Both look at pixels
+as they are, without smoothing before they shrink.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from minegan_jax import trees, weights
+from minegan_jax.errors import InputError
+from minegan_jax.features.extractor import Extractor
+from minegan_jax.features.inception import NUM_CLASSES, RESOLUTION, Inception
+from minegan_jax.nets.function import as_function
+from minegan_jax.types import Images, Params
+
+Values = Float[Array, "batch height width channels"]  # in [0, 255]
+Places = Float[np.ndarray, "pixels"]
+
+
+class Rule(NamedTuple):
+    """How values in [0, 255] become Inception's input."""
+
+    places: Callable[[int], Places]  # of the new pixels between the old ones, of so many
+    normalise: Callable[[Values], Values]  # towards [-1, 1]
+
+
+def _corner_places(size: int) -> Places:
+    """Starts at the first pixel, as TensorFlow 1 does; its step has single precision."""
+    return np.arange(RESOLUTION) * np.float64(np.float32(size / RESOLUTION))
+
+
+def _centre_places(size: int) -> Places:
+    """Aligns the centres of the first and the last pixel's areas, as PyTorch does."""
+    return np.maximum((np.arange(RESOLUTION) + 0.5) * (size / RESOLUTION) - 0.5, 0.0)
+
+
+RULES = {
+    "torch_fidelity": Rule(_corner_places, lambda values: (values - 128.0) / 128.0),
+    "pytorch_fid": Rule(_centre_places, lambda values: 2.0 * (values / 255.0) - 1.0),
+}
+
+
+def _mixing(places: Places, size: int) -> Float[np.ndarray, "new old"]:
+    """Returns the weights of the old pixels in the new ones: linear between two neighbours."""
+    below = np.minimum(places.astype(int), size - 1)
+    above = np.minimum(below + 1, size - 1)
+    share = (places - below)[:, None]
+    return (1.0 - share) * np.eye(size)[below] + share * np.eye(size)[above]
+
+
+def resize(values: Values, rule: Rule) -> Float[Array, "batch 299 299 channels"]:
+    """Resizes bilinearly, by one of `RULES`."""
+    rows, columns = (
+        jnp.asarray(_mixing(rule.places(size), size), values.dtype) for size in values.shape[1:3]
+    )
+    return jnp.einsum("bhwc,rh,sw->brsc", values, rows, columns, precision="highest")
+
+
+def look(params: Params, images: Images, rule: Rule) -> tuple[jax.Array, jax.Array]:
+    """Returns features (batch, 2048) and logits (batch, 1008) of images that were whole pixels.
+
+    Args:
+      params: of `Inception`.
+      images: (batch, height, width, 3) in [-1, 1].
+      rule: one of `RULES`.
+    """
+    values = jnp.round((images + 1.0) * 127.5)  # exact again, whatever the scaling lost
+    return as_function(Inception())(params, rule.normalise(resize(values, rule)))
+
+
+def load_inception(file: str | Path, rule: str) -> Extractor:
+    """Loads Inception-v3 as `weights_conversion.inception_fid` wrote it.
+
+    Args:
+      file: the weights; their description lies beside them, as `.json`.
+      rule: a key of `RULES`.
+
+    Raises:
+      InputError: there is no such rule, or a file is missing or damaged.
+    """
+    if rule not in RULES:
+        raise InputError(f"unknown resize rule {rule!r}: expected {' or '.join(RULES)}")
+    file = Path(file)
+    description = weights.load_description(file.with_suffix(".json"), ("name", "sha256"))
+    params = weights.cast(weights.load_tree(file, description["sha256"]), "float32")
+    if (found := trees.named_shapes(params)) != trees.named_shapes(inception_shapes()):
+        raise InputError(f"{file}: expected the weights of Inception-v3, found {len(found)} others")
+
+    @jax.jit
+    def see(params: Params, images: Images) -> tuple[jax.Array, jax.Array]:
+        features, logits = look(params, images, RULES[rule])
+        return features, nn.softmax(logits)
+
+    return Extractor(
+        name=f"{description['name']}, resized as {rule}",
+        sha256=description["sha256"],
+        resolution=None,
+        channels=3,
+        class_names=tuple(str(number) for number in range(NUM_CLASSES)),
+        embed=partial(see, jax.device_put(params)),
+    )
+
+
+def inception_shapes() -> Params:
+    """Returns the shapes of Inception's weights."""
+    images = jnp.zeros((1, RESOLUTION, RESOLUTION, 3), jnp.float32)
+    return jax.eval_shape(Inception().init, jax.random.key(0), images)["params"]

@@ -1,0 +1,104 @@
+"""Inception-v3 and the two ways of resizing against the tools that FID is measured with."""
+
+import json
+import zlib
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from weight_files import keys_of, legacy_layout
+
+from minegan_jax import reporting
+from minegan_jax.errors import InputError
+from minegan_jax.evaluation.embed import embed
+from minegan_jax.features import fid
+from weights_conversion import inception_fid
+
+EXPECTED = np.load(Path(__file__).parent / "fixtures" / "inception" / "expected.npz")
+SCALES = {  # of the random weights: the end of a name, mean, standard deviation
+    ".bn.weight": (1.0, 0.15),
+    ".bn.bias": (-0.1, 0.25),
+    ".bn.running_mean": (0.0, 0.2),
+    ".bn.running_var": (0.5, 0.6),
+    "fc.weight": (0.0, 0.03),
+    "fc.bias": (0.0, 0.1),
+}
+
+
+def random_weight(name, shape):
+    """The weight that the tools were given: drawn by its name, near the scale of a real one."""
+    rng = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode()) + 1801))
+    drawn = rng.standard_normal(shape)
+    if name.endswith(".conv.weight"):
+        return np.float32(1.34 / np.sqrt(np.prod(shape[1:])) * drawn)
+    mean, deviation = next(scale for end, scale in SCALES.items() if name.endswith(end))
+    return np.float32(mean + deviation * (np.abs(drawn) if "var" in name else drawn))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """The converted network."""
+    folder = tmp_path_factory.mktemp("inception")
+    shapes = {name: array.shape for name, array in keys_of("pt_inception_2015").items()}
+    arrays = {
+        name: np.zeros((), "i8") if "tracked" in name else random_weight(name, shape)
+        for name, shape in shapes.items()
+    }
+    (folder / "inception.pth").write_bytes(legacy_layout(arrays))
+    converted = inception_fid.convert(str(folder / "inception.pth"))
+    said = inception_fid.deliver(converted, folder / "inception.safetensors")
+    assert "--config.features=torch_fidelity:" in said
+    return folder / "inception.safetensors"
+
+
+@pytest.mark.parametrize("rule", fid.RULES)
+def test_features_are_those_of_the_tool(rule, file, monkeypatch):
+    monkeypatch.setattr("minegan_jax.evaluation.embed.BLOCK", 2)
+    extractor = reporting.load_extractor(f"{rule}:{file}")
+    assert rule in extractor.name
+    seen = embed(extractor, EXPECTED["images"])
+    assert seen.features.shape == (2, 2048)
+    np.testing.assert_allclose(seen.features, EXPECTED[rule], atol=2e-5)
+    np.testing.assert_allclose(seen.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    assert json.loads(file.with_suffix(".json").read_text())["name"] == "inception_v3_2015"
+
+
+def slow_pixel(pixels, row, column):
+    """The value between pixels, at a place in rows and columns."""
+    total = 0.0
+    for i in (int(row), int(row) + 1):
+        for j in (int(column), int(column) + 1):
+            weight = (1 - abs(row - i)) * (1 - abs(column - j))
+            total += weight * pixels[min(i, len(pixels) - 1), min(j, len(pixels[0]) - 1)]
+    return total
+
+
+@pytest.mark.parametrize("size", [(5, 7), (299, 299), (320, 600)])
+@pytest.mark.parametrize("rule", fid.RULES)
+def test_resizing_is_linear_between_the_rules_places(rule, size):
+    pixels = np.random.default_rng(0).uniform(0, 255, size)
+    resized = fid.resize(jnp.asarray(pixels, jnp.float32)[None, :, :, None], fid.RULES[rule])
+    for row, column in ((0, 0), (17, 200), (298, 298)):
+        places = [
+            place * length / 299
+            if rule == "torch_fidelity"
+            else max((place + 0.5) * length / 299 - 0.5, 0.0)
+            for place, length in zip((row, column), size, strict=True)
+        ]
+        expected = slow_pixel(pixels, *places)
+        np.testing.assert_allclose(resized[0, row, column, 0], expected, rtol=1e-4)
+
+
+def test_what_is_no_inception_is_refused(tmp_path):
+    with pytest.raises(InputError, match="expected --checkpoint"):
+        inception_fid.convert()
+    (tmp_path / "other.pth").write_bytes(legacy_layout({"weight": np.ones(3, "f4")}))
+    with pytest.raises(InputError, match=r"other.pth: missing: "):
+        inception_fid.convert(str(tmp_path / "other.pth"))
+    with pytest.raises(InputError, match="unknown features 'inception': expected one of digits"):
+        reporting.load_extractor("inception")
+    with pytest.raises(InputError, match=r"found no gone.json"):
+        reporting.load_extractor(f"pytorch_fid:{tmp_path / 'gone.safetensors'}")
+    with pytest.raises(InputError, match=r"expected a name that ends in .safetensors"):
+        inception_fid.deliver(inception_fid.Converted({}, "x"), tmp_path / "out")
