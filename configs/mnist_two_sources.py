@@ -9,24 +9,16 @@ does at the size of digits what the paper does with cars and buses, where the se
 
 from ml_collections import ConfigDict
 
-from minegan_jax.config import default_config
+from minegan_jax.config import load_config
 
 
 def get_config(share: str = "0.5") -> ConfigDict:
     """Returns the experiment for the first source's share of the target."""
-    config = default_config()
+    config = load_config("mnist")
     config.sources = ("digits_0_to_4", "digits_5_to_9")
     config.labels = (2, 9)
     config.ratios = (float(share), round(1.0 - float(share), 6))
     config.max_images = 200
-    config.num_held_out = 100
-    config.miner_depth = 2
     config.mine_steps = 600
-    config.finetune_steps = 200
     config.selector_window = 200
-    config.miner_learning_rate = 5e-4
-    config.critic_learning_rate = 5e-4
-    config.learning_rate = 2e-4
-    config.beta1 = 0.0
-    config.average_decay = 0.98
     return config

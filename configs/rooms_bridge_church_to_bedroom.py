@@ -23,11 +23,6 @@ from minegan_jax.config import load_config
 
 def get_config() -> ConfigDict:
     """Returns the experiment."""
-    config = load_config("cars_buses_to_red_vehicles")
-    config.sources = tuple(
-        f"weights/{room}" for room in ("livingroom", "kitchen", "bridge", "churchoutdoor")
-    )
+    config = load_config("rooms_bridge_church_to_tower")
     config.target = "folder:photos/bedrooms"
-    config.labels = ()
-    config.ratios = ()
     return config
