@@ -1,4 +1,4 @@
-"""Two ProGANs, LSUN cars and LSUN buses, and 200 red vehicles at 256 pixels (section 4.2, Fig. 7).
+"""Two ProGANs, LSUN cars and LSUN buses, and 200 red vehicles at 256 pixels (section 4.1, Fig. 7).
 
     python -m weights_conversion.progan_genforce --checkpoint=pggan_car256.pth --out=weights/car
     python -m weights_conversion.progan_genforce --checkpoint=pggan_bus256.pth --out=weights/bus

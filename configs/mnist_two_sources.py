@@ -1,4 +1,4 @@
-"""Two GANs, digits 0 to 4 and 5 to 9, and a target that mixes one digit of each (section 4.2).
+"""Two GANs, digits 0 to 4 and 5 to 9, and a target that mixes one digit of each (section 4.1).
 
     python -m minegan_jax.main --config=configs/mnist_two_sources.py:0.3 --workdir=RUN
 

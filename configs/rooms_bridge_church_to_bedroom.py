@@ -1,4 +1,4 @@
-"""Four ProGANs, LSUN living rooms, kitchens, bridges and churches, and 200 bedrooms (section 4.2).
+"""Four ProGANs, LSUN living rooms, kitchens, bridges and churches, and 200 bedrooms (section 4.1).
 
     python -m weights_conversion.progan_tf --out=weights/livingroom \
         --pickle=karras2018iclr-lsun-livingroom-256x256.pkl
