@@ -183,7 +183,8 @@ def _checked(name: str, value: Any) -> Any:
         item = typing.get_args(expected)[0]
         parts = list(value) if isinstance(value, list | tuple) else [value]
         if item is str:  # the command line hands over `a,b` as one string
-            parts = [p for part in parts for p in str(part).split(",") if p]
+            parts = [p for part in parts for p in str(part).split(",")]
+        parts = [part for part in parts if part != ""]  # `--config.labels=` empties a list
         return tuple(_as_type(name, part, item) for part in parts)
     if value is None and types.NoneType in typing.get_args(expected):
         return None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minegan_jax import experiment, main, sources
+from minegan_jax import config, experiment, main, sources
 from minegan_jax.training import checkpoints, log
 
 # The config flag of ml_collections reads its file the old way.
@@ -261,6 +261,11 @@ def test_samples_of_a_run_and_of_its_adapter(cli, finished, tmp_path):
     assert images["run"].shape == (5, 8, 8, 1)
     np.testing.assert_array_equal(images["run"], images["adapter"])
     assert (images["run"] != images["last"]).any()
+
+
+def test_a_list_can_be_emptied():
+    values = main.parse(["minegan_jax", "--config=mnist", "--config.labels="])
+    assert config.from_config_dict(values.config).labels == ()
 
 
 def test_help(monkeypatch, capsys):

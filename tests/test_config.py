@@ -57,6 +57,7 @@ def test_a_none_can_be_overridden(name):
         ({"learning_rate": 1}, {"learning_rate": 1.0}),
         ({"labels": [3, 4]}, {"labels": (3, 4)}),
         ({"labels": 9}, {"labels": (9,)}),
+        ({"labels": ("",)}, {"labels": ()}),
         ({"ratios": (1, 0.5)}, {"ratios": (1.0, 0.5)}),
         ({"sources": "a,b"}, {"sources": ("a", "b")}),
         ({"sources": ("a", "b,c")}, {"sources": ("a", "b", "c")}),

@@ -56,7 +56,7 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
         "## Against the training images",
         "These figures reward copying; the held-out ones do not.",
         _distances(record, "train"),
-        "## Copies",
+        "## Copies and diversity",
         _copies(phases),
         "## Recipe",
         "```json\n" + json.dumps(record["recipe"], indent=2) + "\n```",
@@ -107,16 +107,18 @@ def _distances(record: dict[str, Any], against: str) -> str:
 
 
 def _copies(phases: dict[str, Any]) -> str:
-    """Returns the memorisation figures of each phase."""
+    """Returns what each phase has copied, and how diverse it is."""
     rows = [
         [
             name,
             str(phase["exact_copies"]),
             *(_number(phase["memorisation"] or {}, (key,)) for _, key in COPIES),
+            _number(phase, ("mean_variance",)),
         ]
         for name, phase in phases.items()
     ]
-    return _table(["", "exact copies", *(title for title, _ in COPIES)], rows)
+    titles = ["", "exact copies", *(title for title, _ in COPIES), "mean variance ↑"]
+    return _table(titles, rows)
 
 
 def _number(row: dict[str, Any], path: tuple[str, ...]) -> str:
