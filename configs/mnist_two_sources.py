@@ -19,6 +19,7 @@ def get_config(share: str = "0.5") -> ConfigDict:
     config.labels = (2, 9)
     config.ratios = (float(share), round(1.0 - float(share), 6))
     config.max_images = 200
-    config.mine_steps = 600
+    config.mine_steps = 300
+    config.finetune_steps = 100
     config.selector_window = 200
     return config
