@@ -68,5 +68,5 @@ def chart(series: Mapping[str, Sequence[float]]) -> np.ndarray:
         across = np.linspace(edge, right, len(values))
         down = bottom + (edge - bottom) * np.asarray(values)
         pen.line(list(zip(across, down, strict=True)), fill=colour, width=2)
-        pen.text((right + 8, edge + 14 * number), f"{name} {values[-1]:.2f}", fill=colour)
+        pen.text((right + 8, edge + 14 * number), f"{name}: {values[-1]:.2f}", fill=colour)
     return np.asarray(picture)
