@@ -1,0 +1,73 @@
+"""Winner takes all locks in: a source that loses at first never learns what it could win with."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from minegan_jax import selector
+from minegan_jax.methods import adversarial, supersamples
+from minegan_jax.methods.supersamples import Cast
+
+STEPS = 150
+BEST = (0.5, 1.0)  # the brightest pixel that each source can make
+
+
+def shift(params, latents):
+    return 0.0 * latents + params["shift"][None]
+
+
+def shine(best, params, latents):
+    del params
+    return best * jax.nn.sigmoid(latents).reshape(-1, 1, 1, 1)
+
+
+def brightness(params, images):
+    del params
+    return images[:, 0, 0, 0]
+
+
+def shares_after(**rules):
+    """Plays for a critic that likes bright images; the better source starts dark.
+
+    Returns the selector's probabilities over the last ten minibatches.
+    """
+    cast = Cast(
+        miners=(shift, shift),
+        generators=tuple(partial(shine, best) for best in BEST),
+        critic=brightness,
+        view=lambda images: images,
+        output=lambda images: images,
+        latent_sizes=(1, 1),
+    )
+    rates = {"miners": 0.1, "generators": 0.0, "critic": 0.0}
+    rules = adversarial.Rules(learning_rates=rates, batch_size=16, selector_window=10, **rules)
+    game = adversarial.make_game(cast, rules, ("miners",))
+    params = {
+        "miners": ({"shift": jnp.full(1, 3.0)}, {"shift": jnp.full(1, -3.0)}),
+        "generators": ({}, {}),
+        "critic": {},
+    }
+    state = adversarial.start(game, params, None)
+    value_and_grad = partial(jax.value_and_grad, has_aux=True)
+    turn = jax.jit(partial(adversarial.players_turn, game, value_and_grad=value_and_grad))
+    for step in range(STEPS):
+        lots = supersamples.draw_lots(jax.random.key(step), (16,), cast.latent_sizes)
+        state, _ = turn(state, lots=lots)
+    return selector.probabilities(state.selector)
+
+
+def test_without_exploration_the_better_source_is_never_found():
+    np.testing.assert_array_equal(shares_after(), [1.0, 0.0])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_with_exploration_it_is(share):
+    shares = shares_after(exploration=share, exploration_steps=STEPS)
+    np.testing.assert_array_equal(shares, [0.0, 1.0])
+
+
+def test_warmed_up_critics_alone_do_not_help():
+    np.testing.assert_array_equal(shares_after(warmup_steps=20), [1.0, 0.0])
