@@ -86,7 +86,7 @@ class Config:
 
     # The report.
     features: str = "digits"  # the network whose features are compared
-    judge: str = "digits_judge"  # the classifier that says what is recognised
+    judge: str = "digits_judge"  # says what is recognised; or classifier:DIRECTORY
     num_report_images: int = 1000  # generated images that are measured
     neighbours: int = 5  # k of precision, recall, density and coverage
 

@@ -36,12 +36,18 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
 
 
 def load_extractor(name: str) -> Extractor:
-    """Loads a network of `EXTRACTORS`, or FID's: `torch_fidelity:FILE`, `pytorch_fid:FILE`."""
+    """Loads a network of `EXTRACTORS`, `classifier:DIRECTORY` that this project trained, or FID's:
+    `torch_fidelity:FILE`, `pytorch_fid:FILE`.
+    """
     rule, _, file = name.partition(":")
+    if rule == "classifier" and file:
+        return digits.load_classifier(Path(file))
     if rule in fid.RULES and file:
         return fid.load_inception(file, rule)
     if name not in EXTRACTORS:
-        known = ", ".join([*EXTRACTORS, *(f"{rule}:FILE" for rule in fid.RULES)])
+        known = ", ".join(
+            [*EXTRACTORS, "classifier:DIRECTORY", *(f"{rule}:FILE" for rule in fid.RULES)]
+        )
         raise InputError(f"unknown features {name!r}: expected one of {known}")
     return EXTRACTORS[name]()
 

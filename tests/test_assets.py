@@ -6,6 +6,7 @@ import pytest
 import minegan_jax
 from minegan_jax import reporting, sampling
 from minegan_jax.data import digits
+from minegan_jax.errors import InputError
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.sources import PACKAGED
 
@@ -32,6 +33,13 @@ def test_classifiers_know_digits_they_never_saw(name):
     listing = digits.open_digits("")
     probabilities = embed(reporting.load_extractor(name), every(listing)).probabilities
     assert (probabilities.argmax(axis=1) == listing.labels).mean() >= 0.99
+
+
+def test_a_classifier_of_ones_own():
+    own = reporting.load_extractor(f"classifier:{PACKAGED / 'digits'}")
+    assert own.sha256 == reporting.load_extractor("digits").sha256
+    with pytest.raises(InputError, match=r"expected a folder with classifier\.json"):
+        reporting.load_extractor("classifier:nowhere")
 
 
 def test_features_have_unit_size():
