@@ -7,12 +7,12 @@ All methods get the same images, batches, critic turns and number of steps.
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
-from minegan_jax import experiment
-from minegan_jax.config import from_values, load_config
+from reports import report_of
+
+from minegan_jax.config import load_config
 
 METHODS = ("minegan", "transfergan", "scratch")
 # Title, where the figure lies in a phase's measures, and by how much it is multiplied.
@@ -41,9 +41,7 @@ def train(workdir: Path, method: str, num_images: int, seed: int) -> dict:
         "train_steps": steps,
     }
     folder = workdir / f"{method}_{num_images}_{seed}"
-    if not (folder / "report.json").exists():
-        experiment.train(from_values(fields), folder)
-    return json.loads((folder / "report.json").read_text())
+    return report_of(folder, fields)
 
 
 def figure(report: dict, phase: str, path: tuple[str, ...], scale: float) -> float:

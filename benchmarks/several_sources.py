@@ -9,11 +9,12 @@ first. Every run lies in its own folder and is resumed if it was cut; finished o
 """
 
 import argparse
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from reports import report_of
 
 from minegan_jax import experiment
 from minegan_jax.config import from_values, load_config
@@ -74,9 +75,7 @@ def report(workdir: Path, case: Case, seed: int) -> dict[str, Any]:
     }
     shares = "_".join(map(str, case.ratios))
     folder = workdir / f"{case.experiment}_{shares}_{seed}"
-    if not (folder / "report.json").exists():
-        experiment.train(from_values(fields), folder)
-    return json.loads((folder / "report.json").read_text())
+    return report_of(folder, fields)
 
 
 def means(rows: Sequence[Sequence[float]]) -> list[float]:

@@ -9,34 +9,19 @@ XLA plans for the gradient pass of the players' turn, beside the weights.
 
 import argparse
 import os
-import statistics
-import time
 from collections.abc import Callable
 from unittest import mock
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from timing import fresh_batch, fresh_source, medians
 
 from minegan_jax.methods import adversarial, mining, supersamples
-from minegan_jax.nets import family
-from minegan_jax.sources import Source
 from minegan_jax.training import devices
-from minegan_jax.types import Batch, Images, Params
+from minegan_jax.types import Images, Params
 
 BATCH, TURNS = 64, 5
-ARGUMENTS = {"resolution": 28, "channels": 1, "width": 32, "latent_size": 16}
 SHAPE = mining.MinerShape(depth=2)
-
-
-def fresh_sources(count: int) -> list[Source]:
-    """Makes sources of untrained weights: they take as long as trained ones."""
-    networks = family.build("dcgan", ARGUMENTS)
-    weights = [networks.init(jax.random.key(seed)) for seed in range(count)]
-    return [
-        Source(f"{seed}", "", networks, generator, critic, "", {})
-        for seed, (generator, critic) in enumerate(weights)
-    ]
 
 
 def naive_remake(
@@ -57,7 +42,7 @@ def naive_remake(
 
 def make_method(phase: str, count: int) -> tuple[adversarial.TransferMethod, adversarial.GameState]:
     """Builds a phase's method for so many sources, and its first state."""
-    sources = fresh_sources(count)
+    sources = [fresh_source(width=32, latent_size=16, seed=seed) for seed in range(count)]
     rules = adversarial.Rules(batch_size=BATCH, critic_turns=TURNS)
     game = sources, rules, SHAPE, mining.critic_of(sources[0])
     state = mining.mine(*game).learner.init(None, jax.random.key(0))
@@ -70,8 +55,7 @@ def make_method(phase: str, count: int) -> tuple[adversarial.TransferMethod, adv
 def compiled_step(phase: str, count: int) -> tuple[Callable[[], object], float]:
     """Returns one step as a function, and the megabytes it needs beside its arguments."""
     method, state = make_method(phase, count)
-    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, TURNS, 28, 28, 1), np.uint8)
-    batch = Batch(jnp.asarray(pixels), jnp.zeros((BATCH, TURNS), jnp.int32))
+    batch = fresh_batch(BATCH, TURNS)
     mesh = devices.make_mesh(BATCH)
     kept = [jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))]
     program = devices.compile_step(method.learner, mesh)
@@ -81,13 +65,6 @@ def compiled_step(phase: str, count: int) -> tuple[Callable[[], object], float]:
         kept[0], _ = jax.block_until_ready(program(kept[0], batch, jax.random.key(2)))
 
     return run, program.memory_analysis().temp_size_in_bytes / 1e6
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Returns how long one call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -101,17 +78,14 @@ def main() -> None:
     ours = {count: compiled_step(options.phase, count) for count in options.counts}
     with mock.patch.object(supersamples, "remake", naive_remake):
         naive = {count: compiled_step(options.phase, count) for count in options.counts}
-    times: dict[tuple[str, int], list[float]] = {}
-    for _ in range(options.rounds + 1):
-        for name, steps in (("ours", ours), ("naive", naive)):
-            for count, (run, _) in steps.items():
-                times.setdefault((name, count), []).append(seconds(run))
-    medians = {key: statistics.median(values[1:]) for key, values in times.items()}
-    first = medians["ours", options.counts[0]]
+    both = {"ours": ours, "naive": naive}
+    runs = {(name, count): run for name, steps in both.items() for count, (run, _) in steps.items()}
+    took = medians(runs, options.rounds)
+    first = took["ours", options.counts[0]]
     print("| sources | s a step | against one source | naive / ours | MB | naive MB |")
     print("| --- | --- | --- | --- | --- | --- |")
     for count in options.counts:
-        mine, other = medians["ours", count], medians["naive", count]
+        mine, other = took["ours", count], took["naive", count]
         memory = f"{ours[count][1]:.0f} | {naive[count][1]:.0f}"
         print(f"| {count} | {mine:.3f} | {mine / first:.2f} | {other / mine:.2f} | {memory} |")
 

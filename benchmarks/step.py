@@ -11,7 +11,6 @@ load slows it down far more than us.
 
 import argparse
 import os
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,45 +20,16 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch_step
+from timing import fresh_batch, fresh_source, medians
 
 from minegan_jax.methods.adversarial import GameState, Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, mine
-from minegan_jax.nets import family
-from minegan_jax.sources import Source
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
 
 TURNS = 5
 MATRIX = 2048
 SIZES = (28, 14, 7, 4)  # of the feature maps, in pixels
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Returns how long one call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def medians(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Calls all in turn, so that a busy machine hurts both alike; returns seconds per call."""
-    times = [{name: seconds(run) for name, run in runs.items()} for _ in range(rounds + 1)]
-    return {name: statistics.median(row[name] for row in times[1:]) for name in runs}
-
-
-def fresh_source(width: int, latent_size: int) -> Source:
-    """Makes a source of untrained weights: they take as long as trained ones."""
-    arguments = {"resolution": 28, "channels": 1, "width": width, "latent_size": latent_size}
-    networks = family.build("dcgan", arguments)
-    generator, critic = networks.init(jax.random.key(0))
-    return Source("fresh", "", networks, generator, critic, "", {"arguments": arguments})
-
-
-def fresh_batch(batch_size: int) -> Batch:
-    """Makes images of noise."""
-    shape = (batch_size, TURNS, 28, 28, 1)
-    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    return Batch(jnp.asarray(pixels), jnp.zeros(shape[:2], jnp.int32))
 
 
 def torch_side(state: GameState, batch: Batch) -> Callable:
@@ -111,11 +81,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     print(f"load before       {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    source = fresh_source(arguments.width, arguments.latent)
+    source = fresh_source(width=arguments.width, latent_size=arguments.latent)
     shape = MinerShape(depth=2, width=max(256, 2 * arguments.latent))
     rules = Rules(batch_size=arguments.batch, critic_turns=TURNS)
     method = mine([source], rules, shape, critic_of(source))
-    state, batch = method.learner.init(None, jax.random.key(1)), fresh_batch(arguments.batch)
+    state, batch = method.learner.init(None, jax.random.key(1)), fresh_batch(arguments.batch, TURNS)
     step_torch = torch_side(state, batch)
 
     mesh = devices.make_mesh(arguments.batch)

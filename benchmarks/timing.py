@@ -1,0 +1,44 @@
+"""What the timings share: work that takes as long as the real one, and medians of turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minegan_jax.nets import family
+from minegan_jax.sources import Source
+from minegan_jax.types import Batch
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Returns how long one call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def medians(runs: dict[Name, Callable[[], object]], rounds: int) -> dict[Name, float]:
+    """Calls all in turn, so that a busy machine hurts all alike; returns seconds per call."""
+    times = [{name: seconds(run) for name, run in runs.items()} for _ in range(rounds + 1)]
+    return {name: statistics.median(row[name] for row in times[1:]) for name in runs}
+
+
+def fresh_source(*, width: int, latent_size: int, seed: int = 0) -> Source:
+    """Makes a source of untrained weights: they take as long as trained ones."""
+    arguments = {"resolution": 28, "channels": 1, "width": width, "latent_size": latent_size}
+    networks = family.build("dcgan", arguments)
+    generator, critic = networks.init(jax.random.key(seed))
+    return Source(f"fresh{seed}", "", networks, generator, critic, "", {"arguments": arguments})
+
+
+def fresh_batch(batch_size: int, turns: int) -> Batch:
+    """Makes images of noise."""
+    shape = (batch_size, turns, 28, 28, 1)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    return Batch(jnp.asarray(pixels), jnp.zeros(shape[:2], jnp.int32))
