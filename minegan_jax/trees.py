@@ -9,19 +9,18 @@ import numpy as np
 
 def named_leaves(tree: Any) -> dict[str, np.ndarray]:
     """Returns the leaves on the host by their path, for example `Dense_0/kernel`."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
-        for path, leaf in leaves
-    }
+    return {path: np.asarray(leaf) for path, leaf in _by_path(tree).items()}
 
 
 def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     """Returns the shapes of arrays, or of what `jax.eval_shape` gives, by their path."""
+    return {path: leaf.shape for path, leaf in _by_path(tree).items()}
+
+
+def _by_path(tree: Any) -> dict[str, Any]:
+    """Returns the leaves as they are by their path."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape for path, leaf in leaves
-    }
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
 def from_named_leaves(named: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from minegan_jax.features.extractor import Extractor
+from minegan_jax.methods.views import recolour
 from minegan_jax.types import Features, Images, Pixels, to_unit_range
 
 BLOCK = 250  # images looked at together
@@ -34,8 +35,7 @@ def embed(extractor: Extractor, pixels: Pixels) -> Embedding:
 
 def _fit(extractor: Extractor, images: Images) -> Float[jax.Array, "batch rows columns colours"]:
     """Turns colour into grey or back and resizes (antialiased bilinear), as the extractor asks."""
-    if images.shape[-1] != extractor.channels:
-        images = jnp.repeat(images.mean(axis=-1, keepdims=True), extractor.channels, axis=-1)
+    images = recolour(images, extractor.channels)
     if extractor.resolution is None:
         return images
     size = (extractor.resolution, extractor.resolution)

@@ -95,7 +95,7 @@ def _after(num_steps: int, rate: float) -> optax.ScalarOrSchedule:
 
 def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
     """Gives each part that moves its Adam; the rest gets no update and no optimizer state."""
-    rates = {name: _after(rules.warmup_steps, rate) for name, rate in rules.learning_rates.items()}
+    rates = {name: _after(rules.warmup_steps, rules.learning_rates[name]) for name in PLAYERS}
     adams = {name: optax.adam(rate, *rules.betas) for name, rate in rates.items()}
     return Game(
         cast,

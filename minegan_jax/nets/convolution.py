@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 Maps = Float[Array, "batch height width inputs"]
 Kernel = Float[Array, "rows columns inputs outputs"]
+AXES = ("NHWC", "HWIO", "NHWC")  # of maps, kernel and result
 Pads = tuple[tuple[int, int], tuple[int, int]]  # zeros before and after rows, and columns
 
 
@@ -28,8 +29,7 @@ def conv(maps: Maps, kernel: Kernel) -> Float[Array, "batch height width outputs
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolve(maps: Maps, kernel: Kernel, pads: Pads) -> Float[Array, "batch taller wider outputs"]:
     """Convolves with stride 1 and the given padding."""
-    axes = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(maps, kernel, (1, 1), pads, dimension_numbers=axes)
+    return jax.lax.conv_general_dilated(maps, kernel, (1, 1), pads, dimension_numbers=AXES)
 
 
 def _keep(maps: Maps, kernel: Kernel, pads: Pads) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:

@@ -13,15 +13,13 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from minegan_jax.nets.convolution import AXES, Kernel, Maps
 from minegan_jax.types import Key
 
-Maps = Float[Array, "batch height width inputs"]
 Smaller = Float[Array, "batch (height+1)//2 (width+1)//2 outputs"]
 Larger = Float[Array, "batch 2*height 2*width outputs"]
 Reduced = Float[Array, "batch short narrow outputs"]
-Kernel = Float[Array, "rows columns inputs outputs"]
 _STRIDE = 2
-_AXES = ("NHWC", "HWIO", "NHWC")
 
 
 def _uniform(inputs_share: float, outputs_share: float) -> nn.initializers.Initializer:
@@ -68,7 +66,7 @@ def _down(images: Maps, kernel: Kernel) -> Reduced:
     """Maps images to maps of half their size."""
     padding = _paddings(images.shape[1:3], kernel.shape)
     strides = (_STRIDE, _STRIDE)
-    return jax.lax.conv_general_dilated(images, kernel, strides, padding, dimension_numbers=_AXES)
+    return jax.lax.conv_general_dilated(images, kernel, strides, padding, dimension_numbers=AXES)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -115,7 +113,7 @@ def _across(images: Maps, maps: Reduced, window: tuple[int, int]) -> Kernel:
         (1, 1),
         _paddings(images.shape[1:3], window),
         rhs_dilation=(_STRIDE, _STRIDE),
-        dimension_numbers=_AXES,
+        dimension_numbers=AXES,
     )
     return kernel.transpose(1, 2, 0, 3)
 

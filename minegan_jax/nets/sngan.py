@@ -41,19 +41,6 @@ def num_doublings(resolution: int) -> int:
     return times
 
 
-def generator_widths(resolution: int, width: int | Sequence[int]) -> tuple[int, ...]:
-    """Returns the channels of the 4x4 maps, then of each block: 128 gives 16, 16, 8, 4, 2, 1 times.
-
-    Args:
-      resolution: of the images in pixels.
-      width: of the last block, each one before it has twice as many, up to 16 times; or all.
-    """
-    times = num_doublings(resolution)
-    if isinstance(width, int):
-        return tuple(width * min(2**i, WIDEST) for i in reversed(range(times + 1)))
-    return _as_many(times + 1, width)
-
-
 def critic_widths(resolution: int, width: int | Sequence[int]) -> tuple[int, ...]:
     """Returns the channels of each block: 128 gives 1, 2, 4, 8, 16, 16 times.
 
@@ -61,17 +48,23 @@ def critic_widths(resolution: int, width: int | Sequence[int]) -> tuple[int, ...
       resolution: of the images in pixels.
       width: of the first block, each one after it has twice as many, up to 16 times; or all.
     """
-    times = num_doublings(resolution)
+    expected = num_doublings(resolution) + 1
     if isinstance(width, int):
-        return tuple(width * min(2**i, WIDEST) for i in range(times + 1))
-    return _as_many(times + 1, width)
+        return tuple(width * min(2**i, WIDEST) for i in range(expected))
+    if len(width) != expected:
+        raise InputError(f"SNGAN: expected {expected} widths, found {len(width)}: {width}")
+    return tuple(width)
 
 
-def _as_many(expected: int, widths: Sequence[int]) -> tuple[int, ...]:
-    """Makes sure that there is a width for each block."""
-    if len(widths) != expected:
-        raise InputError(f"SNGAN: expected {expected} widths, found {len(widths)}: {widths}")
-    return tuple(widths)
+def generator_widths(resolution: int, width: int | Sequence[int]) -> tuple[int, ...]:
+    """Returns the channels of the 4x4 maps, then of each block: 128 gives 16, 16, 8, 4, 2, 1 times.
+
+    Args:
+      resolution: of the images in pixels.
+      width: of the last block, each one before it has twice as many, up to 16 times; or all.
+    """
+    widths = critic_widths(resolution, width)
+    return widths[::-1] if isinstance(width, int) else widths
 
 
 class ClassNorm(nn.Module):
