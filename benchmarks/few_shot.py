@@ -7,10 +7,9 @@ All methods get the same images, batches, critic turns and number of steps.
 """
 
 import argparse
-import statistics
 from pathlib import Path
 
-from reports import report_of
+from reports import mean_and_spread, report_of
 
 from minegan_jax.config import load_config
 
@@ -54,11 +53,10 @@ def figure(report: dict, phase: str, path: tuple[str, ...], scale: float) -> flo
 
 def row(reports: list[dict], phase: str) -> str:
     """Returns the cells of one phase: the mean over seeds, and the standard deviation."""
-    cells = []
-    for _, path, scale in FIGURES:
-        values = [figure(report, phase, path, scale) for report in reports]
-        spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-        cells.append(f"{statistics.mean(values):.3g}{spread}")
+    cells = [
+        mean_and_spread([figure(report, phase, path, scale) for report in reports])
+        for _, path, scale in FIGURES
+    ]
     return " | ".join(cells)
 
 

@@ -3,23 +3,37 @@
     python benchmarks/several_sources.py --workdir=runs/several
 
 `ratios`: two sources (digits 0 to 4, 5 to 9), 200 images of twos and nines in three ratios (Table
-1 with digits). `irrelevant`: four sources of two digits each, two of which the target does not
-need. `ten`: ten sources of one digit each, a target of three digits. The small sources are trained
-first. Every run lies in its own folder and is resumed if it was cut; finished ones are only read.
+1 with digits). `critics`: the same with the second source's critic, and with a fresh one.
+`irrelevant`: four sources of two digits each, two of which the target does not need. `ten`: ten
+sources of one digit each, a target of three digits. `families`: the second source is a ProGAN of 32
+pixels with longer latents. The small sources are trained first. Every run lies in its own folder
+and is resumed if it was cut; finished ones are only read.
 """
 
 import argparse
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+from PIL import Image
 from reports import report_of
 
 from minegan_jax import experiment
 from minegan_jax.config import from_values, load_config
+from minegan_jax.data import load_dataset
 
 SMALL = {"train_steps": 1200, "average_decay": 0.995, "width": 16, "sample_every_steps": 0}
+PROGAN = {
+    **SMALL,
+    "family": "progan",
+    "resolution": 32,
+    "latent_size": 32,
+    "width": 8,
+    "train_steps": 2500,
+}
 PAIRS = ("01", "23", "45", "67")
 
 
@@ -31,16 +45,25 @@ class Case(NamedTuple):
     labels: tuple[int, ...]
     ratios: tuple[float, ...]
     truth: tuple[float, ...]
+    fields: Mapping[str, Any] = MappingProxyType({})  # what else the config says
+    name: str = ""  # of the row, beside the experiment's
 
 
-def _two(share: float) -> Case:
+def two(share: float) -> Case:
     """Returns the case of one ratio of twos to nines."""
     ratios = (share, round(1 - share, 6))
     return Case("ratios", ("digits_0_to_4", "digits_5_to_9"), (2, 9), ratios, ratios)
 
 
+def _with_critic(name: str) -> Case:
+    """Returns the case of as many twos as nines, judged by another critic."""
+    return two(0.5)._replace(experiment="critics", fields={"critic": name}, name=name)
+
+
 CASES = (
-    *map(_two, (0.3, 0.5, 0.7)),
+    *map(two, (0.3, 0.5, 0.7)),
+    *map(_with_critic, ("digits_5_to_9", "fresh")),
+    two(0.5)._replace(experiment="families", sources=("digits_0_to_4", "progan_56789")),
     Case("irrelevant", PAIRS, (0, 2), (0.5, 0.5), (0.5, 0.5, 0.0, 0.0)),
     Case(
         "ten",
@@ -54,13 +77,27 @@ CASES = (
 
 def source(workdir: Path, name: str) -> str:
     """Returns where a source lies; one that is named by its digits is trained if need be."""
-    if not name.isdigit():
+    family, _, digits = name.rpartition("_")
+    if not digits.isdigit() or family not in ("", "progan"):
         return name
     folder = workdir / f"source_{name}"
     if not (folder / "source" / "source.json").exists():
-        fields = {**load_config(f"mnist_pretrain:{name}").to_dict(), **SMALL}
+        fields = load_config(f"mnist_pretrain:{digits}").to_dict() | (PROGAN if family else SMALL)
+        if family:
+            fields["target"] = f"npz:{enlarged_digits(workdir)}"
         experiment.train(from_values(fields), folder)
     return str(folder / "source")
+
+
+def enlarged_digits(workdir: Path) -> Path:
+    """Writes the digits at 32 x 32 pixels, once."""
+    path = workdir / "digits_32.npz"
+    if not path.exists():
+        digits = load_dataset("digits", resolution=28, channels=1)
+        images = [Image.fromarray(image[..., 0]).resize((32, 32)) for image in digits.train]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, images=np.stack(images), labels=digits.train_labels)
+    return path
 
 
 def report(workdir: Path, case: Case, seed: int) -> dict[str, Any]:
@@ -72,10 +109,10 @@ def report(workdir: Path, case: Case, seed: int) -> dict[str, Any]:
         "ratios": case.ratios,
         "seed": seed,
         "target_seed": seed,
+        **case.fields,
     }
-    shares = "_".join(map(str, case.ratios))
-    folder = workdir / f"{case.experiment}_{shares}_{seed}"
-    return report_of(folder, fields)
+    parts = case.experiment, case.name, *case.ratios, seed
+    return report_of(workdir / "_".join(str(part) for part in parts if part != ""), fields)
 
 
 def means(rows: Sequence[Sequence[float]]) -> list[float]:
@@ -99,7 +136,8 @@ def line(case: Case, reports: Sequence[dict[str, Any]]) -> str:
     )
     error = max(abs(p - truth) for p, truth in zip(found, case.truth, strict=True))
     seen_error = max(abs(p - truth) for p, truth in zip(seen, case.ratios, strict=True))
-    cells = (case.experiment, shares(case.truth), shares(found), f"{error:.3f}")
+    title = f"{case.experiment} {case.name}".strip()
+    cells = (title, shares(case.truth), shares(found), f"{error:.3f}")
     return " | ".join(
         ["", *cells, shares(seen), f"{seen_error:.3f}", str(len(reports)), ""]
     ).strip()

@@ -43,7 +43,7 @@ def build(config: Config) -> Experiment:
 
 def _minegan(config: Config) -> Experiment:
     loaded = _load_sources(config)
-    game = loaded, _rules(config), miner_shape(config), _critic(config, loaded)
+    game = loaded, rules(config), miner_shape(config), _critic(config, loaded)
     methods = {"mine": mining.mine(*game)}
     if config.finetune_steps:  # without, this is MineGAN (w/o FT)
         methods["finetune"] = mining.finetune(*game)
@@ -78,14 +78,14 @@ def _transfergan(config: Config) -> Experiment:
     loaded = _load_sources(config)
     if len(loaded) > 1:
         raise InputError(f"transfergan starts from one source, found {len(loaded)}")
-    methods = {"finetune": finetuning.transfergan(_with_critic(loaded[0]), _rules(config))}
+    methods = {"finetune": finetuning.transfergan(_with_critic(loaded[0]), rules(config))}
     networks, phases = loaded[0].networks, _phases(methods, {"finetune": config.finetune_steps})
     return Experiment(config, loaded, phases, methods, networks.resolution, networks.channels)
 
 
 def _scratch(config: Config) -> Experiment:
     networks = family.build(config.family, network_arguments(config))
-    method = finetuning.scratch(networks, _rules(config))
+    method = finetuning.scratch(networks, rules(config))
     phase = Phase("scratch", config.train_steps, method.learner)
     return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
 
@@ -156,7 +156,7 @@ def _phases(methods: Mapping[str, TransferMethod], steps: Mapping[str, int]) -> 
     return tuple(Phase(name, steps[name], method.learner) for name, method in methods.items())
 
 
-def _rules(config: Config) -> Rules:
+def rules(config: Config) -> Rules:
     """Reads the game's rules off the config."""
     return Rules(
         learning_rates={

@@ -1,0 +1,97 @@
+"""One generator several times, at different resolutions: the selector must not tell them apart.
+
+    python benchmarks/copies.py
+
+Three copies of the packaged source are mined for nines: as it is, with every pixel repeated (56
+pixels), and enlarged linearly (42 pixels). Prints p of each after as many steps as the digit run
+mines; 1/3 each is right.
+"""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from minegan_jax import selector
+from minegan_jax.build import build, miner_shape, rules
+from minegan_jax.config import from_values, load_config
+from minegan_jax.data import make_batch_at
+from minegan_jax.experiment import load_target
+from minegan_jax.methods import mining
+from minegan_jax.methods.base import Phase, State
+from minegan_jax.methods.views import enlarge
+from minegan_jax.sources import Source
+from minegan_jax.training import devices, loop
+from minegan_jax.types import Images, Latents, Params
+
+
+def repeated(images: Images) -> Images:
+    """Doubles the resolution by repeating each pixel."""
+    return images.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def resized(source: Source, resolution: int, resize: Callable[[Images], Images]) -> Source:
+    """Returns a source whose images have another resolution."""
+    generate = source.networks.generate
+
+    def generate_resized(params: Params, latents: Latents) -> Images:
+        return resize(generate(params, latents))
+
+    networks = source.networks._replace(generate=generate_resized, resolution=resolution)
+    return source._replace(networks=networks)
+
+
+def share_of_each(seed: int, num_steps: int) -> list[float]:
+    """Mines the copies with one seed; returns p."""
+    config = from_values({**load_config("mnist").to_dict(), "seed": seed, "selector_window": 200})
+    experiment = build(config)
+    (source,) = experiment.sources
+    sources = (
+        source,
+        resized(source, 56, repeated),
+        resized(source, 42, partial(enlarge, resolution=42)),
+    )
+    method = mining.mine(sources, rules(config), miner_shape(config), mining.critic_of(source))
+    dataset = load_target(experiment)
+    mesh = devices.make_mesh(config.batch_size)
+    (state,) = loop.run(
+        [Phase("mine", num_steps, method.learner)],
+        make_batch_at(
+            dataset.train,
+            dataset.train_labels,
+            batch_size=config.batch_size,
+            turns=config.critic_turns,
+            seed=seed,
+            sharding=devices.split(mesh),
+        ),
+        mesh=mesh,
+        seed=seed,
+        stores=[Nowhere()],
+        hooks=[],
+    )
+    return np.asarray(selector.probabilities(state.selector)).tolist()
+
+
+class Nowhere:
+    """Keeps no state."""
+
+    def newest(self, like: State) -> None:
+        """Returns none."""
+        del like
+
+
+def main() -> None:
+    """Prints p of each copy, one line per seed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=300)
+    options = parser.parse_args()
+    devices.use_compilation_cache()
+    for seed in options.seeds:
+        shares = share_of_each(seed, options.steps)
+        print(f"seed {seed}: " + " : ".join(f"{share:.2f}" for share in shares), flush=True)
+
+
+if __name__ == "__main__":
+    main()
