@@ -30,14 +30,18 @@ def naive_remake(
     frozen: Params,
     latents: supersamples.AllLatents,
     chosen: supersamples.Chosen,
-) -> Images:
+) -> tuple[Images, Callable[[Images], Params]]:
     """Makes all images again, differentiably, and picks the chosen ones."""
-    players = {**frozen, **moving}
-    parts = zip(
-        cast.miners, players["miners"], cast.generators, players["generators"], latents, strict=True
-    )
-    fakes = jnp.stack([generate(g, mine(m, u)) for mine, m, generate, g, u in parts], axis=1)
-    return fakes[jnp.arange(len(fakes)), chosen.sources]
+
+    def make(moving: Params) -> Images:
+        players = {**frozen, **moving}
+        makers = cast.miners, players["miners"], cast.generators, players["generators"]
+        parts = zip(*makers, latents, strict=True)
+        fakes = jnp.stack([generate(g, mine(m, u)) for mine, m, generate, g, u in parts], axis=1)
+        return fakes[jnp.arange(len(fakes)), chosen.sources]
+
+    fake, back = jax.vjp(make, moving)
+    return fake, lambda change: back(change)[0]
 
 
 def make_method(phase: str, count: int) -> tuple[adversarial.TransferMethod, adversarial.GameState]:
@@ -57,7 +61,7 @@ def compiled_step(phase: str, count: int) -> tuple[Callable[[], object], float]:
     method, state = make_method(phase, count)
     batch = fresh_batch(BATCH, TURNS)
     mesh = devices.make_mesh(BATCH)
-    kept = [jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))]
+    kept = [devices.place(method.learner, state, mesh)]
     program = devices.compile_step(method.learner, mesh)
     program = program.lower(kept[0], batch, jax.random.key(1)).compile()
 

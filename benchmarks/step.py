@@ -89,7 +89,7 @@ def main() -> None:
     step_torch = torch_side(state, batch)
 
     mesh = devices.make_mesh(arguments.batch)
-    state = jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))
+    state = devices.place(method.learner, state, mesh)
     step = devices.compile_step(method.learner, mesh)
     start = time.perf_counter()
     compiled = step.lower(state, batch, jax.random.key(2)).compile()

@@ -174,6 +174,7 @@ def rules(config: Config) -> Rules:
         warmup_steps=config.warmup_steps,
         selector_window=config.selector_window,
         drop_below=config.drop_below,
+        spread=config.spread_sources,
     )
 
 

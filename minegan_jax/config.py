@@ -54,6 +54,7 @@ class Config:
     exploration_steps: int = 200  # in which that share falls to 0
     warmup_steps: int = 0  # of each phase, in which only the critic learns
     drop_below: float = 0.0  # finetuning goes on without sources used less than this
+    spread_sources: bool = False  # devices share the generators' memory, for some traffic
 
     # Fresh networks, for "scratch"; a classifier has a width and features.
     family: str = "dcgan"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minegan_jax.errors import InputError
-from minegan_jax.methods import adversarial, mining
+from minegan_jax.methods import adversarial, mining, shares
 from minegan_jax.sources import load_source
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
@@ -19,12 +19,23 @@ RULES = adversarial.Rules(
 
 
 @pytest.fixture(scope="module")
-def learner(tiny_source, make_source, tmp_path_factory):
-    """Mines two sources, so that what is chosen by their scores is tested as well."""
+def methods(tiny_source, make_source, tmp_path_factory):
+    """Returns what makes each phase's learner from rules.
+
+    It takes two sources, so that what is chosen by their scores is tested as well.
+    """
     other = make_source(tmp_path_factory.mktemp("other") / "other", seed=1)
     sources = [load_source(tiny_source), load_source(other)]
-    shape = mining.MinerShape(depth=2, width=9)
-    return mining.mine(sources, RULES, shape, mining.critic_of(sources[0])).learner
+    given = mining.MinerShape(depth=2, width=9), mining.critic_of(sources[0])
+    return {
+        "mine": lambda rules: mining.mine(sources, rules, *given).learner,
+        "finetune": lambda rules: mining.finetune(sources, rules, *given).learner,
+    }
+
+
+@pytest.fixture(scope="module")
+def learner(methods):
+    return methods["mine"](RULES)
 
 
 def batch_at(step):
@@ -33,9 +44,9 @@ def batch_at(step):
     return Batch(jnp.asarray(images), jnp.zeros((8, RULES.critic_turns), jnp.int32))
 
 
-def run(learner, step, num_steps=2):
+def run(learner, step, num_steps=2, previous=None):
     """Returns the state and the metrics after some steps."""
-    state = learner.init(None, jax.random.key(0))
+    state = learner.init(previous, jax.random.key(0))
     state = jax.tree.map(jnp.copy, state)  # a step reuses the memory of its state
     for i in range(num_steps):
         state, metrics = step(state, batch_at(i), jax.random.key(100 + i))
@@ -47,7 +58,7 @@ def on_devices(learner, num_devices):
     step = devices.compile_step(learner, mesh)
 
     def placed(state, batch, key):
-        state = jax.device_put(state, devices.replicated(mesh))
+        state = devices.place(learner, state, mesh)
         return step(state, jax.device_put(batch, devices.split(mesh)), key)
 
     return run(learner, placed)
@@ -69,8 +80,8 @@ def test_one_device_and_eight_agree(learner, on_all):
 
 def test_pmap_runs_the_same_body(learner, on_all):
     body = jax.pmap(
-        lambda state, batch, draws: learner.step(state, batch, draws, devices.value_and_mean_grad),
-        axis_name=devices.AXIS,
+        lambda state, batch, draws: learner.step(state, batch, draws, shares.average),
+        axis_name=shares.AXIS,
         in_axes=(None, 0, 0),
         out_axes=(None, None),
     )
@@ -83,6 +94,36 @@ def test_pmap_runs_the_same_body(learner, on_all):
     assert_close(run(learner, step), on_all)
 
 
+def on_eight(learner, previous):
+    """Returns the state after two steps on eight devices, where it lies, and the metrics."""
+    mesh = devices.make_mesh(RULES.batch_size)
+    state = devices.place(learner, learner.init(previous, jax.random.key(0)), mesh)
+    step = devices.compile_step(learner, mesh)
+    for i in range(2):
+        batch = jax.device_put(batch_at(i), devices.split(mesh))
+        state, metrics = step(state, batch, jax.random.key(100 + i))
+    return state, metrics
+
+
+def bytes_on_each(tree):
+    """Returns how much memory the tree takes on the first device."""
+    return sum(leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(tree))
+
+
+def test_devices_that_share_generators_learn_the_same_in_less_memory(methods):
+    results = {}
+    for spread in (False, True):
+        rules = RULES._replace(spread=spread)
+        mined, metrics = on_eight(methods["mine"](rules), None)
+        finetuned, more_metrics = on_eight(methods["finetune"](rules), mined)
+        results[spread] = mined, metrics, finetuned, more_metrics
+    assert_close(*(jax.device_get(results[spread]) for spread in (True, False)))
+    shared, alone = results[True][2], results[False][2]
+    assert all((leaf.sharding.spec != ()) for leaf in jax.tree.leaves(shared.params["generators"]))
+    for part in (lambda state: state.params["generators"], lambda state: state.averages):
+        assert bytes_on_each(part(shared)) < 0.5 * bytes_on_each(part(alone))
+
+
 @pytest.mark.parametrize("batch_size", [4, 12, 1])
 def test_a_batch_that_does_not_split_is_the_users_mistake(batch_size):
     with pytest.raises(InputError, match=f"batch_size {batch_size} does not split .* 8 devices"):
@@ -92,7 +133,7 @@ def test_a_batch_that_does_not_split_is_the_users_mistake(batch_size):
 def test_the_given_states_memory_is_reused(learner):
     mesh = devices.make_mesh(8)
     state = learner.init(None, jax.random.key(0))
-    state = jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))
+    state = devices.place(learner, state, mesh)
     batch = jax.device_put(batch_at(0), devices.split(mesh))
     devices.compile_step(learner, mesh)(state, batch, jax.random.key(0))
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))

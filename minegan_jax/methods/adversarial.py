@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 
 from minegan_jax import losses, selector
 from minegan_jax.methods import supersamples
-from minegan_jax.methods.base import Learner, TransferMethod, ValueAndGrad
+from minegan_jax.methods.base import Average, Learner, TransferMethod
 from minegan_jax.methods.supersamples import Cast, Lots
 from minegan_jax.types import (
     Batch,
@@ -56,6 +56,7 @@ class Rules(NamedTuple):
     warmup_steps: int = 0  # of each phase, in which only the critic learns
     selector_window: int = 1000  # minibatches
     drop_below: float = 0.0  # sources with a smaller p have no part in later phases
+    spread: bool = False  # devices share the generators' weights, moments and averages
 
 
 class GameState(NamedTuple):
@@ -147,7 +148,7 @@ def choose(game: Game, state: GameState, lots: Lots) -> supersamples.Chosen:
 def critic_turn(
     game: Game,
     state: GameState,
-    value_and_grad: ValueAndGrad,
+    average: Average,
     *,
     real: Images,
     lots: Lots,
@@ -166,55 +167,56 @@ def critic_turn(
         total = wasserstein + game.rules.penalty_weight * penalty
         return total, {"critic_loss": total, "wasserstein": -wasserstein, "penalty": penalty}
 
-    (_, metrics), gradients = value_and_grad(loss)(critic)
+    (_, metrics), gradients = average(jax.value_and_grad(loss, has_aux=True)(critic))
     updates, optimizer = game.critic_optimizer.update(gradients, state.critic_optimizer, critic)
     params = {**state.params, "critic": optax.apply_updates(critic, updates)}
     return state._replace(params=params, critic_optimizer=optimizer), metrics
 
 
 def players_turn(
-    game: Game, state: GameState, value_and_grad: ValueAndGrad, *, lots: Lots
+    game: Game, state: GameState, average: Average, *, lots: Lots
 ) -> tuple[GameState, Metrics]:
     """Moves miners, generators or both towards what the critic values (eqs. 4 and 6)."""
     critic, before = state.params["critic"], players(state)
-    frozen = {name: trees for name, trees in before.items() if name not in game.moving}
+    moving = {name: before[name] for name in game.moving}
+    frozen = {name: before[name] for name in PLAYERS if name not in game.moving}
     chosen = choose(game, state, lots)
 
-    def loss(after: Params) -> tuple[jax.Array, Metrics]:
-        moving = {name: after[name] for name in game.moving}
-        fake = supersamples.remake(game.cast, moving, frozen, lots.latents, chosen)
-        total = losses.wasserstein_players_loss(game.cast.critic(critic, fake))
-        rates = selector.win_rates(chosen.winners, len(game.cast.generators))
-        return total, {"players_loss": total, "win_rates": rates}
+    def loss(fake: Images) -> jax.Array:
+        return losses.wasserstein_players_loss(game.cast.critic(critic, fake))
 
-    (_, metrics), gradients = value_and_grad(loss)(before)
+    fake, back = supersamples.remake(game.cast, moving, frozen, lots.latents, chosen)
+    total, change = jax.value_and_grad(loss)(fake)
+    gradients = average(back(change), moving) | jax.tree.map(jnp.zeros_like, frozen)
+    rates = selector.win_rates(chosen.winners, len(game.cast.generators))
+    metrics = average({"players_loss": total, "win_rates": rates})
     updates, optimizer = game.players_optimizer.update(gradients, state.players_optimizer, before)
     after = optax.apply_updates(before, updates)
-    moving = {name: after[name] for name in state.averages}
+    moved = {name: after[name] for name in state.averages}
     record = selector.record(state.selector, metrics["win_rates"])
     return state._replace(
         params={**state.params, **after},
-        averages=optax.incremental_update(moving, state.averages, 1.0 - game.rules.average_decay),
+        averages=optax.incremental_update(moved, state.averages, 1.0 - game.rules.average_decay),
         players_optimizer=optimizer,
         selector=record,
     ), {**metrics, "probabilities": selector.probabilities(record)}
 
 
 def step(
-    game: Game, state: GameState, batch: Batch, draws: Draws, value_and_grad: ValueAndGrad
+    game: Game, state: GameState, batch: Batch, draws: Draws, average: Average
 ) -> tuple[GameState, Metrics]:
     """Plays the critic's turns, then the players'; reports the last of each."""
 
     def turn(state: GameState, given: tuple[jax.Array, Lots, jax.Array]) -> tuple[GameState, Any]:
         pixels, lots, mixes = given
         real = game.cast.view(to_unit_range(pixels))
-        return critic_turn(game, state, value_and_grad, real=real, lots=lots, mixes=mixes)
+        return critic_turn(game, state, average, real=real, lots=lots, mixes=mixes)
 
     given = batch.images, draws.critic, draws.mixes
     turns_first = jax.tree.map(lambda numbers: jnp.moveaxis(numbers, 1, 0), given)
     state, metrics = jax.lax.scan(turn, state, turns_first)
     critic_metrics = {name: values[-1] for name, values in metrics.items()}
-    state, players_metrics = players_turn(game, state, value_and_grad, lots=draws.players)
+    state, players_metrics = players_turn(game, state, average, lots=draws.players)
     return state, {**critic_metrics, **players_metrics}
 
 
@@ -271,7 +273,9 @@ def adversarial_method(
         return supersamples.contest(cast, critic, averaged, latents, allowed)[1]
 
     return TransferMethod(
-        learner=Learner(init, partial(draw, game), partial(step, game)),
+        learner=Learner(
+            init, partial(draw, game), partial(step, game), ("generators",) if rules.spread else ()
+        ),
         latent_sizes=cast.latent_sizes,
         selector=lambda state: state.selector,
         generate=generate,

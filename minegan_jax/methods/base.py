@@ -1,27 +1,34 @@
 """What a method must offer: a learner for the training loop, and a way to draw images."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from minegan_jax.selector import SelectorState
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, SuperScores
 
 State = Any  # a NamedTuple of arrays, the learner's own
 Draws = Any  # a tree of arrays whose first axis is the batch
-ValueAndGrad = Callable[[Callable], Callable]  # as jax.value_and_grad(..., has_aux=True)
+
+
+@runtime_checkable
+class Average(Protocol):
+    """Takes gradients, or metrics, to their mean over the devices; see `shares.average`."""
+
+    def __call__(self, tree: Any, parts: Any | None = None) -> Any:
+        """Returns the mean; of a leaf that devices share, as `parts` shows, the own part."""
 
 
 class Learner(NamedTuple):
     """How a state starts and how it learns from one batch.
 
     `step` sees one device's share of the batch and of the draws, and gets the function that
-    differentiates a loss (params, ...) -> (loss, metrics): over several devices it is the mean of
-    theirs, so the learner never knows how many there are.
+    averages over devices, so that the learner never knows how many there are.
     """
 
     init: Callable[[State | None, Key], State]  # the previous phase's state, if any
     draw: Callable[[Key], Draws]  # everything random in one step
-    step: Callable[[State, Batch, Draws, ValueAndGrad], tuple[State, Metrics]]
+    step: Callable[[State, Batch, Draws, Average], tuple[State, Metrics]]
+    spread: tuple[str, ...] = ()  # names in the state under which devices share the arrays
 
 
 class TransferMethod(NamedTuple):

@@ -5,6 +5,9 @@ Latents come straight from the prior, so the miner is the identity and has no we
 
 from typing import Any
 
+import jax
+
+from minegan_jax.methods import shares
 from minegan_jax.methods.adversarial import Rules, adversarial_method
 from minegan_jax.methods.base import TransferMethod
 from minegan_jax.methods.supersamples import Cast
@@ -46,6 +49,7 @@ def _as_they_are(images: Images) -> Images:
 
 def _cast(networks: Networks) -> Cast:
     """Returns a cast of one source without a miner."""
+    shapes, _ = jax.eval_shape(networks.init, jax.random.key(0))
     return Cast(
         miners=(_identity,),
         generators=(networks.generate,),
@@ -53,4 +57,5 @@ def _cast(networks: Networks) -> Cast:
         view=_as_they_are,
         output=_as_they_are,
         latent_sizes=(networks.latent_size,),
+        whole=lambda _, parts: shares.whole(parts, shapes),
     )

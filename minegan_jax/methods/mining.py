@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from minegan_jax.methods import shares
 from minegan_jax.methods.adversarial import Rules, adversarial_method
 from minegan_jax.methods.base import TransferMethod
 from minegan_jax.methods.supersamples import Cast
@@ -97,4 +98,5 @@ def _cast(sources: Sequence[Source], modules: Sequence[Miner], critic: Critic) -
         view=common_view(*(each.resolution for each in networks), **shape),
         output=common_view(**shape),
         latent_sizes=tuple(each.latent_size for each in networks),
+        whole=lambda source, parts: shares.whole(parts, sources[source].generator),
     )

@@ -8,7 +8,7 @@ their gradient. N sources cost N generator and critic passes and about three mor
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,12 @@ AllLatents = tuple[Float[Array, "batch _"], ...]  # u of each source, of its own
 BLOCK = 8  # images of one source that go back through it together
 
 
+def _as_they_are(source: int, weights: Params) -> Params:
+    """Leaves a generator's weights alone, where devices do not share them."""
+    del source
+    return weights
+
+
 class Cast(NamedTuple):
     """The functions of (params, input) that take part in a game."""
 
@@ -29,6 +35,7 @@ class Cast(NamedTuple):
     view: Callable[[Images], Images]  # how the critic sees images of any source
     output: Callable[[Images], Images]  # how they are handed out
     latent_sizes: tuple[int, ...]  # length of each source's u
+    whole: Callable[[int, Params], Params] = _as_they_are  # one generator, of which we have parts
 
 
 class Lots(NamedTuple):
@@ -81,7 +88,7 @@ def choose(
       exploration: the share picked by lot, in [0, 1].
     """
     if len(lots.latents) == 1:  # nothing to choose, so nothing to score
-        fake = _image_of(cast, 0, {}, _only(players, 0), lots.latents[0])
+        fake = _image_of(cast, 0, {}, _only(cast, players, 0), lots.latents[0])
         zeros = jnp.zeros(len(fake), jnp.int32)
         return Chosen(fake, zeros, zeros)
     allowed = jnp.ones(len(lots.latents), bool) if allowed is None else allowed
@@ -111,7 +118,7 @@ def contest(
 
     def play(source: int) -> tuple[Images, Scores]:
         u = latents[source]
-        fake = _image_of(cast, source, {}, _only(players, source), u)
+        fake = _image_of(cast, source, {}, _only(cast, players, source), u)
         return fake, cast.critic(critic, fake)
 
     def sit_out(source: int) -> tuple[Images, Scores]:
@@ -127,47 +134,32 @@ def contest(
 
 def remake(
     cast: Cast, moving: Params, frozen: Params, latents: AllLatents, chosen: Chosen
-) -> Images:
-    """Returns the chosen images as a function of the moving players' weights.
+) -> tuple[Images, Callable[[Images], Params]]:
+    """Returns the chosen images, and what takes a change of them back to the weights that move.
 
-    The images themselves are those of `chosen`; their derivative goes back through each source
-    in blocks of the images that were chosen from it, and through nothing else.
+    As `jax.vjp` would, but it goes back through each source in blocks of the images that were
+    chosen from it, and through nothing else.
     """
     if len(latents) == 1:
-        return _image_of(cast, 0, _only(frozen, 0), _only(moving, 0), latents[0])
-    return _remade(cast, moving, frozen, latents, chosen)
+        make = partial(_image_of, cast, 0, _only(cast, frozen, 0))
+        fake, back_through = jax.vjp(lambda w: make(w, latents[0]), _only(cast, moving, 0))
+        return fake, lambda change: _by_player([back_through(change)[0]])
 
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _remade(
-    cast: Cast, moving: Params, frozen: Params, latents: AllLatents, chosen: Chosen
-) -> Images:
-    del cast, moving, frozen, latents
-    return chosen.images
-
-
-def _keep(cast: Cast, *given: Any) -> tuple[Images, Any]:
-    """Returns the images, and everything for their derivative."""
-    return _remade(cast, *given), given
-
-
-def _back(cast: Cast, given: Any, change: Images) -> tuple[Params, None, None, None]:
-    """Takes a change of the images back to the players that move."""
-    moving, frozen, latents, chosen = given
-    parts = [
-        _back_through_one(
-            partial(_image_of, cast, i, _only(frozen, i)),
-            _only(moving, i),
-            u,
-            change,
-            chosen.sources == i,
+    def back(change: Images) -> Params:
+        return _by_player(
+            [
+                _back_through_one(
+                    partial(_image_of, cast, i, _only(cast, frozen, i)),
+                    _only(cast, moving, i),
+                    u,
+                    change,
+                    chosen.sources == i,
+                )
+                for i, u in enumerate(latents)
+            ]
         )
-        for i, u in enumerate(latents)
-    ]
-    return {name: tuple(part[name] for part in parts) for name in moving}, None, None, None
 
-
-_remade.defvjp(_keep, _back)
+    return chosen.images, back
 
 
 def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, latents: Latents) -> Images:
@@ -200,6 +192,14 @@ def _back_through_one(
     return jax.lax.fori_loop(0, num_blocks, add_block, jax.tree.map(jnp.zeros_like, moving))
 
 
-def _only(players: Params, source: int) -> Params:
-    """Returns one source's weights of each kind of player."""
-    return {name: trees[source] for name, trees in players.items()}
+def _only(cast: Cast, players: Params, source: int) -> Params:
+    """Returns one source's weights of each kind of player, whole."""
+    weights = {name: trees[source] for name, trees in players.items()}
+    if "generators" in weights:
+        weights["generators"] = cast.whole(source, weights["generators"])
+    return weights
+
+
+def _by_player(sources: list[Params]) -> Params:
+    """Turns what is sorted by source into what is sorted by kind of player."""
+    return {name: tuple(source[name] for source in sources) for name in sources[0]}

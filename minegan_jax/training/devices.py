@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from minegan_jax.errors import InputError
+from minegan_jax.methods import shares
 from minegan_jax.methods.base import Learner, State
+from minegan_jax.methods.shares import AXIS
 from minegan_jax.types import Batch, Key, Metrics
 
-AXIS = "devices"
 CACHE = Path.home() / ".cache" / "minegan_jax" / "xla"
 
 
@@ -41,23 +44,35 @@ def make_mesh(batch_size: int, devices: list[jax.Device] | None = None) -> Mesh:
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
-    """Every device holds all of it: the state."""
-    return NamedSharding(mesh, PartitionSpec())
-
-
 def split(mesh: Mesh) -> NamedSharding:
     """Every device holds its share of the first axis: batches and draws."""
     return NamedSharding(mesh, PartitionSpec(AXIS))
 
 
-def value_and_mean_grad(loss: Callable) -> Callable:
-    """Differentiates a loss on every device and returns the mean of the devices' results."""
+def layout(learner: Learner, state: State, mesh: Mesh) -> State:
+    """Returns of which axis of each array in the state every device holds only its part.
 
-    def differentiate(params: Any) -> tuple[tuple[jax.Array, Metrics], Any]:
-        return jax.lax.pmean(jax.value_and_grad(loss, has_aux=True)(params), AXIS)
+    That is none of most, and one of those that the learner spreads.
+    """
 
-    return differentiate
+    def spec(path: tuple[Any, ...], leaf: Any) -> PartitionSpec:
+        names = {key.key for key in path if isinstance(key, jax.tree_util.DictKey)}
+        axis = shares.split_axis(np.shape(leaf), mesh.size) if names & {*learner.spread} else None
+        return PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, AXIS)
+
+    return jax.tree_util.tree_map_with_path(spec, state)
+
+
+def place(learner: Learner, state: State, mesh: Mesh) -> State:
+    """Copies a state to the devices, an array at a time: no device holds more than its part.
+
+    It copies because a step reuses the memory of the state that it is given.
+    """
+
+    def put(leaf: Any, spec: PartitionSpec) -> jax.Array:
+        return jax.device_put(jnp.copy(leaf), NamedSharding(mesh, spec))
+
+    return jax.tree.map(put, state, layout(learner, state, mesh))
 
 
 def compile_step(
@@ -70,18 +85,20 @@ def compile_step(
     """
 
     def one_share(state: State, batch: Batch, draws: Any) -> tuple[State, Metrics]:
-        return learner.step(state, batch, draws, value_and_mean_grad)
+        return learner.step(state, batch, draws, shares.average)
 
-    everywhere, share = PartitionSpec(), PartitionSpec(AXIS)
-    spread = jax.shard_map(
-        one_share,
-        mesh=mesh,
-        in_specs=(everywhere, share, share),
-        out_specs=(everywhere, everywhere),
-        # Otherwise JAX would track which arrays differ between devices, and sum gradients over
-        # devices inside the differentiation; layers with their own derivatives cannot say so.
-        check_vma=False,
-    )
-    return jax.jit(
-        lambda state, batch, key: spread(state, batch, learner.draw(key)), donate_argnums=0
-    )
+    def step(state: State, batch: Batch, key: Key) -> tuple[State, Metrics]:
+        specs, share = layout(learner, state, mesh), PartitionSpec(AXIS)
+        on_each = jax.shard_map(
+            one_share,
+            mesh=mesh,
+            in_specs=(specs, share, share),
+            out_specs=(specs, PartitionSpec()),
+            # Otherwise JAX would track which arrays differ between devices, and sum gradients
+            # over devices inside the differentiation; layers with their own derivatives cannot
+            # say so.
+            check_vma=False,
+        )
+        return on_each(state, batch, learner.draw(key))
+
+    return jax.jit(step, donate_argnums=0)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
-import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from minegan_jax.methods.base import Phase, State
@@ -59,8 +58,7 @@ def run(
     for number, (phase, store) in enumerate(zip(phases, stores, strict=True)):
         key = jax.random.fold_in(jax.random.key(seed), number)
         state = phase.learner.init(states[-1] if states else None, jax.random.fold_in(key, 0))
-        # Copied, because a step reuses the memory of the state that it is given.
-        state = jax.device_put(jax.tree.map(jnp.copy, state), devices.replicated(mesh))
+        state = devices.place(phase.learner, state, mesh)
         start, state = store.newest(state) or (0, state)
         step = devices.compile_step(phase.learner, mesh)
         for i in range(start, phase.num_steps):
