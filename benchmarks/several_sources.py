@@ -4,10 +4,11 @@
 
 `ratios`: two sources (digits 0 to 4, 5 to 9), 200 images of twos and nines in three ratios (Table
 1 with digits). `critics`: the same with the second source's critic, and with a fresh one.
-`irrelevant`: four sources of two digits each, two of which the target does not need. `ten`: ten
-sources of one digit each, a target of three digits. `families`: the second source is a ProGAN of 32
-pixels with longer latents. The small sources are trained first. Every run lies in its own folder
-and is resumed if it was cut; finished ones are only read.
+`irrelevant`: four sources of two digits each, two of which the target does not need; `dropped`
+goes on without them after mining. `ten`: ten sources of one digit each, a target of three digits.
+`families`: the second source is a ProGAN of 32 pixels with longer latents. The small sources are
+trained first. Every run lies in its own folder and is resumed if it was cut; finished ones are only
+read.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from reports import report_of
 from minegan_jax import experiment
 from minegan_jax.config import from_values, load_config
 from minegan_jax.data import load_dataset
+from minegan_jax.runs import METRICS
+from minegan_jax.training import log
 
 SMALL = {"train_steps": 1200, "average_decay": 0.995, "width": 16, "sample_every_steps": 0}
 PROGAN = {
@@ -60,11 +63,13 @@ def _with_critic(name: str) -> Case:
     return two(0.5)._replace(experiment="critics", fields={"critic": name}, name=name)
 
 
+IRRELEVANT = Case("irrelevant", PAIRS, (0, 2), (0.5, 0.5), (0.5, 0.5, 0.0, 0.0))
 CASES = (
     *map(two, (0.3, 0.5, 0.7)),
     *map(_with_critic, ("digits_5_to_9", "fresh")),
     two(0.5)._replace(experiment="families", sources=("digits_0_to_4", "progan_56789")),
-    Case("irrelevant", PAIRS, (0, 2), (0.5, 0.5), (0.5, 0.5, 0.0, 0.0)),
+    IRRELEVANT,
+    IRRELEVANT._replace(fields={"drop_below": 0.1}, name="dropped"),
     Case(
         "ten",
         tuple("0123456789"),
@@ -101,7 +106,7 @@ def enlarged_digits(workdir: Path) -> Path:
 
 
 def report(workdir: Path, case: Case, seed: int) -> dict[str, Any]:
-    """Trains one case with one seed, unless it is done; returns its report."""
+    """Trains one case with one seed, unless it is done; returns its report, and p after mining."""
     fields = {
         **load_config("mnist_two_sources").to_dict(),
         "sources": tuple(source(workdir, name) for name in case.sources),
@@ -112,7 +117,11 @@ def report(workdir: Path, case: Case, seed: int) -> dict[str, Any]:
         **case.fields,
     }
     parts = case.experiment, case.name, *case.ratios, seed
-    return report_of(workdir / "_".join(str(part) for part in parts if part != ""), fields)
+    folder = workdir / "_".join(str(part) for part in parts if part != "")
+    found = report_of(folder, fields)
+    lines = [line for line in log.read(folder / METRICS) if "selector" in line]
+    *_, mined = (line["selector"] for line in lines if line["phase"] == "mine")
+    return {**found, "mined": mined}
 
 
 def means(rows: Sequence[Sequence[float]]) -> list[float]:
@@ -126,21 +135,23 @@ def shares(values: Sequence[float]) -> str:
 
 
 def line(case: Case, reports: Sequence[dict[str, Any]]) -> str:
-    """Returns one row of the table: the truth, p, and what the judge sees in the images."""
-    found = means([[row["probability"] for row in one["selector"]] for one in reports])
+    """Returns one row: the truth, p after mining and in the end, and what the judge sees."""
+    mined, found = (
+        means([[row["probability"] for row in one[name]] for one in reports])
+        for name in ("mined", "selector")
+    )
     seen = means(
         [
             [one["phases"]["finetune"]["recognised"][str(label)] for label in case.labels]
             for one in reports
         ]
     )
-    error = max(abs(p - truth) for p, truth in zip(found, case.truth, strict=True))
-    seen_error = max(abs(p - truth) for p, truth in zip(seen, case.ratios, strict=True))
     title = f"{case.experiment} {case.name}".strip()
-    cells = (title, shares(case.truth), shares(found), f"{error:.3f}")
-    return " | ".join(
-        ["", *cells, shares(seen), f"{seen_error:.3f}", str(len(reports)), ""]
-    ).strip()
+    cells = [title, shares(case.truth)]
+    for values, truth in ((mined, case.truth), (found, case.truth), (seen, case.ratios)):
+        error = max(abs(value - true) for value, true in zip(values, truth, strict=True))
+        cells += [shares(values), f"{error:.3f}"]
+    return f"| {' | '.join([*cells, str(len(reports))])} |"
 
 
 def main() -> None:
@@ -156,7 +167,8 @@ def main() -> None:
         line(case, [report(options.workdir, case, seed) for seed in options.seeds])
         for case in chosen
     ]
-    titles = "experiment", "truth", "p", "error", "digits in the images", "error", "seeds"
+    titles = ["experiment", "truth", "p after mining", "error", "p after finetuning", "error"]
+    titles += ["digits in the images", "error", "seeds"]
     print("| " + " | ".join(titles) + " |")
     print("|" + " --- |" * len(titles))
     print("\n".join(rows))
