@@ -201,6 +201,7 @@ class Generator(nn.Module):
       channels: 1 for grey, 3 for RGB.
       width: channels of the feature maps, as for `feature_widths`.
       latent_size: length of a latent, drawn from N(0, I); only its direction matters.
+      latent_norms: how often latents are normalised; the second time changes them by about 1e-8.
       variant: a key of `VARIANTS`.
     """
 
@@ -208,6 +209,7 @@ class Generator(nn.Module):
     channels: int = 3
     width: int | Sequence[int] = 32
     latent_size: int = 64
+    latent_norms: int = 1
     variant: str = "karras2018"
 
     @nn.compact
@@ -240,7 +242,9 @@ class Generator(nn.Module):
         first = EqualisedDense(
             size**2 * widths[0], num_biases * widths[0], variant.first_gain, scaled, name="dense_4"
         )
-        x = first(pixel_norm(latents)).reshape(-1, size, size, widths[0])
+        for _ in range(self.latent_norms):
+            latents = pixel_norm(latents)
+        x = first(latents).reshape(-1, size, size, widths[0])
         x = convolve(pixel_norm(activate(x)), widths[0], "conv_4")
         images = to_rgb(x, size)
         for features in widths[1 : feature_maps(grown)]:
