@@ -23,6 +23,7 @@ from minegan_jax import losses, selector
 from minegan_jax.methods import supersamples
 from minegan_jax.methods.base import Learner, TransferMethod, ValueAndGrad
 from minegan_jax.methods.supersamples import Cast, Lots
+from minegan_jax.nets import spectral
 from minegan_jax.types import (
     Batch,
     Images,
@@ -93,15 +94,20 @@ def _after(num_steps: int, rate: float) -> optax.ScalarOrSchedule:
     return optax.join_schedules([optax.constant_schedule(x) for x in (0.0, rate)], [num_steps])
 
 
+def _adam(rate: optax.ScalarOrSchedule, betas: tuple[float, float]) -> optax.GradientTransformation:
+    """Moves weights by Adam, and the vectors behind spectral norms by the power method."""
+    return optax.chain(optax.adam(rate, *betas), spectral.power_iteration())
+
+
 def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
     """Gives each part that moves its Adam; the rest gets no update and no optimizer state."""
     rates = {name: _after(rules.warmup_steps, rules.learning_rates[name]) for name in PLAYERS}
-    adams = {name: optax.adam(rate, *rules.betas) for name, rate in rates.items()}
+    adams = {name: _adam(rate, rules.betas) for name, rate in rates.items()}
     return Game(
         cast,
         rules,
         moving,
-        critic_optimizer=optax.adam(rules.learning_rates["critic"], *rules.betas),
+        critic_optimizer=_adam(rules.learning_rates["critic"], rules.betas),
         players_optimizer=optax.partition(
             {**adams, "frozen": optax.set_to_zero()},
             {name: name if name in moving else "frozen" for name in PLAYERS},
