@@ -4,7 +4,8 @@ Every layer draws its weights from N(0, 1) and scales them when it runs ("equali
 rate", section 4.1). The generator normalises each pixel's features (section 4.2); the critic sees
 how much the images of a group differ (minibatch standard deviation, section 3).
 
-Scores therefore depend on the other images of a minibatch, unless its groups are of one image.
+Scores therefore depend on the other images of a minibatch, unless its groups are of one image; and
+so does the slope of their sum, which the gradient penalty of the authors' code is of.
 """
 
 from collections.abc import Callable, Sequence
@@ -276,12 +277,15 @@ class Critic(nn.Module):
     variant: str = "karras2018"
 
     @nn.compact
-    def __call__(self, images: Images, *, fade: ArrayLike | None = None) -> Scores:
+    def __call__(
+        self, images: Images, *, fade: ArrayLike | None = None, alone: bool = False
+    ) -> Scores:
         """Maps (batch, size, size, channels) in [-1, 1] to (batch,).
 
         Args:
           images: of the full resolution; of less while growing.
           fade: weight in [0, 1] of the first layers against those after; None is 1.
+          alone: whether each image is a group of its own.
         """
         variant = find_variant(self.variant)
         scaled = variant.scaled_biases
@@ -300,7 +304,8 @@ class Critic(nn.Module):
             seen = convolve(images, widths[i - 1], f"from_rgb_{size}", 1)
             x = fade_in(seen, x, fade if i == last else None)
         if self.minibatch_stddev_group:
-            statistic = variant.minibatch_stddev(x, self.minibatch_stddev_group)
+            group = 1 if alone else self.minibatch_stddev_group
+            statistic = variant.minibatch_stddev(x, group)
             statistic = jnp.broadcast_to(statistic[:, None, None, None], (*x.shape[:3], 1))
             x = jnp.concatenate([x, statistic], axis=3)
         x = convolve(x, widths[0], "conv_4")
