@@ -9,6 +9,7 @@ import pytest
 
 from minegan_jax import adapters, build, config, experiment, sources, trees
 from minegan_jax.errors import InputError
+from minegan_jax.methods import mining
 from minegan_jax.nets import family
 from minegan_jax.training import log
 
@@ -125,6 +126,63 @@ def test_a_cut_run_goes_on_bit_for_bit(run, tmp_path):
     for phase in ("mine", "finetune"):
         states = (each.mined(phase).state for each in (run, resumed))
         assert len({trees.digest(state) for state in states}) == 1
+
+
+@pytest.mark.parametrize("critic", ["", "fresh"])
+def test_where_sources_compete_each_image_is_scored_by_itself(critic, tmp_path):
+    """Else the images of one source would win together, for how much they differ."""
+    names = ("first", "second")
+    both = [save_source(tmp_path / name, "progan", resolution=4) for name in names]
+    fields = {"sources": tuple(map(str, both)), "critic": critic}
+    method = build.build(config.from_values(fields)).methods["mine"]
+    state = method.learner.init(None, jax.random.key(0))
+    # Six images are no multiple of a group of four, which a critic that compares would refuse.
+    assert np.isfinite(method.contest(state, jax.random.key(1), 6)).all()
+
+
+def test_only_a_critic_alone_scores_images_by_themselves(tmp_path):
+    source = sources.load_source(save_source(tmp_path / "source", "progan", resolution=4))
+    images = jax.random.normal(jax.random.key(0), (4, 4, 4, 1))
+    for alone in (True, False):
+        critic = mining.critic_of(source, alone=alone)
+        score = jax.jit(critic.criticise)
+        scores, first = (score(critic.params, batch) for batch in (images, images[:1]))
+        assert np.allclose(scores[:1], first, atol=1e-5) == alone
+
+
+# The family that each config mines, with latents as long as the published ones.
+CONFIGS = {
+    "progan": ("progan", 512),
+    "sngan": ("sngan", 128),
+    "biggan": ("biggan", 120),
+    "cars_buses_to_red_vehicles:0.3": ("progan", 512),
+    "rooms_bridge_church_to_tower": ("progan", 512),
+    "rooms_bridge_church_to_bedroom": ("progan", 512),
+    "celeba_to_ffhq_women:50": ("progan", 512),
+    "celeba_to_ffhq_children": ("progan", 512),
+    "imagenet_to_ffhq_25": ("sngan", 128),
+    "imagenet_to_anime_25": ("sngan", 128),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_each_config_fits_its_family(name, tmp_path):
+    family_name, latent_size = CONFIGS[name]
+    size = {"progan": 4}.get(family_name, 8)
+    values = config.load_config(name)
+    count = max(len(values.sources), 1)
+    values.sources = tuple(
+        str(save_source(tmp_path / f"{i}", family_name, resolution=size, latent_size=latent_size))
+        for i in range(count)
+    )
+    settings = config.from_config_dict(values)
+    built = build.build(settings)
+    state = jax.eval_shape(built.phases[0].learner.init, None, jax.random.key(0))
+    assert [phase.name for phase in built.phases] == ["mine", "finetune"]
+    assert len(state.params["miners"]) == count
+    layers = state.params["miners"][0]
+    assert len(layers) == 4  # as the paper has it
+    assert layers["Dense_0"]["kernel"].shape == (latent_size, settings.miner_width)
 
 
 def fields_of(directory, **fields):

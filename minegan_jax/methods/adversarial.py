@@ -5,8 +5,8 @@ Reading guide: `adversarial_method` at the end joins the pieces. A step is `crit
 Everything is a pure function of (state, batch, draws).
 
 A critic may look at the other images of a batch (ProGAN's does), so a batch always holds images of
-one kind: real ones, interpolates, the K images of one source, or the K winners. A winner's score in
-the loss may then differ from the one that it won with.
+one kind: real ones, interpolates or fakes. Where sources compete it must not, because a winner's
+score in the loss is the one that it won with: see `mining.critic_of`.
 """
 
 from collections.abc import Callable, Mapping
