@@ -20,20 +20,15 @@ Table 1, for shares of cars of 0.3 / 0.5 / 0.7:
 
 from ml_collections import ConfigDict
 
-from minegan_jax.config import default_config
+from minegan_jax.config import load_config
 
 
 def get_config(share: str = "0.5") -> ConfigDict:
     """Returns the experiment for the share of cars in the target."""
-    config = default_config()
+    config = load_config("progan")
     config.sources = ("weights/car", "weights/bus")
     config.target = "folder:photos/red_vehicles"
     config.labels = (1, 0)
     config.ratios = (float(share), round(1.0 - float(share), 6))
     config.max_images = 200
-    config.miner_depth = 4
-    config.miner_width = 1024  # the latents have 512 numbers
-    config.batch_size = 16
-    config.mine_steps = 2000
-    config.finetune_steps = 1000
     return config

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -17,6 +18,8 @@ from minegan_jax.nets import family
 from minegan_jax.nets.function import as_function
 
 LOG = logging.getLogger(__name__)
+FRESH = "fresh"  # the critic that knows nothing yet
+OTHERS_CRITIC = "expected one, or for minegan another source's by --config.critic=NAME or DIRECTORY"
 
 
 class Experiment(NamedTuple):
@@ -28,6 +31,7 @@ class Experiment(NamedTuple):
     methods: Mapping[str, TransferMethod]  # by phase; a classifier's phase has none
     resolution: int  # in pixels
     channels: int  # 1 grey, 3 RGB
+    judge: sources.Source | None = None  # whose critic judges, where it is not among the sources
 
 
 def build(config: Config) -> Experiment:
@@ -43,35 +47,56 @@ def build(config: Config) -> Experiment:
 
 def _minegan(config: Config) -> Experiment:
     loaded = _load_sources(config)
-    game = loaded, rules(config), miner_shape(config), _critic(config, loaded)
+    judge = _judge(config, loaded)
+    _check_colours(config, [*loaded, judge])
+    game = loaded, rules(config), miner_shape(config), _critic(config, judge, len(loaded))
     methods = {"mine": mining.mine(*game)}
     if config.finetune_steps:  # without, this is MineGAN (w/o FT)
         methods["finetune"] = mining.finetune(*game)
     steps = {"mine": config.mine_steps, "finetune": config.finetune_steps}
-    image_shape = game[-1].resolution, game[-1].channels
-    return Experiment(config, loaded, _phases(methods, steps), methods, *image_shape)
+    return Experiment(
+        config,
+        loaded,
+        _phases(methods, steps),
+        methods,
+        judge.networks.resolution,
+        judge.networks.channels,
+        judge=None if any(judge is source for source in loaded) else judge,
+    )
 
 
-def _critic(config: Config, loaded: Sequence[sources.Source]) -> mining.Critic:
-    """Returns the critic that the config names."""
-    if config.critic == "fresh":
-        return mining.fresh_critic(_with_critic(loaded[0]), jax.random.key(config.seed))
-    named = {source.name: source for source in reversed(loaded)}
-    if config.critic and config.critic not in named:
+def _judge(config: Config, loaded: Sequence[sources.Source]) -> sources.Source:
+    """Returns the source, mined or not, whose critic the config names."""
+    if config.critic in ("", FRESH):
+        return loaded[0]
+    known = [*(source.name for source in loaded), *sources.packaged_sources()]
+    for source in loaded:
+        if config.critic in (source.name, source.location):
+            return source
+    if config.critic not in known and not Path(config.critic).is_dir():
         raise InputError(
-            f"no critic {config.critic!r}: expected 'fresh' or a source: {', '.join(named)}"
+            f"no critic {config.critic!r}: expected {FRESH!r}, a directory of a source or one of"
+            f" {', '.join(dict.fromkeys(known))}"
         )
-    return mining.critic_of(_with_critic(named[config.critic] if config.critic else loaded[0]))
+    return sources.load_source(config.critic)
+
+
+def _critic(config: Config, judge: sources.Source, num_sources: int) -> mining.Critic:
+    """Returns the critic of a source, or a fresh one like it."""
+    alone = num_sources > 1
+    if config.critic != FRESH:
+        return mining.critic_of(_with_critic(judge), alone=alone)
+    name = judge.description["family"]
+    if family.FAMILIES[name].critic is None:
+        raise InputError(f"source {judge.name!r}: family {name!r} has no critic: {OTHERS_CRITIC}")
+    return mining.fresh_critic(judge, jax.random.key(config.seed), alone=alone)
 
 
 def _with_critic(source: sources.Source) -> sources.Source:
     """Returns the source if it has a critic."""
     if source.critic:
         return source
-    raise InputError(
-        f"source {source.name!r} has no critic: expected one, or another source's by"
-        " --config.critic=NAME"
-    )
+    raise InputError(f"source {source.name!r} has no critic: {OTHERS_CRITIC}")
 
 
 def _transfergan(config: Config) -> Experiment:
@@ -112,7 +137,7 @@ METHODS: dict[str, Callable[[Config], Experiment]] = {
 
 
 def _load_sources(config: Config) -> tuple[sources.Source, ...]:
-    """Loads the sources and checks that one critic can judge them all."""
+    """Loads the sources and checks that they make images."""
     if not config.sources:
         raise InputError(f"method {config.method!r} needs at least one source, found none")
     loaded = _named_apart(sources.load_source(name) for name in config.sources)
@@ -128,14 +153,18 @@ def _load_sources(config: Config) -> tuple[sources.Source, ...]:
     loaded = tuple(source for source in loaded if source.name not in broken)
     if not loaded:
         raise InputError(f"no source is left: {', '.join(broken)} make no finite images")
-    channels = {source.name: source.networks.channels for source in loaded}
-    if len(set(channels.values())) > 1 and config.colour != "convert":
-        found = ", ".join(f"{name} {count}" for name, count in channels.items())
-        raise InputError(
-            f"sources of grey and of colour images (channels: {found}): expected one kind, or"
-            " --config.colour=convert"
-        )
     return loaded
+
+
+def _check_colours(config: Config, seen: Sequence[sources.Source]) -> None:
+    """Makes sure that sources of one game, its critic's last, make images of the same colours."""
+    channels = [source.networks.channels for source in seen]
+    if len(set(channels)) > 1 and config.colour != "convert":
+        names = dict.fromkeys(f"{source.name} {source.networks.channels}" for source in seen)
+        raise InputError(
+            f"sources of grey and of colour images (channels: {', '.join(names)}): expected one"
+            " kind, or --config.colour=convert"
+        )
 
 
 def _named_apart(loaded: Iterable[sources.Source]) -> tuple[sources.Source, ...]:

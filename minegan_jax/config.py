@@ -39,6 +39,7 @@ class Config:
     exclude: str | None = None  # drop images that also occur in these, for example "digits"
     colour: str = "as_is"  # "convert" turns grey into colour images, or back, as the source needs
     skip_unreadable: bool = False  # skip damaged images instead of stopping
+    enlarge: bool = False  # images smaller than the critic's, instead of stopping
     flip: bool = False  # mirror half of the training images
 
     # The miner (section 4, Architectures): 2 layers for MNIST, 4 otherwise.
@@ -48,7 +49,9 @@ class Config:
 
     # Several sources (section 3.3).
     exclude_broken: bool = False  # leave out sources whose images are NaN instead of stopping
-    critic: str = ""  # starts from this source's; "" takes the first one's, "fresh" a new one
+    # The critic starts from that of this source, mined or not: its name or directory; "" takes the
+    # first one's, "fresh" a new one. Images come out at its resolution and in its colours.
+    critic: str = ""
     selector_window: int = 1000  # minibatches over which win rates are averaged
     exploration: float = 0.2  # share of supersamples whose image is drawn by lot, at first
     exploration_steps: int = 200  # in which that share falls to 0

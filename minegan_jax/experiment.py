@@ -120,6 +120,7 @@ class Target(NamedTuple):
     exclude: str | None
     colour: str
     skip_unreadable: bool
+    enlarge: bool
 
 
 def open_images(
@@ -133,6 +134,7 @@ def open_images(
     exclude: str | None = None,
     colour: str = "as_is",
     skip_unreadable: bool = False,
+    enlarge: bool = False,
 ) -> Target:
     """Finds target images; they are read once the sources say how large they must be.
 
@@ -146,13 +148,23 @@ def open_images(
       exclude: leave out images that also occur in these.
       colour: "convert" turns grey into colour images, or back, as the source needs.
       skip_unreadable: skip damaged images instead of stopping.
+      enlarge: enlarge images that are smaller than the critic's instead of stopping.
 
     Raises:
       InputError: there are no such images.
     """
     open_listing(spec)
     return Target(
-        spec, labels, ratios, max_images, num_held_out, seed, exclude, colour, skip_unreadable
+        target=spec,
+        labels=labels,
+        ratios=ratios,
+        max_images=max_images,
+        num_held_out=num_held_out,
+        target_seed=seed,
+        exclude=exclude,
+        colour=colour,
+        skip_unreadable=skip_unreadable,
+        enlarge=enlarge,
     )
 
 
@@ -226,6 +238,7 @@ def load_target(experiment: build.Experiment) -> Dataset:
         colour=config.colour,
         skip_unreadable=config.skip_unreadable,
         exclude=config.exclude,
+        enlarge=config.enlarge,
     )
 
 
@@ -251,7 +264,8 @@ def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
 
 def _source_digests(experiment: build.Experiment) -> dict[str, str]:
     """Returns the sources' digests by where they were loaded from."""
-    return {source.location: source.sha256 for source in experiment.sources}
+    judge = [experiment.judge] if experiment.judge else []
+    return {source.location: source.sha256 for source in [*experiment.sources, *judge]}
 
 
 def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[loop.Hook]:

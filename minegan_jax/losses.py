@@ -27,7 +27,8 @@ def interpolate(real: Images, fake: Images, mixes: Float[Array, "batch"]) -> Ima
 def gradient_penalty(criticise: Callable[[Images], Scores], images: Images) -> Float[Array, ""]:
     """Says how far the critic's slope is from 1: E[(|grad D(x)| - 1)^2], Gulrajani et al. 2017.
 
-    The norm runs over all pixels of an image. The critic must score each image by itself.
+    The norm runs over all pixels of an image. Where a critic compares images, its slope counts what
+    an image does to the others' scores too, as in ProGAN's own code.
     """
     slopes = jax.grad(lambda x: criticise(x).sum())(images)
     # The gradient of a plain norm at zero is NaN, and a saturated critic gets there.

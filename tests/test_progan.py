@@ -134,6 +134,19 @@ def test_scores_see_their_group_and_nothing_else(variant):
         assert (score(images) == score(changed)).sum() == alone
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("group", [0, 4])
+def test_alone_an_image_is_a_group_of_its_own(variant, group):
+    images = jax.random.normal(jax.random.key(1), (6, 4, 4, 3))
+    critic = progan.Critic(4, 3, 4, None, group, variant)
+    params = critic.init(jax.random.key(0), images[:1])
+    scores = critic.apply(params, images, alone=True)
+    np.testing.assert_array_equal(critic.clone(minibatch_stddev_group=min(group, 1)).apply(
+        params, images), scores)  # fmt: skip
+    for i, score in enumerate(scores):
+        np.testing.assert_allclose(critic.apply(params, images[i : i + 1]), score, atol=1e-5)
+
+
 class TestGrowing:
     def test_of_the_generator(self):
         generate = start(progan.Generator(16, 3, 4, 6), 1, 6)

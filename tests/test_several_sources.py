@@ -98,9 +98,40 @@ def test_whose_critic(fields, critic, resolution):
 
 
 def test_an_unknown_critic(fields):
-    assert "no critic 'huge': expected 'fresh' or a source: " in complaint(
-        **{**fields, "critic": "huge"}
+    assert (
+        "no critic 'huge': expected 'fresh', a directory of a source or one of small, large, digits"
+        in complaint(**{**fields, "critic": "huge"})
     )
+
+
+@pytest.mark.parametrize("critic", ["other", "mnist_without_9"])
+def test_a_critic_of_a_source_that_is_not_mined(critic, fields, three, tmp_path, make_source):
+    other = make_source(tmp_path / "other", seed=9, resolution=9)
+    (other / "generator.safetensors").unlink()  # a critic needs none
+    description = json.loads((other / "source.json").read_text())
+    del description["weights"]["generator"]
+    (other / "source.json").write_text(json.dumps(description))
+    name = {"other": str(other)}.get(critic, critic)
+    built = build.build(config.from_values({**fields, "critic": name}))
+    assert built.judge.name == critic
+    assert built.resolution == {"other": 9}.get(critic, 28)
+    assert [source.name for source in built.sources] == ["small", "large"]
+    state = built.phases[0].learner.init(None, jax.random.key(0))
+    expected = sources.load_source(name).critic
+    assert trees.digest(state.params["critic"]) == trees.digest(expected)
+    assert build.build(config.from_values({**fields, "critic": str(three[1])})).judge is None
+    colourful = {**fields, "critic": str(three[2])}
+    assert "(channels: small 1, large 1, colourful 3)" in complaint(**colourful)
+
+
+def test_a_run_belongs_to_its_critic(fields, tmp_path, make_source):
+    other = make_source(tmp_path / "other", seed=9)
+    judged = {**fields, "critic": str(other), "mine_steps": 1, "finetune_steps": 0}
+    finished = experiment.train(config.from_values(judged), tmp_path / "run")
+    assert (finished.workdir / "report.json").exists()
+    make_source(other, seed=10)
+    with pytest.raises(InputError, match="trained with sources"):
+        experiment.open_run(tmp_path / "run")
 
 
 def test_grey_and_colour_need_a_rule(three, fields):

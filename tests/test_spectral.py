@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from minegan_jax.nets import resampling, spectral
 
@@ -41,6 +42,54 @@ def test_the_derivative_is_that_of_the_singular_value():
     derivatives = jax.grad(spectral.spectral_norm, argnums=(0, 1))(matrix, jnp.asarray(right))
     np.testing.assert_allclose(abs(derivatives[0]), abs(np.outer(left, right)), atol=1e-5)
     np.testing.assert_array_equal(derivatives[1], 0.0)
+
+
+def layers(u, length=3):
+    """Weights that are divided by their norms, and some that are not."""
+    rng = np.random.default_rng(1)
+
+    def draw(*shape):
+        return jnp.asarray(rng.normal(size=shape), "float32")
+
+    return {
+        "conv": {"kernel": draw(2, 2, 3, 4), "bias": draw(4), "u": u},
+        "pair": {"kernel": draw(7, 4), "u": u, "v": draw(7)},
+        "embedding": {"vectors": draw(4, length), "u": u},
+        "statistics": {"mean": draw(3), "variance": draw(3)},
+    }
+
+
+def test_in_training_each_turn_goes_on_from_the_last_vectors():
+    params = ({"u_is_far": layers(jnp.array([1.0, -2.0, 0.5, 3.0]))},)
+    optimizer = spectral.power_iteration()
+    ones = jax.tree.map(jnp.ones_like, params)
+    updates, _ = optimizer.update(ones, optimizer.init(params), params)
+    moved = optax.apply_updates(params, updates)
+    for old, new in zip(params[0].values(), moved[0].values(), strict=True):
+        for layer, is_transposed in (("conv", False), ("pair", False), ("embedding", True)):
+            stored = old[layer].get("kernel", old[layer].get("vectors"))
+            matrix = np.asarray(stored.T if is_transposed else stored.reshape(-1, 4))
+            v = matrix @ np.asarray(old[layer]["u"])
+            v /= np.linalg.norm(v)
+            u = v @ matrix
+            np.testing.assert_allclose(new[layer]["u"], u / np.linalg.norm(u), atol=1e-5)
+            if layer == "pair":
+                np.testing.assert_allclose(new[layer]["v"], v, atol=1e-5)
+        for path in (("conv", "kernel"), ("conv", "bias"), ("embedding", "vectors")):
+            np.testing.assert_array_equal(new[path[0]][path[1]], old[path[0]][path[1]] + 1.0)
+
+
+def test_the_vectors_find_the_largest_singular_value():
+    params = layers(jnp.ones(4), length=6)
+    optimizer = spectral.power_iteration()
+    still = jax.tree.map(jnp.zeros_like, params)
+    for _ in range(100):
+        updates, _ = optimizer.update(still, optimizer.init(params), params)
+        params = optax.apply_updates(params, updates)
+    for layer in (params["conv"], params["pair"]):
+        matrix = layer["kernel"].reshape(-1, 4)
+        found = spectral.spectral_norm(matrix, layer["u"], layer.get("v"))
+        np.testing.assert_allclose(found, np.linalg.svd(matrix)[1][0], rtol=1e-4)
 
 
 def test_zero_weights_stay_zero():

@@ -69,6 +69,7 @@ FORMAT = Format(
     },
     names={"generator": generator_names, "critic": critic_names},
     rgb={"generator": "output", "critic": "input"},
+    latent_norms=2,
 )
 
 

@@ -34,6 +34,7 @@ class Format(NamedTuple):
     layouts: Mapping[str, Mapping[str, Layout]]  # of other weights, by network
     names: Mapping[str, Names]  # by network
     rgb: Mapping[str, str]  # by network, how the names of its layers to or from RGB begin
+    latent_norms: int = 1  # how often the code behind the file normalises latents
 
 
 def num_resolutions(form: Format, network: str, arrays: Arrays, place: str) -> int:
@@ -57,6 +58,7 @@ def generator_arguments(form: Format, arrays: Arrays, place: str) -> dict[str, A
         "channels": _biases(form, arrays, names[f"to_rgb_{sizes[-1]}"], place),
         "width": [_biases(form, arrays, names[layer], place) for layer in last],
         "latent_size": shape[form.inputs],
+        "latent_norms": form.latent_norms,
         "variant": form.variant,
     }
 

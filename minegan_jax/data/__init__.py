@@ -69,6 +69,7 @@ def load_dataset(
     colour: str = "as_is",
     skip_unreadable: bool = False,
     exclude: str | None = None,
+    enlarge: bool = False,
 ) -> Dataset:
     """Opens, chooses and reads images; `exclude` names data whose exact images are left out."""
     read = partial(
@@ -77,6 +78,7 @@ def load_dataset(
         channels=channels,
         colour=colour,
         skip_unreadable=skip_unreadable,
+        enlarge=enlarge,
     )
     listing = open_listing(spec)
     candidates, unreadable = _candidates(listing, exclude, read)

@@ -37,8 +37,9 @@ def conform(
     channels: int,
     colour: str = "as_is",
     skip_unreadable: bool = False,
+    enlarge: bool = False,
 ) -> Conformed:
-    """Reads the chosen images: centre crop, then shrunk; nothing is ever enlarged.
+    """Reads the chosen images: centre crop, then shrunk; enlarged only on request.
 
     An image that is too small or of the wrong colour is an error even if unreadable ones are
     skipped: those say that the data set is not what the user thinks it is.
@@ -54,7 +55,7 @@ def conform(
             skipped.append(name)
             continue
         image = _recolour(flatten(image, name), name, channels=channels, colour=colour)
-        pixels[len(kept)] = _fit(image, name, resolution).reshape(pixels.shape[1:])
+        pixels[len(kept)] = _fit(image, name, resolution, enlarge).reshape(pixels.shape[1:])
         kept.append(index)
     return Conformed(pixels[: len(kept)], np.array(kept, np.int64), tuple(skipped))
 
@@ -93,16 +94,17 @@ def _recolour(image: Image.Image, name: str, *, channels: int, colour: str) -> I
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _fit(image: Image.Image, name: str, resolution: int) -> UInt8[np.ndarray, "..."]:
+def _fit(image: Image.Image, name: str, resolution: int, enlarge: bool) -> UInt8[np.ndarray, "..."]:
     """The largest centred square, at the resolution asked for."""
     width, height = image.size
     side = min(width, height)
-    if side < resolution:
+    if side < resolution and not enlarge:
         raise InputError(
-            f"{name}: expected at least {resolution}x{resolution} pixels, found {width}x{height}"
+            f"{name}: expected at least {resolution}x{resolution} pixels, found {width}x{height}: "
+            "--config.enlarge=True enlarges it"
         )
     left, top = (width - side) // 2, (height - side) // 2
     image = image.crop((left, top, left + side, top + side))
-    if side > resolution:
+    if side != resolution:
         image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
     return np.asarray(image)

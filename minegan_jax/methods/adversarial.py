@@ -5,8 +5,8 @@ Reading guide: `adversarial_method` at the end joins the pieces. A step is `crit
 Everything is a pure function of (state, batch, draws).
 
 A critic may look at the other images of a batch (ProGAN's does), so a batch always holds images of
-one kind: real ones, interpolates, the K images of one source, or the K winners. A winner's score in
-the loss may then differ from the one that it won with.
+one kind: real ones, interpolates or fakes. Where sources compete it must not, because a winner's
+score in the loss is the one that it won with: see `mining.critic_of`.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ from minegan_jax import losses, selector
 from minegan_jax.methods import supersamples
 from minegan_jax.methods.base import Average, Learner, TransferMethod
 from minegan_jax.methods.supersamples import Cast, Lots
+from minegan_jax.nets import spectral
 from minegan_jax.types import (
     Batch,
     Images,
@@ -94,15 +95,20 @@ def _after(num_steps: int, rate: float) -> optax.ScalarOrSchedule:
     return optax.join_schedules([optax.constant_schedule(x) for x in (0.0, rate)], [num_steps])
 
 
+def _adam(rate: optax.ScalarOrSchedule, betas: tuple[float, float]) -> optax.GradientTransformation:
+    """Moves weights by Adam, and the vectors behind spectral norms by the power method."""
+    return optax.chain(optax.adam(rate, *betas), spectral.power_iteration())
+
+
 def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
     """Gives each part that moves its Adam; the rest gets no update and no optimizer state."""
     rates = {name: _after(rules.warmup_steps, rules.learning_rates[name]) for name in PLAYERS}
-    adams = {name: optax.adam(rate, *rules.betas) for name, rate in rates.items()}
+    adams = {name: _adam(rate, rules.betas) for name, rate in rates.items()}
     return Game(
         cast,
         rules,
         moving,
-        critic_optimizer=optax.adam(rules.learning_rates["critic"], *rules.betas),
+        critic_optimizer=_adam(rules.learning_rates["critic"], rules.betas),
         players_optimizer=optax.partition(
             {**adams, "frozen": optax.set_to_zero()},
             {name: name if name in moving else "frozen" for name in PLAYERS},

@@ -5,6 +5,7 @@ from there; it is the same game, in which the generators move as well.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -38,16 +39,26 @@ class Critic(NamedTuple):
     channels: int  # 1 grey, 3 RGB
 
 
-def critic_of(source: Source) -> Critic:
-    """Returns a source's own critic."""
+def critic_of(source: Source, *, alone: bool = False) -> Critic:
+    """Returns a source's own critic.
+
+    Args:
+      source: that has one.
+      alone: whether to score each image by itself, even by a critic that compares the images of a
+        batch. Where sources compete it must: there the best image of a supersample wins (eq. 5),
+        and not the source whose images differ most. Behind a single source, a critic goes on as it
+        was trained.
+    """
     networks = source.networks
-    return Critic(networks.criticise, source.critic, networks.resolution, networks.channels)
+    compares = alone and networks.compares
+    criticise = partial(networks.criticise, alone=True) if compares else networks.criticise
+    return Critic(criticise, source.critic, networks.resolution, networks.channels)
 
 
-def fresh_critic(source: Source, key: Key) -> Critic:
-    """Returns a critic like a source's own that knows nothing yet."""
+def fresh_critic(source: Source, key: Key, *, alone: bool = False) -> Critic:
+    """Returns a critic like a source's own that knows nothing yet; `alone` as for `critic_of`."""
     _, params = source.networks.init(key)
-    return critic_of(source)._replace(params=params)
+    return critic_of(source, alone=alone)._replace(params=params)
 
 
 def mine(

@@ -53,6 +53,7 @@ class Networks(NamedTuple):
     num_classes: int = 0  # 0: the networks take no labels
     embedding_size: int = 0
     truncates: bool = False  # whether `generate` takes `truncation=`, in (0, 1]
+    compares: bool = False  # whether scores depend on the batch unless `criticise` gets alone=True
 
 
 def build(family: str, arguments: Mapping[str, Any]) -> Networks:
@@ -94,6 +95,7 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         # Without an embedding, weights of all classes stand in the place of a class's vector.
         embedding_size=arguments.get("embedding_size", arguments.get("num_classes", 0)),
         truncates="truncation" in _attributes(type(generator)),
+        compares=critic is not None and "minibatch_stddev_group" in _attributes(type(critic)),
     )
 
 

@@ -4,7 +4,8 @@ Every layer draws its weights from N(0, 1) and scales them when it runs ("equali
 rate", section 4.1). The generator normalises each pixel's features (section 4.2); the critic sees
 how much the images of a group differ (minibatch standard deviation, section 3).
 
-Scores therefore depend on the other images of a minibatch, unless its groups are of one image.
+Scores therefore depend on the other images of a minibatch, unless its groups are of one image; and
+so does the slope of their sum, which the gradient penalty of the authors' code is of.
 """
 
 from collections.abc import Callable, Sequence
@@ -201,6 +202,7 @@ class Generator(nn.Module):
       channels: 1 for grey, 3 for RGB.
       width: channels of the feature maps, as for `feature_widths`.
       latent_size: length of a latent, drawn from N(0, I); only its direction matters.
+      latent_norms: how often latents are normalised; the second time changes them by about 1e-8.
       variant: a key of `VARIANTS`.
     """
 
@@ -208,6 +210,7 @@ class Generator(nn.Module):
     channels: int = 3
     width: int | Sequence[int] = 32
     latent_size: int = 64
+    latent_norms: int = 1
     variant: str = "karras2018"
 
     @nn.compact
@@ -240,7 +243,9 @@ class Generator(nn.Module):
         first = EqualisedDense(
             size**2 * widths[0], num_biases * widths[0], variant.first_gain, scaled, name="dense_4"
         )
-        x = first(pixel_norm(latents)).reshape(-1, size, size, widths[0])
+        for _ in range(self.latent_norms):
+            latents = pixel_norm(latents)
+        x = first(latents).reshape(-1, size, size, widths[0])
         x = convolve(pixel_norm(activate(x)), widths[0], "conv_4")
         images = to_rgb(x, size)
         for features in widths[1 : feature_maps(grown)]:
@@ -272,12 +277,15 @@ class Critic(nn.Module):
     variant: str = "karras2018"
 
     @nn.compact
-    def __call__(self, images: Images, *, fade: ArrayLike | None = None) -> Scores:
+    def __call__(
+        self, images: Images, *, fade: ArrayLike | None = None, alone: bool = False
+    ) -> Scores:
         """Maps (batch, size, size, channels) in [-1, 1] to (batch,).
 
         Args:
           images: of the full resolution; of less while growing.
           fade: weight in [0, 1] of the first layers against those after; None is 1.
+          alone: whether each image is a group of its own.
         """
         variant = find_variant(self.variant)
         scaled = variant.scaled_biases
@@ -296,7 +304,8 @@ class Critic(nn.Module):
             seen = convolve(images, widths[i - 1], f"from_rgb_{size}", 1)
             x = fade_in(seen, x, fade if i == last else None)
         if self.minibatch_stddev_group:
-            statistic = variant.minibatch_stddev(x, self.minibatch_stddev_group)
+            group = 1 if alone else self.minibatch_stddev_group
+            statistic = variant.minibatch_stddev(x, group)
             statistic = jnp.broadcast_to(statistic[:, None, None, None], (*x.shape[:3], 1))
             x = jnp.concatenate([x, statistic], axis=3)
         x = convolve(x, widths[0], "conv_4")

@@ -1,18 +1,21 @@
 """Spectral normalisation (Miyato et al. 2018): weights divided by an estimate of their largest
 singular value, by one step of the power method from a stored vector u.
 
-The step is taken at inference as well, and u is never written back: a network is a function of its
-weights, and gives what the published code gives at evaluation.
+The step is taken at inference as well, and does not write u back: a network is a function of its
+weights, and gives what the published code gives at evaluation. In training `power_iteration` does.
 """
+
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import optax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from minegan_jax.nets.convolution import conv
-from minegan_jax.types import Key
+from minegan_jax.types import Key, Params
 
 Matrix = Float[Array, "inputs outputs"]
 Vector = Float[Array, "outputs"]
@@ -38,9 +41,14 @@ def spectral_norm(
     """
     if v is not None:
         return constant(v) @ (matrix @ constant(u))
-    fixed = constant(matrix)
-    v = _normalise(fixed @ constant(u))
-    return v @ (matrix @ _normalise(v @ fixed))
+    stepped, v = power_step(constant(matrix), constant(u))
+    return v @ (matrix @ stepped)
+
+
+def power_step(matrix: Matrix, u: Vector) -> tuple[Vector, Float[Array, "inputs"]]:
+    """Takes one step of the power method from u, of any length; returns u' and v, of length 1."""
+    v = _normalise(matrix @ u)
+    return _normalise(v @ matrix), v
 
 
 def _normalise(vector: Float[Array, "size"]) -> Float[Array, "size"]:
@@ -53,9 +61,44 @@ def _unit(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> V
     return _normalise(jax.random.normal(key, shape, dtype))
 
 
+def power_iteration() -> optax.GradientTransformation:
+    """Replaces the updates of the stored vectors, which get no gradient, by a step from them.
+
+    That is the step which the networks took in the same turn, from the weights before their update:
+    as in the published training code, each turn goes on where the last one's norms came to. Pairs
+    of u and v, which networks take without a step, are a turn behind.
+    """
+
+    def step(updates: optax.Updates, params: optax.Params | None) -> optax.Updates:
+        weights = dict(jax.tree_util.tree_leaves_with_path(params))
+
+        def replace(path: tuple[Any, ...], update: jax.Array) -> jax.Array:
+            *module, name = (*path[:-1], jax.tree_util.keystr(path[-1:], simple=True))
+            if name not in ("u", "v"):
+                return update
+            stored = {
+                key: weights[place]
+                for key in ("u", "v", "kernel", "vectors")
+                if (place := (*module, jax.tree_util.DictKey(key))) in weights
+            }
+            u, v = power_step(_matrix(stored), stored["u"])
+            return {"u": u, "v": v}[name] - stored[name]
+
+        return jax.tree_util.tree_map_with_path(replace, updates)
+
+    return optax.stateless(step)
+
+
+def _matrix(stored: Params) -> Matrix:
+    """Returns the weights beside a stored u as the matrix that it belongs to."""
+    if "vectors" in stored:
+        return stored["vectors"].T
+    return stored["kernel"].reshape(-1, stored["kernel"].shape[-1])
+
+
 def _normalised(module: nn.Module, kernel: Float[Array, "*inputs outputs"]) -> jax.Array:
     """Divides a module's kernel by its spectral norm; makes the stored vectors."""
-    matrix = kernel.reshape(-1, kernel.shape[-1])
+    matrix = _matrix({"kernel": kernel})
     u = module.param("u", _unit, matrix.shape[1:])
     if not module.keeps_v:
         return kernel / spectral_norm(matrix, u)
@@ -135,4 +178,4 @@ class SpectralEmbedding(nn.Module):
         shape = (self.num_classes, self.features)
         vectors = self.param("vectors", nn.initializers.orthogonal(), shape, jnp.float32)
         u = self.param("u", _unit, (self.num_classes,))
-        return vectors / spectral_norm(vectors.T, u)
+        return vectors / spectral_norm(_matrix({"vectors": vectors}), u)

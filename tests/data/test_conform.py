@@ -59,6 +59,14 @@ def test_wide_images_are_cropped_about_the_centre_and_shrunk(tmp_path):
 def test_small_images_are_refused(tmp_path):
     line = complaint(listing_of(tmp_path, noise(7, 9, 3)))
     assert "expected at least 8x8 pixels, found 9x7" in line
+    assert "--config.enlarge=True" in line
+
+
+def test_small_images_are_enlarged_on_request(tmp_path):
+    image = noise(7, 9, 3)
+    enlarged = conform(listing_of(tmp_path, image), [0], resolution=8, channels=3, enlarge=True)
+    expected = image.crop((1, 0, 8, 7)).resize((8, 8), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(enlarged.pixels[0], np.asarray(expected))
 
 
 def test_images_are_turned_upright(tmp_path):

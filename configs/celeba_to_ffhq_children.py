@@ -1,0 +1,22 @@
+"""One ProGAN, CelebA-HQ, and photographs of children at 1024 pixels: off-manifold (section 4.1).
+
+    python -m weights_conversion.progan_tf --out=weights/celebahq \
+        --pickle=karras2018iclr-celebahq-1024x1024.pkl
+    python -m minegan_jax.main --config=configs/celeba_to_ffhq_children.py:100 --workdir=RUN
+
+The argument is the number of images taken from `photos/ffhq_children`, a folder of FFHQ's images;
+the paper's choice of them is not public. Figures 4 (100 images) and 5 (FID and KMMD over the number
+of images, curves only): MineGAN is best everywhere; without finetuning it is slightly worse than
+TransferGAN.
+"""
+
+from ml_collections import ConfigDict
+
+from minegan_jax.config import load_config
+
+
+def get_config(num_images: str = "100") -> ConfigDict:
+    """Returns the experiment for so many target images."""
+    config = load_config(f"celeba_to_ffhq_women:{num_images}")
+    config.target = "folder:photos/ffhq_children"
+    return config

@@ -1,0 +1,35 @@
+"""Any SNGAN, and a folder of your images; the experiments of the paper start from this.
+
+    python -m minegan_jax.main --config=configs/sngan.py --workdir=RUN \
+        --config.sources=DIR --config.target=folder:PHOTOS
+
+The paper says that the miner has four layers. The rest of its recipe is in a supplement that we do
+not have, so what moves the networks is that of SNGAN's authors (Miyato et al. 2018): Adam at 2e-4
+with decay rates 0 and 0.9, five critic turns, 64 images. The loss is the paper's WGAN-GP, where
+theirs is the hinge. The miner's width and rate, the averages and the numbers of steps are ours.
+
+A generator of classes weighs them all alike, and its critic drops its label term.
+"""
+
+from ml_collections import ConfigDict
+
+from minegan_jax.config import default_config
+
+
+def get_config() -> ConfigDict:
+    """Returns the recipe, without sources."""
+    config = default_config()
+    config.sources = ()
+    config.target = "folder:photos"
+    config.miner_depth = 4
+    config.miner_width = 256  # a start at the prior takes twice the latents, which are 128
+    config.learning_rate = 2e-4
+    config.critic_learning_rate = 2e-4
+    config.beta1 = 0.0
+    config.beta2 = 0.9
+    config.critic_turns = 5
+    config.batch_size = 64
+    config.average_decay = 0.999
+    config.mine_steps = 1000
+    config.finetune_steps = 500
+    return config

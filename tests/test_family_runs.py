@@ -1,0 +1,215 @@
+"""The whole run with each family as source, from its directory to report and adapter."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from minegan_jax import adapters, build, config, experiment, sources, trees
+from minegan_jax.errors import InputError
+from minegan_jax.methods import mining
+from minegan_jax.nets import family
+from minegan_jax.training import log
+
+CLASSES = {"channels": 3, "num_classes": 3, "embedding_size": 2}
+ARGUMENTS = {
+    "progan": {"resolution": 16, "channels": 1, "width": 2, "latent_size": 4},
+    "sngan": {"resolution": 8, "channels": 3, "width": 2, "latent_size": 4, "num_classes": 3},
+    "biggan": {
+        **{"resolution": 8, "width": 2, "latent_size": 4, "attention": [0]},
+        **{"critic_width": 2, "critic_attention": [0], **CLASSES},
+    },
+    "biggan_deep": {
+        **{"resolution": 8, "width": 4, "latent_size": 4, "attention": 0},
+        **{"blocks": [[1, 4, 2]], **CLASSES},
+    },
+}
+STATISTICS = {"mean", "variance", "means", "variances"}
+
+
+def save_source(directory, name, **changes):
+    """Writes a source of fresh weights; returns its directory."""
+    arguments = {**ARGUMENTS[name], **changes}
+    generator, critic = family.build(name, arguments).init(jax.random.key(0))
+    params = {"generator": generator, "critic": critic} if critic else {"generator": generator}
+    description = {"name": directory.name, "family": name, "arguments": arguments}
+    sources.save_source(directory, params, description)
+    return directory
+
+
+@pytest.fixture(scope="module", params=ARGUMENTS)
+def run(request, tmp_path_factory, tiny_fields, tiny_source):
+    """A finished run with a source of one family; grey images of 8 pixels are its target."""
+    directory = save_source(tmp_path_factory.mktemp("sources") / request.param, request.param)
+    fields = {"sources": (str(directory),), "colour": "convert", "enlarge": True}
+    if not family.FAMILIES[request.param].critic:
+        fields["critic"] = str(tiny_source)
+    settings = config.from_values({**tiny_fields, **fields})
+    return experiment.train(settings, tmp_path_factory.mktemp("runs") / request.param)
+
+
+def moved(before, after):
+    """The paths of the leaves that differ."""
+    old, new = trees.named_leaves(before), trees.named_leaves(after)
+    assert old.keys() == new.keys()
+    return {path for path in old if not np.array_equal(old[path], new[path])}
+
+
+def named(params, names):
+    """The paths of the leaves of these names."""
+    return {path for path in trees.named_leaves(params) if path.rpartition("/")[2] in names}
+
+
+def vectors(params):
+    """The paths of the vectors behind spectral norms that can turn.
+
+    Those of attention have only just begun to: its kernels are unheard while their gain is 0.
+    """
+    leaves = trees.named_leaves(params)
+    return {p for p in named(params, {"u"}) if leaves[p].size > 1 and "attention" not in p}
+
+
+def test_its_metrics_are_finite_and_its_report_is_there(run):
+    records = log.read(run.workdir / "metrics.jsonl")
+    losses = [record for record in records if "critic_loss" in record]
+    assert [(record["phase"], record["step"]) for record in losses] == [
+        ("mine", 1), ("mine", 2), ("mine", 3), ("finetune", 1), ("finetune", 2)
+    ]  # fmt: skip
+    for record in losses:
+        assert all(np.isfinite(record[name]) for name in ("critic_loss", "players_loss", "penalty"))
+    report = json.loads((run.workdir / "report.json").read_text())
+    assert report["phases"].keys() == {"source", "mine", "finetune"}
+    assert (run.workdir / "samples" / "comparison.png").exists()
+
+
+def test_mining_moves_no_bit_of_the_generator(run):
+    (source,) = run.experiment.sources
+    (generator,) = run.mined("mine").state.params["generators"]
+    assert not moved(source.generator, generator)
+
+
+def test_finetuning_moves_weights_and_not_statistics(run):
+    (before,) = run.mined("mine").state.params["generators"]
+    (after,) = run.mined("finetune").state.params["generators"]
+    changed = moved(before, after)
+    assert not changed & named(before, STATISTICS)
+    assert vectors(before) <= changed
+    unheard = {path for path in trees.named_leaves(before) if "to_rgb" in path} - {
+        f"to_rgb_{ARGUMENTS['progan']['resolution']}/{name}" for name in ("kernel", "bias")
+    }
+    assert named(before, {"kernel"}) - changed == {p for p in unheard if p.endswith("kernel")}
+
+
+def test_the_critics_norms_follow_its_weights(run):
+    judge = run.experiment.judge or run.experiment.sources[0]
+    critic = run.mined("mine").state.params["critic"]
+    changed = moved(judge.critic, critic)
+    assert vectors(critic) <= changed
+    for path in named(critic, {"u"}):
+        np.testing.assert_allclose(np.linalg.norm(trees.named_leaves(critic)[path]), 1.0, rtol=1e-5)
+    assert any(path.endswith("kernel") for path in changed)
+
+
+def test_its_adapter_gives_the_same_images(run):
+    loaded = adapters.load_adapter(run.workdir / "adapter")
+    images = loaded.sample(3, seed=1)
+    np.testing.assert_array_equal(images, run.sample(3, seed=1, phase="mine"))
+    assert images.shape[1:] == (run.experiment.resolution,) * 2 + (run.experiment.channels,)
+
+
+def test_a_cut_run_goes_on_bit_for_bit(run, tmp_path):
+    cut = shutil.copytree(run.workdir, tmp_path / "cut")
+    shutil.rmtree(cut / "checkpoints" / "finetune" / "2")
+    resumed = experiment.train(run.experiment.config, cut)
+    for phase in ("mine", "finetune"):
+        states = (each.mined(phase).state for each in (run, resumed))
+        assert len({trees.digest(state) for state in states}) == 1
+
+
+@pytest.mark.parametrize("critic", ["", "fresh"])
+def test_where_sources_compete_each_image_is_scored_by_itself(critic, tmp_path):
+    """Else the images of one source would win together, for how much they differ."""
+    names = ("first", "second")
+    both = [save_source(tmp_path / name, "progan", resolution=4) for name in names]
+    fields = {"sources": tuple(map(str, both)), "critic": critic}
+    method = build.build(config.from_values(fields)).methods["mine"]
+    state = method.learner.init(None, jax.random.key(0))
+    # Six images are no multiple of a group of four, which a critic that compares would refuse.
+    assert np.isfinite(method.contest(state, jax.random.key(1), 6)).all()
+
+
+def test_only_a_critic_alone_scores_images_by_themselves(tmp_path):
+    source = sources.load_source(save_source(tmp_path / "source", "progan", resolution=4))
+    images = jax.random.normal(jax.random.key(0), (4, 4, 4, 1))
+    for alone in (True, False):
+        critic = mining.critic_of(source, alone=alone)
+        score = jax.jit(critic.criticise)
+        scores, first = (score(critic.params, batch) for batch in (images, images[:1]))
+        assert np.allclose(scores[:1], first, atol=1e-5) == alone
+
+
+# The family that each config mines, with latents as long as the published ones.
+CONFIGS = {
+    "progan": ("progan", 512),
+    "sngan": ("sngan", 128),
+    "biggan": ("biggan", 120),
+    "cars_buses_to_red_vehicles:0.3": ("progan", 512),
+    "rooms_bridge_church_to_tower": ("progan", 512),
+    "rooms_bridge_church_to_bedroom": ("progan", 512),
+    "celeba_to_ffhq_women:50": ("progan", 512),
+    "celeba_to_ffhq_children": ("progan", 512),
+    "imagenet_to_ffhq_25": ("sngan", 128),
+    "imagenet_to_anime_25": ("sngan", 128),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_each_config_fits_its_family(name, tmp_path):
+    family_name, latent_size = CONFIGS[name]
+    size = {"progan": 4}.get(family_name, 8)
+    values = config.load_config(name)
+    count = max(len(values.sources), 1)
+    values.sources = tuple(
+        str(save_source(tmp_path / f"{i}", family_name, resolution=size, latent_size=latent_size))
+        for i in range(count)
+    )
+    settings = config.from_config_dict(values)
+    built = build.build(settings)
+    state = jax.eval_shape(built.phases[0].learner.init, None, jax.random.key(0))
+    assert [phase.name for phase in built.phases] == ["mine", "finetune"]
+    assert len(state.params["miners"]) == count
+    layers = state.params["miners"][0]
+    assert len(layers) == 4  # as the paper has it
+    assert layers["Dense_0"]["kernel"].shape == (latent_size, settings.miner_width)
+
+
+def fields_of(directory, **fields):
+    return config.from_values({"sources": (str(directory),), **fields})
+
+
+def test_a_fresh_critic_needs_none_in_the_file(tmp_path):
+    directory = save_source(tmp_path / "sngan", "sngan")
+    (directory / "critic.safetensors").unlink()
+    description = json.loads((directory / "source.json").read_text())
+    del description["weights"]["critic"]
+    (directory / "source.json").write_text(json.dumps(description))
+    built = build.build(fields_of(directory, critic="fresh"))
+    state = built.phases[0].learner.init(None, jax.random.key(0))
+    (source,) = built.sources
+    assert trees.named_shapes(state.params["critic"]) == trees.named_shapes(
+        source.networks.init(jax.random.key(0))[1]
+    )
+    with pytest.raises(InputError, match=r"'sngan' has no critic: expected one, or .*DIRECTORY"):
+        build.build(fields_of(directory))
+
+
+def test_a_family_without_a_critic_has_no_fresh_one_either(tmp_path):
+    directory = save_source(tmp_path / "deep", "biggan_deep")
+    line = "source 'deep': family 'biggan_deep' has no critic: expected one, or .*--config.critic="
+    with pytest.raises(InputError, match=line):
+        build.build(fields_of(directory, critic="fresh"))
+    for critic in ("", str(directory)):
+        with pytest.raises(InputError, match="source 'deep' has no critic: expected one, or"):
+            build.build(fields_of(directory, critic=critic))
