@@ -95,15 +95,27 @@ def _after(num_steps: int, rate: float) -> optax.ScalarOrSchedule:
     return optax.join_schedules([optax.constant_schedule(x) for x in (0.0, rate)], [num_steps])
 
 
-def _adam(rate: optax.ScalarOrSchedule, betas: tuple[float, float]) -> optax.GradientTransformation:
+def _adam(
+    rate: optax.ScalarOrSchedule,
+    betas: tuple[float, float],
+    whole: Callable[[Params], Params] = lambda params: params,
+) -> optax.GradientTransformation:
     """Moves weights by Adam, and the vectors behind spectral norms by the power method."""
-    return optax.chain(optax.adam(rate, *betas), spectral.power_iteration())
+    return optax.chain(optax.adam(rate, *betas), spectral.power_iteration(whole))
 
 
 def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
     """Gives each part that moves its Adam; the rest gets no update and no optimizer state."""
     rates = {name: _after(rules.warmup_steps, rules.learning_rates[name]) for name in PLAYERS}
-    adams = {name: _adam(rate, rules.betas) for name, rate in rates.items()}
+
+    def whole(params: Params) -> Params:
+        trees = enumerate(params["generators"])
+        return {**params, "generators": tuple(cast.whole(i, tree) for i, tree in trees)}
+
+    adams = {
+        "miners": _adam(rates["miners"], rules.betas),
+        "generators": _adam(rates["generators"], rules.betas, whole),
+    }
     return Game(
         cast,
         rules,

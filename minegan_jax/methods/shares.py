@@ -16,7 +16,9 @@ AXIS = "devices"  # the mesh's only one
 
 
 def split_axis(shape: Sequence[int], num_devices: int) -> int | None:
-    """Returns the longest axis that splits evenly, or None."""
+    """Returns the longest axis that splits evenly, or None; vectors are not worth it."""
+    if len(shape) < 2:
+        return None
     axes = [axis for axis, size in enumerate(shape) if size and size % num_devices == 0]
     return max(axes, key=lambda axis: shape[axis], default=None)
 

@@ -5,6 +5,7 @@ The step is taken at inference as well, and does not write u back: a network is 
 weights, and gives what the published code gives at evaluation. In training `power_iteration` does.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -61,16 +62,21 @@ def _unit(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> V
     return _normalise(jax.random.normal(key, shape, dtype))
 
 
-def power_iteration() -> optax.GradientTransformation:
+def power_iteration(
+    whole: Callable[[optax.Params], optax.Params] = lambda params: params,
+) -> optax.GradientTransformation:
     """Replaces the updates of the stored vectors, which get no gradient, by a step from them.
 
     That is the step which the networks took in the same turn, from the weights before their update:
     as in the published training code, each turn goes on where the last one's norms came to. Pairs
     of u and v, which networks take without a step, are a turn behind.
+
+    Args:
+      whole: makes weights whole of which devices hold parts; the stored vectors always are.
     """
 
     def step(updates: optax.Updates, params: optax.Params | None) -> optax.Updates:
-        weights = dict(jax.tree_util.tree_leaves_with_path(params))
+        weights = dict(jax.tree_util.tree_leaves_with_path(whole(params)))
 
         def replace(path: tuple[Any, ...], update: jax.Array) -> jax.Array:
             *module, name = (*path[:-1], jax.tree_util.keystr(path[-1:], simple=True))
