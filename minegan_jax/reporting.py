@@ -150,11 +150,13 @@ def write_report(
         for name, pixels in images.items()
     }
     last = list(phases)[-1]
+    table = selector_report(phases[last], recipe.seed)
     record = {
         "recipe": _recipe(recipe, looker, dataset),
         "real": measure.real_reference(reals, k=recipe.neighbours, seed=recipe.seed),
         "phases": measured,
-        "selector": selector_report(phases[last], recipe.seed),
+        "selector": table,
+        "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
     }
     directory = workdir / runs.SAMPLES
     _save_comparison(directory, dataset, images)

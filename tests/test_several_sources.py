@@ -40,7 +40,8 @@ def complaint(**values):
 
 
 def test_the_report_says_how_often_each_is_used(run):
-    table = json.loads((run.workdir / "report.json").read_text())["selector"]
+    report = json.loads((run.workdir / "report.json").read_text())
+    table, text = report["selector"], (run.workdir / "report.md").read_text()
     assert [row["name"] for row in table] == ["small", "large"]
     np.testing.assert_allclose(sum(row["probability"] for row in table), 1.0, rtol=1e-6)
     for number, row in enumerate(table):
@@ -48,7 +49,11 @@ def test_the_report_says_how_often_each_is_used(run):
         assert 0 <= low <= row["probability"] <= high <= 1
         assert row["without_it"][number] == 0.0
         assert sum(row["without_it"]) == pytest.approx(1.0)
-    assert "without it: large" in (run.workdir / "report.md").read_text()
+    assert "without it: large" in text
+    shares = np.array([row["probability"] for row in table])
+    entropy = -(shares * np.log2(shares, where=shares > 0, out=np.zeros(2))).sum()
+    assert report["selector_entropy"] == pytest.approx(entropy)
+    assert f"equal ones: {entropy:.2f}" in text
     assert (run.workdir / "samples" / "selector.png").exists()
 
 

@@ -47,6 +47,8 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
             parts += [caption, f"![{name}](samples/{name}.png)"]
     if len(record["selector"]) > 1:
         parts += ["## Sources", _sources(record["selector"])]
+        evenness = f"{record['selector_entropy']:.2f}"
+        parts.append(f"Entropy of these shares over that of equal ones: {evenness}.")
     parts += ["## What is recognised", _recognised(phases), "## Against held-out images"]
     if any(phase["held_out"] for phase in phases.values()):
         parts.append(_distances(record, "held_out"))
