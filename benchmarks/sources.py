@@ -1,10 +1,16 @@
 """Times a step for 1, 2, 4 and 8 sources against the naive maximum, in turn, in one process.
 
     python benchmarks/sources.py [--phase=finetune]
+    XLA_FLAGS=--xla_cpu_enable_concurrency_optimized_scheduler=false \\
+        python benchmarks/sources.py --num_devices=8 [--phase=finetune]
 
 The naive step differentiates through all K x N images; ours through the K that won. Both share
 the first pass, in which every source makes K images and the critic scores them. Memory is what
 XLA plans for the gradient pass of the players' turn, beside the weights.
+
+With `--num_devices` it prints instead what each of so many simulated devices needs in all, if every
+one holds all generators and if they share them. The flag has XLA order its work to save memory,
+as it does for accelerators.
 """
 
 import argparse
@@ -21,6 +27,7 @@ from minegan_jax.training import devices
 from minegan_jax.types import Images, Params
 
 BATCH, TURNS = 64, 5
+WIDE = 128  # where the generators, and not the images, fill the memory
 SHAPE = mining.MinerShape(depth=2)
 
 
@@ -44,10 +51,12 @@ def naive_remake(
     return fake, lambda change: back(change)[0]
 
 
-def make_method(phase: str, count: int) -> tuple[adversarial.TransferMethod, adversarial.GameState]:
+def make_method(
+    phase: str, count: int, *, width: int = 32, spread: bool = False
+) -> tuple[adversarial.TransferMethod, adversarial.GameState]:
     """Builds a phase's method for so many sources, and its first state."""
-    sources = [fresh_source(width=32, latent_size=16, seed=seed) for seed in range(count)]
-    rules = adversarial.Rules(batch_size=BATCH, critic_turns=TURNS)
+    sources = [fresh_source(width=width, latent_size=16, seed=seed) for seed in range(count)]
+    rules = adversarial.Rules(batch_size=BATCH, critic_turns=TURNS, spread=spread)
     game = sources, rules, SHAPE, mining.critic_of(sources[0])
     state = mining.mine(*game).learner.init(None, jax.random.key(0))
     if phase == "mine":
@@ -71,13 +80,41 @@ def compiled_step(phase: str, count: int) -> tuple[Callable[[], object], float]:
     return run, program.memory_analysis().temp_size_in_bytes / 1e6
 
 
+def megabytes_per_device(phase: str, count: int, *, spread: bool) -> float:
+    """Returns what XLA plans for a step on each device: the state, and what lies beside it."""
+    method, state = make_method(phase, count, width=WIDE, spread=spread)
+    mesh = devices.make_mesh(BATCH)
+    state = devices.place(method.learner, state, mesh)
+    batch = jax.device_put(fresh_batch(BATCH, TURNS), devices.split(mesh))
+    program = devices.compile_step(method.learner, mesh).lower(state, batch, jax.random.key(1))
+    plan = program.compile().memory_analysis()
+    return (plan.argument_size_in_bytes + plan.temp_size_in_bytes) / 1e6
+
+
+def print_memory(phase: str, counts: list[int], num_devices: int) -> None:
+    """Prints what a device needs with all generators, and with its share of them."""
+    jax.config.update("jax_num_cpu_devices", num_devices)
+    print(f"{phase}, MB on each of {num_devices} devices, width {WIDE}")
+    print("| sources | each holds all | they share |")
+    print("| --- | --- | --- |")
+    for count in counts:
+        alone, shared = (
+            megabytes_per_device(phase, count, spread=spread) for spread in (False, True)
+        )
+        print(f"| {count} | {alone:.0f} | {shared:.0f} |", flush=True)
+
+
 def main() -> None:
-    """Times all and prints a table."""
+    """Times all, or asks for all memory, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--phase", choices=("mine", "finetune"), default="mine")
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--num_devices", type=int)
     options = parser.parse_args()
+    if options.num_devices:
+        print_memory(options.phase, options.counts, options.num_devices)
+        return
     print(f"{options.phase}, load before {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     ours = {count: compiled_step(options.phase, count) for count in options.counts}
     with mock.patch.object(supersamples, "remake", naive_remake):
