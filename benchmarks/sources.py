@@ -1,7 +1,7 @@
-"""Times a step for 1, 2, 4 and 8 sources against the naive maximum, in turn, in one process.
+r"""Times a step for 1, 2, 4 and 8 sources against the naive maximum, in turn, in one process.
 
     python benchmarks/sources.py [--phase=finetune]
-    XLA_FLAGS=--xla_cpu_enable_concurrency_optimized_scheduler=false \\
+    XLA_FLAGS=--xla_cpu_enable_concurrency_optimized_scheduler=false \
         python benchmarks/sources.py --num_devices=8 [--phase=finetune]
 
 The naive step differentiates through all K x N images; ours through the K that won. Both share
