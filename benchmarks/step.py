@@ -1,63 +1,119 @@
 """Times a mining step on a CPU against the same step in PyTorch, in turn, in one process.
 
-    python benchmarks/step.py
+    python benchmarks/step.py [--family=progan]
 
-First both take two steps from equal weights with equal draws, and their losses must agree. The
-flops of a step are counted from the layers' sizes: products with padding are included, everything
-but convolutions is left out. The peak is the better framework's product of two 2048x2048 matrices.
-Run it on a machine that does nothing else: PyTorch's threads wait for each other, so that other
-load slows it down far more than us.
+First both must agree, from equal weights and equal draws: in images, scores and the gradient of the
+critic's loss, then in the losses of two steps. Flops are those of PyTorch's convolutions and matrix
+products, with the products with padding. The peak is the better framework's product of two
+2048x2048 matrices. Run it on a machine that does nothing else: PyTorch's threads wait for each
+other, so that other load slows it down far more than us.
 """
 
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+import torch_biggan
+import torch_dcgan
+import torch_progan
 import torch_step
 from timing import fresh_batch, fresh_source, medians
+from torch.utils.flop_counter import FlopCounterMode
 
-from minegan_jax.methods.adversarial import GameState, Rules
+from minegan_jax import losses
+from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, mine
+from minegan_jax.sources import Source
 from minegan_jax.training import devices
-from minegan_jax.types import Batch
+from minegan_jax.types import Images, Params, to_unit_range
 
-TURNS = 5
 MATRIX = 2048
-SIZES = (28, 14, 7, 4)  # of the feature maps, in pixels
+CLOSE = 1e-3  # of float32 gradients, against the largest in an array
 
 
-def torch_side(state: GameState, batch: Batch) -> Callable:
-    """Copies our weights and images for PyTorch."""
-    params = state.params
-    networks = params["miners"][0], params["generators"][0], params["critic"]
-    layers = [torch_step.layers_from_flax(network) for network in networks]
-    return torch_step.make_step(*layers, np.asarray(batch.images))
+class Setting(NamedTuple):
+    """What is timed for a family; the flags say otherwise."""
+
+    opponent: Callable[..., torch_step.Opponent]
+    arguments: Mapping[str, Any]  # of the networks
+    batch_size: int
+    turns: int  # of the critic
+    miner_depth: int
 
 
-def torch_draws(draws: object) -> torch_step.Draws:
+COLOUR = {"resolution": 64, "channels": 3, "width": 16}
+SETTINGS = {
+    "dcgan": Setting(torch_dcgan.opponent, {"width": 64, "latent_size": 16}, 64, 5, 2),
+    "progan": Setting(torch_progan.opponent, {**COLOUR, "latent_size": 128}, 16, 1, 4),
+    "biggan": Setting(
+        torch_biggan.opponent,
+        # Attention at 32 pixels in both networks.
+        {
+            **COLOUR,
+            "latent_size": 100,
+            "num_classes": 10,
+            "attention": (2,),
+            "critic_attention": (0,),
+        },
+        16,
+        1,
+        4,
+    ),
+}
+
+
+def torch_draws(draws: Any) -> torch_step.Draws:
     """Copies our draws for PyTorch."""
     arrays = draws.critic.latents[0], draws.mixes, draws.players.latents[0]
     return torch_step.Draws(*(torch.tensor(np.asarray(array)) for array in arrays))
 
 
-def flops(width: int, batch_size: int) -> float:
-    """Counts the convolutions of a step: 10 passes of the critic in a turn, 4 in the miner's.
+def _channels_first(images: Images) -> torch.Tensor:
+    """Copies our images for PyTorch."""
+    return torch.tensor(np.asarray(images)).permute(0, 3, 1, 2)
 
-    A critic's turn: 3 forward (real, fake, between), 3 backward, 1 forward again for the
-    penalty's derivative and 3 for the kernels; the generator 1. The miner's turn: both networks
-    forward and backward. The first layer need not go back to real and fake images.
-    """
-    widths = (1, width, 2 * width, 4 * width)
-    layers = [
-        2.0 * 25 * widths[i] * widths[i + 1] * SIZES[i + 1] ** 2 * batch_size for i in range(3)
-    ]
-    return TURNS * (11 * sum(layers) - 2 * layers[0]) + 4 * sum(layers)
+
+def check_networks(source: Source, opponent: torch_step.Opponent, real: Images) -> None:
+    """Makes sure that images, scores and the critic's gradient are the same."""
+    latents = jax.random.normal(jax.random.key(5), (len(real), source.networks.latent_size))
+    mixes = jax.random.uniform(jax.random.key(6), (len(real),))
+    fake = jax.jit(source.networks.generate)(source.generator, latents)
+
+    def loss(critic: Params) -> jax.Array:
+        criticise = partial(source.networks.criticise, critic)
+        penalty = losses.gradient_penalty(criticise, losses.interpolate(real, fake, mixes))
+        return losses.wasserstein_critic_loss(criticise(real), criticise(fake)) + 10.0 * penalty
+
+    critic = jax.tree.map(lambda weight: weight.clone().requires_grad_(), opponent.critic)
+    given = [_channels_first(real), _channels_first(fake), torch.tensor(np.asarray(mixes))]
+    torch_step.critic_loss(opponent, critic, *given).backward()
+    no_change = jax.tree.map(torch.zeros_like, critic)  # where the loss does not depend on a weight
+    changes = jax.tree.map(
+        lambda weight, none: none if weight.grad is None else weight.grad, critic, no_change
+    )
+    pairs = {
+        "images": (fake, opponent.generate(torch.tensor(np.asarray(latents))).permute(0, 2, 3, 1)),
+        "scores": (
+            jax.jit(source.networks.criticise)(source.critic, real),
+            opponent.scorer(critic)(given[0]),
+        ),
+        "gradient": (jax.jit(jax.grad(loss))(source.critic), torch_step.as_params(changes)),
+    }
+    for name, both in pairs.items():
+        ours, theirs = (jax.tree.leaves(tree) for tree in both)
+        for mine, other in zip(ours, theirs, strict=True):
+            mine = np.asarray(mine)
+            other = other.detach().numpy() if isinstance(other, torch.Tensor) else other
+            np.testing.assert_allclose(
+                mine, other, rtol=0.0, atol=CLOSE * max(np.abs(mine).max(), 1e-6), err_msg=name
+            )
 
 
 def peak(rounds: int) -> float:
@@ -74,21 +130,34 @@ def peak(rounds: int) -> float:
 def main() -> None:
     """Checks that both do the same, times them and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--latent", type=int, default=16)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--family", choices=sorted(SETTINGS), default="dcgan")
+    parser.add_argument("--width", type=int)
+    parser.add_argument("--latent", type=int)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--turns", type=int)
     parser.add_argument("--rounds", type=int, default=10)
-    arguments = parser.parse_args()
+    options = parser.parse_args()
+    setting = SETTINGS[options.family]
+    batch_size, turns = options.batch or setting.batch_size, options.turns or setting.turns
+    given = {"width": options.width, "latent_size": options.latent}
+    arguments = {**setting.arguments, **{name: value for name, value in given.items() if value}}
 
     print(f"load before       {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    source = fresh_source(width=arguments.width, latent_size=arguments.latent)
-    shape = MinerShape(depth=2, width=max(256, 2 * arguments.latent))
-    rules = Rules(batch_size=arguments.batch, critic_turns=TURNS)
-    method = mine([source], rules, shape, critic_of(source))
-    state, batch = method.learner.init(None, jax.random.key(1)), fresh_batch(arguments.batch, TURNS)
-    step_torch = torch_side(state, batch)
+    source = fresh_source(options.family, **arguments)
+    networks = source.networks
+    opponent = setting.opponent(*map(torch_step.weights, (source.generator, source.critic)))
+    batch = fresh_batch(batch_size, turns, networks.resolution, networks.channels)
+    check_networks(source, opponent, to_unit_range(batch.images[:, 0]))
+    print("equal             images, scores, the critic's gradient")
 
-    mesh = devices.make_mesh(arguments.batch)
+    shape = MinerShape(setting.miner_depth, width=max(256, 2 * networks.latent_size))
+    rules = Rules(batch_size=batch_size, critic_turns=turns)
+    method = mine([source], rules, shape, critic_of(source))
+    state = method.learner.init(None, jax.random.key(1))
+    miner = torch_step.weights(state.params["miners"][0])
+    step_torch = torch_step.make_step(miner, opponent, np.asarray(batch.images))
+
+    mesh = devices.make_mesh(batch_size)
     state = devices.place(method.learner, state, mesh)
     step = devices.compile_step(method.learner, mesh)
     start = time.perf_counter()
@@ -98,7 +167,8 @@ def main() -> None:
     for key in jax.random.split(jax.random.key(3), 2):
         state, metrics = compiled(state, batch, key)
         ours = float(metrics["critic_loss"]), float(metrics["players_loss"])
-        theirs = step_torch(torch_draws(method.learner.draw(key)))
+        with FlopCounterMode(display=False) as counter:
+            theirs = step_torch(torch_draws(method.learner.draw(key)))
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
     print(f"equal losses      ours {ours}, torch {theirs}")
 
@@ -106,14 +176,14 @@ def main() -> None:
         nonlocal state
         state, _ = jax.block_until_ready(compiled(state, batch, jax.random.key(4)))
 
-    draw = partial(torch_step.draw, arguments.batch, TURNS, arguments.latent)
-    took = medians({"ours": run_ours, "torch": lambda: step_torch(draw())}, arguments.rounds)
-    best = peak(arguments.rounds)
+    draw = partial(torch_step.draw, batch_size, turns, networks.latent_size)
+    took = medians({"ours": run_ours, "torch": lambda: step_torch(draw())}, options.rounds)
+    best = peak(options.rounds)
     print(f"torch / ours      {took['torch'] / took['ours']:.2f} (above 1: ours is faster)")
     print(f"matrix product    {best / 1e9:.0f} GFLOP/s at best, {jax.devices()[0].device_kind}")
     print(f"compiling ours    {compile_seconds:.1f} s")
     for name, duration in took.items():
-        share = flops(arguments.width, arguments.batch) / duration / best
+        share = counter.get_total_flops() / duration / best
         print(f"{name:17} {duration:.3f} s a step, {share:.0%} of the matrix product's speed")
 
 

@@ -29,16 +29,27 @@ def medians(runs: dict[Name, Callable[[], object]], rounds: int) -> dict[Name, f
     return {name: statistics.median(row[name] for row in times[1:]) for name in runs}
 
 
-def fresh_source(*, width: int, latent_size: int, seed: int = 0) -> Source:
-    """Makes a source of untrained weights: they take as long as trained ones."""
-    arguments = {"resolution": 28, "channels": 1, "width": width, "latent_size": latent_size}
-    networks = family.build("dcgan", arguments)
-    generator, critic = networks.init(jax.random.key(seed))
-    return Source(f"fresh{seed}", "", networks, generator, critic, "", {"arguments": arguments})
+def fresh_source(
+    family_name: str = "dcgan", *, seed: int = 0, **arguments: int | tuple[int, ...]
+) -> Source:
+    """Makes a source of untrained weights: they take as long as trained ones.
+
+    Single numbers and vectors, such as biases, are drawn as well, so that none is without effect.
+    """
+    arguments = {"resolution": 28, "channels": 1, **arguments}
+    networks = family.build(family_name, arguments)
+    rng = np.random.default_rng(seed)
+
+    def stir(weight: jax.Array) -> jax.Array:
+        return weight if weight.ndim > 1 else weight + 0.1 * rng.normal(size=weight.shape)
+
+    generator, critic = jax.tree.map(stir, networks.init(jax.random.key(seed)))
+    description = {"arguments": arguments}
+    return Source(f"fresh{seed}", "", networks, generator, critic, "", description)
 
 
-def fresh_batch(batch_size: int, turns: int) -> Batch:
+def fresh_batch(batch_size: int, turns: int, resolution: int = 28, channels: int = 1) -> Batch:
     """Makes images of noise."""
-    shape = (batch_size, turns, 28, 28, 1)
+    shape = (batch_size, turns, resolution, resolution, channels)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     return Batch(jnp.asarray(pixels), jnp.zeros(shape[:2], jnp.int32))

@@ -6,6 +6,7 @@ Here the derivatives are convolutions in that very order.
 """
 
 import functools
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -14,7 +15,9 @@ from jaxtyping import Array, Float
 
 Maps = Float[Array, "batch height width inputs"]
 Kernel = Float[Array, "rows columns inputs outputs"]
+Convolution = Callable[[jax.Array, jax.Array], jax.Array]  # of maps and kernel
 AXES = ("NHWC", "HWIO", "NHWC")  # of maps, kernel and result
+LARGE = 2**17  # weights, from which on XLA's CPU backend divides them between its threads
 Pads = tuple[tuple[int, int], tuple[int, int]]  # zeros before and after rows, and columns
 
 
@@ -26,10 +29,79 @@ def conv(maps: Maps, kernel: Kernel) -> Float[Array, "batch height width outputs
     return _convolve(maps, kernel, (rows, columns))
 
 
+def conv_of_doubled(maps: Maps, kernel: Kernel) -> Float[Array, "batch 2*height 2*width outputs"]:
+    """Repeats every pixel as a square of 2x2, then convolves with a 3x3 kernel and SAME padding.
+
+    A pixel of the result sees no more than 2x2 of the repeated ones, at weights that depend on its
+    place in its own square: fewer than half of the products.
+    """
+    batch, height, width, _ = maps.shape
+    # What a square of 2x2 results, of which the last is the square's first, is told.
+    squares = _over_squares(kernel)[:, :, ::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+    told = _convolve(maps, squares.reshape(2, 2, kernel.shape[2], -1), ((1, 1), (1, 1)))
+    told = told.reshape(batch, height + 1, width + 1, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+    return told.reshape(batch, 2 * height + 2, 2 * width + 2, -1)[:, 1:-1, 1:-1]
+
+
+def halved_conv(maps: Maps, kernel: Kernel) -> Float[Array, "batch height//2 width//2 outputs"]:
+    """Convolves with a 3x3 kernel and SAME padding, then averages each square of 2x2 pixels.
+
+    An average sees 4x4 pixels, which are 2x2 squares: fewer than half of the products.
+    """
+    batch, height, width, inputs = maps.shape
+    rows, columns = height // 2, width // 2
+    maps = maps[:, : 2 * rows + 1, : 2 * columns + 1]  # all that counts of an odd last one
+    ends = ((0, 0), *((1, size % 2 == 0) for size in (height, width)), (0, 0))
+    seen = jnp.pad(maps, ends).reshape(batch, rows + 1, 2, columns + 1, 2, inputs)
+    seen = seen.transpose(0, 1, 3, 2, 4, 5).reshape(batch, rows + 1, columns + 1, -1)
+    squares = _over_squares(kernel).reshape(2, 2, 4 * inputs, -1) / 4
+    return _convolve(seen, squares, ((0, 0), (0, 0)))
+
+
+def _over_squares(kernel: Kernel) -> Float[Array, "2 2 2 2 inputs outputs"]:
+    """Adds up a 3x3 kernel at the four places of a square of 2x2.
+
+    The result is the kernel of 4x4 by the squares' rows and columns, then those inside a square.
+    """
+    kernel = sum(
+        jnp.pad(kernel, ((row, 1 - row), (column, 1 - column), (0, 0), (0, 0)))
+        for row in range(2)
+        for column in range(2)
+    )
+    return kernel.reshape(2, 2, 2, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolve(maps: Maps, kernel: Kernel, pads: Pads) -> Float[Array, "batch taller wider outputs"]:
     """Convolves with stride 1 and the given padding."""
+    narrow = kernel.size < LARGE and kernel.shape[1] < maps.shape[2]
+    on_cpu = _in_a_row if narrow else _one_by_one
+    return jax.lax.platform_dependent(
+        maps,
+        kernel,
+        cpu=functools.partial(on_cpu, pads=pads),
+        default=functools.partial(_one_by_one, pads=pads),
+    )
+
+
+def _one_by_one(maps: Maps, kernel: Kernel, pads: Pads) -> jax.Array:
+    """Convolves image by image."""
     return jax.lax.conv_general_dilated(maps, kernel, (1, 1), pads, dimension_numbers=AXES)
+
+
+def _in_a_row(maps: Maps, kernel: Kernel, pads: Pads) -> jax.Array:
+    """Convolves all images as one wide one, in which they lie side by side.
+
+    XLA's CPU backend divides a convolution with a small kernel between its threads only by its
+    columns.
+    """
+    batch, height, _, inputs = maps.shape
+    vertical, horizontal = pads
+    side = jnp.pad(maps.transpose(1, 0, 2, 3), ((0, 0), (0, 0), horizontal, (0, 0)))
+    mixed = kernel.shape[1] - 1  # columns of the result that see two images
+    row = _one_by_one(side.reshape(1, height, -1, inputs), kernel, (vertical, (0, mixed)))
+    apart = row.reshape(row.shape[1], batch, side.shape[2], -1)[:, :, : side.shape[2] - mixed]
+    return apart.transpose(1, 0, 2, 3)
 
 
 def _keep(maps: Maps, kernel: Kernel, pads: Pads) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -55,22 +127,24 @@ _convolve.defvjp(_keep, _back)
 
 
 class Conv(nn.Module):
-    """A convolution with stride 1 and SAME padding.
+    """A convolution with stride 1 and SAME padding, which may double or halve the resolution.
 
     Attributes:
       features: channels of the output.
       kernel_size: rows and columns of the kernel, whose shape is (rows, columns, in, out).
       kernel_init: makes the kernel from a key and its shape; the bias starts at zero.
+      convolve: of maps and kernel; `conv`, or one that doubles or halves the resolution as well.
     """
 
     features: int
     kernel_size: int = 3
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
+    convolve: Convolution = conv
 
     @nn.compact
-    def __call__(self, maps: Maps) -> Float[Array, "batch height width outputs"]:
-        """Maps (batch, h, w, in) to (batch, h, w, features)."""
+    def __call__(self, maps: Maps) -> Float[Array, "batch _ _ outputs"]:
+        """Maps (batch, h, w, in) to (batch, h, w, features), if `convolve` keeps the size."""
         shape = (self.kernel_size, self.kernel_size, maps.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
-        return conv(maps, kernel) + bias[None, None, None]
+        return self.convolve(maps, kernel) + bias[None, None, None]

@@ -18,7 +18,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets.convolution import conv
+from minegan_jax.nets.convolution import Convolution, conv, conv_of_doubled
 from minegan_jax.nets.resampling import average_pool, upsample
 from minegan_jax.types import Images, Latents, Scores
 
@@ -150,21 +150,24 @@ class EqualisedConv(nn.Module):
       window: rows and columns of the kernel.
       gain: standard deviation of the output over that of the input.
       scaled_bias: scales the bias too.
+      convolve: of maps and kernel; `conv`, or one that doubles or halves the resolution as well.
     """
 
     features: int
     window: int = 3
     gain: float = ACTIVE_GAIN
     scaled_bias: bool = False
+    convolve: Convolution = conv
 
     @nn.compact
-    def __call__(self, x: Maps) -> Float[Array, "batch height width outputs"]:
-        """Maps (batch, h, w, in) to (batch, h, w, features)."""
+    def __call__(self, x: Maps) -> Float[Array, "batch _ _ outputs"]:
+        """Maps (batch, h, w, in) to (batch, h, w, features), if `convolve` keeps the size."""
         shape = (self.window, self.window, x.shape[-1], self.features)
         scale = self.gain / (self.window**2 * x.shape[-1]) ** 0.5
         kernel = self.param("kernel", nn.initializers.normal(1.0), shape, jnp.float32) * scale
         bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
-        return conv(x, kernel) + (bias * scale if self.scaled_bias else bias)[None, None, None]
+        bias = bias * scale if self.scaled_bias else bias
+        return self.convolve(x, kernel) + bias[None, None, None]
 
 
 class EqualisedDense(nn.Module):
@@ -232,8 +235,9 @@ class Generator(nn.Module):
         grown = resolution or self.resolution
         widths = feature_widths(self.resolution, self.width)
 
-        def convolve(x: Array, features: int, name: str) -> Array:
-            return pixel_norm(activate(EqualisedConv(features, scaled_bias=scaled, name=name)(x)))
+        def layer(x: Array, features: int, name: str, convolve: Convolution = conv) -> Array:
+            equalised = EqualisedConv(features, scaled_bias=scaled, convolve=convolve, name=name)
+            return pixel_norm(activate(equalised(x)))
 
         def to_rgb(x: Array, size: int) -> Array:
             gain, name = variant.linear_gain, f"to_rgb_{size}"
@@ -246,12 +250,12 @@ class Generator(nn.Module):
         for _ in range(self.latent_norms):
             latents = pixel_norm(latents)
         x = first(latents).reshape(-1, size, size, widths[0])
-        x = convolve(pixel_norm(activate(x)), widths[0], "conv_4")
+        x = layer(pixel_norm(activate(x)), widths[0], "conv_4")
         images = to_rgb(x, size)
         for features in widths[1 : feature_maps(grown)]:
             size = 2 * size
-            x = convolve(upsample(x), features, f"first_{size}")
-            x = convolve(x, features, f"second_{size}")
+            x = layer(x, features, f"first_{size}", conv_of_doubled)
+            x = layer(x, features, f"second_{size}")
             images = fade_in(upsample(images), to_rgb(x, size), fade if size == grown else None)
         return images
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from minegan_jax.nets.convolution import conv, conv_of_doubled, halved_conv
 from minegan_jax.nets.resampling import average_pool, upsample
 from minegan_jax.nets.spectral import SpectralConv
 
@@ -16,7 +17,7 @@ class UpBlock(nn.Module):
 
     Attributes:
       features: channels of the output.
-      conv: makes a convolution of `features` and, by default 3, `kernel_size`.
+      conv: makes a convolution of `features`, `kernel_size`, by default 3, and `convolve`.
       norm: makes a normalisation of maps and a condition.
     """
 
@@ -29,8 +30,8 @@ class UpBlock(nn.Module):
         self, maps: Maps, condition: Float[Array, "batch condition"]
     ) -> Float[Array, "batch 2*height 2*width outputs"]:
         """Maps (batch, h, w, channels) to (batch, 2 * h, 2 * w, features)."""
-        x = upsample(nn.relu(self.norm(name="norm1")(maps, condition)))
-        x = self.conv(self.features, name="conv1")(x)
+        x = nn.relu(self.norm(name="norm1")(maps, condition))
+        x = self.conv(self.features, convolve=conv_of_doubled, name="conv1")(x)
         x = nn.relu(self.norm(name="norm2")(x, condition))
         x = self.conv(self.features, name="conv2")(x)
         # A 1x1 convolution and a repetition of pixels commute.
@@ -57,10 +58,11 @@ class DownBlock(nn.Module):
         """Maps (batch, h, w, channels) to (batch, h / 2, w / 2, features), or (..., h, w, ...)."""
         x = maps if self.first else nn.relu(maps)
         x = nn.relu(SpectralConv(self.hidden, name="conv1")(x))
-        x = SpectralConv(self.features, name="conv2")(x)
+        resize = halved_conv if self.halve else conv
+        x = SpectralConv(self.features, convolve=resize, name="conv2")(x)
         if not self.halve and maps.shape[-1] == self.features:
             return maps + x
         if self.halve:
-            maps, x = average_pool(maps), average_pool(x)
+            maps = average_pool(maps)
         # A 1x1 convolution and a mean of pixels commute.
         return x + SpectralConv(self.features, kernel_size=1, name="shortcut")(maps)

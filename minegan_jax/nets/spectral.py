@@ -15,7 +15,7 @@ import optax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from minegan_jax.nets.convolution import conv
+from minegan_jax.nets.convolution import Convolution, conv
 from minegan_jax.types import Key, Params
 
 Matrix = Float[Array, "inputs outputs"]
@@ -140,26 +140,30 @@ class SpectralDense(nn.Module):
 class SpectralConv(nn.Module):
     """A convolution with stride 1, SAME padding and spectral normalisation.
 
+    It may double or halve the resolution.
+
     Attributes:
       features: channels of the output.
       kernel_size: rows and columns of the kernel.
       use_bias: whether a bias is added.
       keeps_v: whether v is stored beside u, so that no step is taken.
+      convolve: of maps and kernel; `conv`, or one that doubles or halves the resolution as well.
     """
 
     features: int
     kernel_size: int = 3
     use_bias: bool = True
     keeps_v: bool = False
+    convolve: Convolution = conv
 
     @nn.compact
     def __call__(
         self, maps: Float[Array, "batch height width inputs"]
-    ) -> Float[Array, "batch height width outputs"]:
-        """Maps (batch, h, w, inputs) to (batch, h, w, features)."""
+    ) -> Float[Array, "batch _ _ outputs"]:
+        """Maps (batch, h, w, inputs) to (batch, h, w, features), if `convolve` keeps the size."""
         shape = (self.kernel_size, self.kernel_size, maps.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.orthogonal(), shape, jnp.float32)
-        y = conv(maps, _normalised(self, kernel))
+        y = self.convolve(maps, _normalised(self, kernel))
         if self.use_bias:
             y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[
                 None, None, None
