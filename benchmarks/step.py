@@ -108,12 +108,10 @@ def check_networks(source: Source, opponent: torch_step.Opponent, real: Images) 
     }
     for name, both in pairs.items():
         ours, theirs = (jax.tree.leaves(tree) for tree in both)
-        for mine, other in zip(ours, theirs, strict=True):
-            mine = np.asarray(mine)
-            other = other.detach().numpy() if isinstance(other, torch.Tensor) else other
-            np.testing.assert_allclose(
-                mine, other, rtol=0.0, atol=CLOSE * max(np.abs(mine).max(), 1e-6), err_msg=name
-            )
+        for found, other in zip(ours, theirs, strict=True):
+            expected = other.detach().numpy() if isinstance(other, torch.Tensor) else other
+            atol = CLOSE * max(np.abs(found).max(), 1e-6)
+            np.testing.assert_allclose(found, expected, rtol=0.0, atol=atol, err_msg=name)
 
 
 def peak(rounds: int) -> float:

@@ -63,12 +63,13 @@ def _over_squares(kernel: Kernel) -> Float[Array, "2 2 2 2 inputs outputs"]:
 
     The result is the kernel of 4x4 by the squares' rows and columns, then those inside a square.
     """
-    kernel = sum(
+    places = [
         jnp.pad(kernel, ((row, 1 - row), (column, 1 - column), (0, 0), (0, 0)))
         for row in range(2)
         for column in range(2)
-    )
-    return kernel.reshape(2, 2, 2, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+    ]
+    total = jnp.stack(places).sum(axis=0)
+    return total.reshape(2, 2, 2, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
