@@ -35,7 +35,7 @@ PROGAN = {
     "resolution": 32,
     "latent_size": 32,
     "width": 8,
-    "train_steps": 2500,
+    "train_steps": 1000,
 }
 PAIRS = ("01", "23", "45", "67")
 

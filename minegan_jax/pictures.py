@@ -14,7 +14,7 @@ from minegan_jax.types import Pixels
 GAP = 2  # pixels between the cells of a grid, before magnification
 PAPER = 255  # the gaps are white
 CHART = (640, 280, 30)  # width, height and margin of a chart, in pixels
-COLOURS = ("crimson", "royalblue", "seagreen", "darkorange", "purple", "teal", "brown", "black")
+HUES_APART = 137.5  # degrees between the colours of lines, so that many stay distinct
 
 
 def grid(images: Pixels, *, columns: int) -> np.ndarray:
@@ -64,7 +64,7 @@ def chart(series: Mapping[str, Sequence[float]]) -> np.ndarray:
         pen.line([(edge, y), (right, y)], fill="lightgrey")
         pen.text((2, y - 6), f"{tenth / 10:.1f}", fill="black")
     for number, (name, values) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = f"hsl({number * HUES_APART % 360:.0f}, 90%, 40%)"
         across = np.linspace(edge, right, len(values))
         down = bottom + (edge - bottom) * np.asarray(values)
         pen.line(list(zip(across, down, strict=True)), fill=colour, width=2)
