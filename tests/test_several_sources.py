@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import jax
 import numpy as np
@@ -87,6 +88,19 @@ def test_a_dropped_source_is_in_no_later_phase_and_no_adapter(run, fields, tmp_p
     adapter = adapters.load_adapter(dropped.workdir / "adapter")
     assert adapter.source_names == (kept,)
     assert adapter.sample(3).shape == (3, 8, 8, 1)
+
+
+def test_devices_may_share_the_sources(run, fields, tmp_path):
+    """All that follows training reads such a state as any other, after a cut as well."""
+    values = config.from_values({**fields, "spread_sources": True})
+    shared = experiment.train(values, tmp_path / "run")
+    np.testing.assert_allclose(shared.sample(5), run.sample(5), atol=1)
+    (shared.workdir / "report.json").unlink()
+    shutil.rmtree(shared.workdir / "checkpoints" / "finetune" / "2")
+    before = trees.digest(shared.mined("mine").state)
+    again = experiment.train(values, shared.workdir)
+    assert trees.digest(again.mined("mine").state) == before
+    np.testing.assert_array_equal(again.sample(5), shared.sample(5))
 
 
 @pytest.mark.parametrize(("critic", "resolution"), [("", 8), ("large", 12), ("fresh", 8)])
