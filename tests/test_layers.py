@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from minegan_jax.nets import convolution, layers
+from minegan_jax.nets import convolution, layers, resampling
 
 
 def lax_conv(images, kernel):
@@ -87,6 +87,29 @@ def test_other_kernel_sizes(name, window):
         return jax.jit(value_and_grad)(*data((6, 7), window))
 
     ours, theirs = map(result, PAIRS[name])
+    assert_close(ours, theirs)
+
+
+RESIZING = {
+    "doubled": (
+        convolution.conv_of_doubled,
+        lambda maps, kernel: lax_same(resampling.upsample(maps), kernel),
+    ),
+    "halved": (
+        convolution.halved_conv,
+        lambda maps, kernel: resampling.average_pool(lax_same(maps, kernel)),
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (7, 5), (6, 9), (2, 3)])
+@pytest.mark.parametrize("name", RESIZING)
+def test_convolutions_that_resize(name, shape):
+    def results(conv):
+        value_and_grad = jax.value_and_grad(squared_slope(conv), argnums=(0, 1))
+        return jax.jit(lambda *given: (conv(*given), value_and_grad(*given)))(*data(shape, 3))
+
+    ours, theirs = map(results, RESIZING[name])
     assert_close(ours, theirs)
 
 
