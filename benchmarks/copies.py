@@ -3,8 +3,7 @@
     python benchmarks/copies.py
 
 Three copies of the packaged source are mined for nines: as it is, with every pixel repeated (56
-pixels), and enlarged linearly (42 pixels). Prints p of each after as many steps as the digit run
-mines; 1/3 each is right.
+pixels), and enlarged linearly (42 pixels). Prints p of each; 1/3 each is right.
 """
 
 import argparse
@@ -21,14 +20,10 @@ from minegan_jax.experiment import load_target
 from minegan_jax.methods import mining
 from minegan_jax.methods.base import Phase, State
 from minegan_jax.methods.views import enlarge
+from minegan_jax.nets.resampling import upsample
 from minegan_jax.sources import Source
 from minegan_jax.training import devices, loop
 from minegan_jax.types import Images, Latents, Params
-
-
-def repeated(images: Images) -> Images:
-    """Doubles the resolution by repeating each pixel."""
-    return images.repeat(2, axis=1).repeat(2, axis=2)
 
 
 def resized(source: Source, resolution: int, resize: Callable[[Images], Images]) -> Source:
@@ -49,7 +44,7 @@ def share_of_each(seed: int, num_steps: int) -> list[float]:
     (source,) = experiment.sources
     sources = (
         source,
-        resized(source, 56, repeated),
+        resized(source, 56, upsample),
         resized(source, 42, partial(enlarge, resolution=42)),
     )
     method = mining.mine(sources, rules(config), miner_shape(config), mining.critic_of(source))

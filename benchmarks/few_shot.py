@@ -9,9 +9,7 @@ All methods get the same images, batches, critic turns and number of steps.
 import argparse
 from pathlib import Path
 
-from reports import mean_and_spread, report_of
-
-from minegan_jax.config import load_config
+from reports import mean_and_spread, print_table, report_of, same_effort
 
 METHODS = ("minegan", "transfergan", "scratch")
 # Title, where the figure lies in a phase's measures, and by how much it is multiplied.
@@ -28,19 +26,8 @@ FIGURES = (
 
 def train(workdir: Path, method: str, num_images: int, seed: int) -> dict:
     """Trains one method on one subset, unless it is done; returns its report."""
-    config = load_config("mnist:9")
-    steps = config.mine_steps + config.finetune_steps
-    fields = {
-        **config.to_dict(),
-        "method": method,
-        "max_images": num_images,
-        "seed": seed,
-        "target_seed": seed,
-        "finetune_steps": config.finetune_steps if method == "minegan" else steps,
-        "train_steps": steps,
-    }
-    folder = workdir / f"{method}_{num_images}_{seed}"
-    return report_of(folder, fields)
+    fields = {**same_effort("mnist:9", method, seed), "max_images": num_images}
+    return report_of(workdir / f"{method}_{num_images}_{seed}", fields)
 
 
 def figure(report: dict, phase: str, path: tuple[str, ...], scale: float) -> float:
@@ -51,13 +38,12 @@ def figure(report: dict, phase: str, path: tuple[str, ...], scale: float) -> flo
     return scale * value
 
 
-def row(reports: list[dict], phase: str) -> str:
+def row(reports: list[dict], phase: str) -> list[str]:
     """Returns the cells of one phase: the mean over seeds, and the standard deviation."""
-    cells = [
+    return [
         mean_and_spread([figure(report, phase, path, scale) for report in reports])
         for _, path, scale in FIGURES
     ]
-    return " | ".join(cells)
 
 
 def main() -> None:
@@ -68,18 +54,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
-    lines = []
+    rows = []
     for num_images in options.num_images:
         for method in options.methods:
             reports = [train(options.workdir, method, num_images, s) for s in options.seeds]
             phases = [p for p in reports[0]["phases"] if p != "source" or method == "minegan"]
-            lines += [
-                f"| {num_images} | {method} | {phase} | {row(reports, phase)} |" for phase in phases
-            ]
+            rows += [[str(num_images), method, phase, *row(reports, phase)] for phase in phases]
     titles = ["images", "method", "phase", *(title for title, *_ in FIGURES)]
-    print("| " + " | ".join(titles) + " |")
-    print("|" + " --- |" * len(titles))
-    print("\n".join(lines))
+    print_table(titles, rows)
 
 
 if __name__ == "__main__":

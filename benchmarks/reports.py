@@ -1,4 +1,4 @@
-"""What the experiments share: each run lies in its own folder, and is only read once it is done."""
+"""What the experiments share: runs that are only read once they are done, and tables of them."""
 
 import json
 import statistics
@@ -7,7 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from minegan_jax import experiment
-from minegan_jax.config import from_values
+from minegan_jax.config import from_values, load_config
+
+
+def same_effort(config_name: str, method: str, seed: int) -> dict[str, Any]:
+    """Returns a config's fields with which every method gets as many steps as MineGAN's phases."""
+    config = load_config(config_name)
+    steps = config.mine_steps + config.finetune_steps
+    return {
+        **config.to_dict(),
+        "method": method,
+        "finetune_steps": config.finetune_steps if method == "minegan" else steps,
+        "train_steps": steps,
+        "seed": seed,
+        "target_seed": seed,
+    }
 
 
 def report_of(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,3 +35,9 @@ def mean_and_spread(values: Sequence[float]) -> str:
     """Returns the mean over seeds and, if there are several, the standard deviation."""
     spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.3g}{spread}"
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table in Markdown."""
+    for cells in (titles, ["---"] * len(titles), *rows):
+        print(f"| {' | '.join(cells)} |")

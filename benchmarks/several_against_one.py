@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reports import mean_and_spread, report_of
+from reports import mean_and_spread, print_table, report_of, same_effort
 from several_sources import report, two
-
-from minegan_jax.config import load_config
 
 TARGET = two(0.5)
 # Row, method, and the source that it starts from.
@@ -31,28 +29,19 @@ def train(workdir: Path, method: str, source: str | None, seed: int) -> dict[str
     """Trains one method with one seed, unless it is done; returns its report."""
     if method == "minegan":
         return report(workdir, TARGET, seed)
-    config = load_config(f"mnist_two_sources:{TARGET.ratios[0]}")
-    steps = config.mine_steps + config.finetune_steps
-    fields = {
-        **config.to_dict(),
-        "method": method,
-        "sources": (source,) if source else (),
-        "finetune_steps": steps,
-        "train_steps": steps,
-        "seed": seed,
-        "target_seed": seed,
-    }
+    fields = same_effort(f"mnist_two_sources:{TARGET.ratios[0]}", method, seed)
+    fields["sources"] = (source,) if source else ()
     return report_of(workdir / f"{source or method}_{seed}", fields)
 
 
-def row(title: str, phases: Sequence[dict[str, Any]]) -> str:
+def row(title: str, phases: Sequence[dict[str, Any]]) -> list[str]:
     """Returns one row of the table: means and standard deviations over seeds."""
     figures = [
         [phase["held_out"]["frechet_distance"] for phase in phases],
         [phase["held_out"]["kmmd_biased"] for phase in phases],
         *([100 * phase["recognised"][str(label)] for phase in phases] for label in TARGET.labels),
     ]
-    return f"| {title} | {' | '.join(map(mean_and_spread, figures))} |"
+    return [title, *map(mean_and_spread, figures)]
 
 
 def main() -> None:
@@ -61,17 +50,15 @@ def main() -> None:
     parser.add_argument("--workdir", type=Path, default=Path("runs/several"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
-    lines = []
+    rows = []
     for title, method, source in METHODS:
         reports = [train(options.workdir, method, source, seed) for seed in options.seeds]
         if method == "minegan":
-            lines.append(row(f"{title} (w/o FT)", [one["phases"]["mine"] for one in reports]))
-        lines.append(row(title, [list(one["phases"].values())[-1] for one in reports]))
+            rows.append(row(f"{title} (w/o FT)", [one["phases"]["mine"] for one in reports]))
+        rows.append(row(title, [list(one["phases"].values())[-1] for one in reports]))
     titles = ["method", "Fréchet distance", "KMMD"]
     titles += [f"recognised as {label}, %" for label in TARGET.labels]
-    print("| " + " | ".join(titles) + " |")
-    print("|" + " --- |" * len(titles))
-    print("\n".join(lines))
+    print_table(titles, rows)
 
 
 if __name__ == "__main__":

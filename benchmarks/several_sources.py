@@ -18,13 +18,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-from PIL import Image
-from reports import report_of
+from reports import print_table, report_of
 
 from minegan_jax import experiment
 from minegan_jax.config import from_values, load_config
-from minegan_jax.data import load_dataset
 from minegan_jax.runs import METRICS
 from minegan_jax.training import log
 
@@ -33,6 +30,7 @@ PROGAN = {
     **SMALL,
     "family": "progan",
     "resolution": 32,
+    "enlarge": True,
     "latent_size": 32,
     "width": 8,
     "train_steps": 1000,
@@ -88,21 +86,8 @@ def source(workdir: Path, name: str) -> str:
     folder = workdir / f"source_{name}"
     if not (folder / "source" / "source.json").exists():
         fields = load_config(f"mnist_pretrain:{digits}").to_dict() | (PROGAN if family else SMALL)
-        if family:
-            fields["target"] = f"npz:{enlarged_digits(workdir)}"
         experiment.train(from_values(fields), folder)
     return str(folder / "source")
-
-
-def enlarged_digits(workdir: Path) -> Path:
-    """Writes the digits at 32 x 32 pixels, once."""
-    path = workdir / "digits_32.npz"
-    if not path.exists():
-        digits = load_dataset("digits", resolution=28, channels=1)
-        images = [Image.fromarray(image[..., 0]).resize((32, 32)) for image in digits.train]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, images=np.stack(images), labels=digits.train_labels)
-    return path
 
 
 def report(workdir: Path, case: Case, seed: int) -> dict[str, Any]:
@@ -134,10 +119,10 @@ def shares(values: Sequence[float]) -> str:
     return " : ".join(f"{value:.2f}" for value in values)
 
 
-def line(case: Case, reports: Sequence[dict[str, Any]]) -> str:
+def row(case: Case, reports: Sequence[dict[str, Any]]) -> list[str]:
     """Returns one row: the truth, p after mining and in the end, and what the judge sees."""
     mined, found = (
-        means([[row["probability"] for row in one[name]] for one in reports])
+        means([[entry["probability"] for entry in one[name]] for one in reports])
         for name in ("mined", "selector")
     )
     seen = means(
@@ -151,7 +136,7 @@ def line(case: Case, reports: Sequence[dict[str, Any]]) -> str:
     for values, truth in ((mined, case.truth), (found, case.truth), (seen, case.ratios)):
         error = max(abs(value - true) for value, true in zip(values, truth, strict=True))
         cells += [shares(values), f"{error:.3f}"]
-    return f"| {' | '.join([*cells, str(len(reports))])} |"
+    return [*cells, str(len(reports))]
 
 
 def main() -> None:
@@ -164,14 +149,12 @@ def main() -> None:
     options = parser.parse_args()
     chosen = [case for case in CASES if case.experiment in options.experiments]
     rows = [
-        line(case, [report(options.workdir, case, seed) for seed in options.seeds])
+        row(case, [report(options.workdir, case, seed) for seed in options.seeds])
         for case in chosen
     ]
     titles = ["experiment", "truth", "p after mining", "error", "p after finetuning", "error"]
     titles += ["digits in the images", "error", "seeds"]
-    print("| " + " | ".join(titles) + " |")
-    print("|" + " --- |" * len(titles))
-    print("\n".join(rows))
+    print_table(titles, rows)
 
 
 if __name__ == "__main__":
