@@ -31,7 +31,7 @@ class Experiment(NamedTuple):
     methods: Mapping[str, TransferMethod]  # by phase; a classifier's phase has none
     resolution: int  # in pixels
     channels: int  # 1 grey, 3 RGB
-    judge: sources.Source | None = None  # whose critic judges, where it is not among the sources
+    critics_source: sources.Source | None = None  # whose critic the game starts from; mined or not
 
 
 def build(config: Config) -> Experiment:
@@ -47,49 +47,45 @@ def build(config: Config) -> Experiment:
 
 def _minegan(config: Config) -> Experiment:
     loaded = _load_sources(config)
-    judge = _judge(config, loaded)
-    _check_colours(config, [*loaded, judge])
-    game = loaded, rules(config), miner_shape(config), _critic(config, judge, len(loaded))
+    critics_source = _critics_source(config, loaded)
+    _check_colours(config, [*loaded, critics_source])
+    critic = _critic(config, critics_source, len(loaded))
+    game = loaded, rules(config), miner_shape(config), critic
     methods = {"mine": mining.mine(*game)}
     if config.finetune_steps:  # without, this is MineGAN (w/o FT)
         methods["finetune"] = mining.finetune(*game)
     steps = {"mine": config.mine_steps, "finetune": config.finetune_steps}
-    return Experiment(
-        config,
-        loaded,
-        _phases(methods, steps),
-        methods,
-        judge.networks.resolution,
-        judge.networks.channels,
-        judge=None if any(judge is source for source in loaded) else judge,
-    )
+    image_shape = critic.resolution, critic.channels
+    phases = _phases(methods, steps)
+    return Experiment(config, loaded, phases, methods, *image_shape, critics_source)
 
 
-def _judge(config: Config, loaded: Sequence[sources.Source]) -> sources.Source:
+def _critics_source(config: Config, loaded: Sequence[sources.Source]) -> sources.Source:
     """Returns the source, mined or not, whose critic the config names."""
     if config.critic in ("", FRESH):
         return loaded[0]
-    known = [*(source.name for source in loaded), *sources.packaged_sources()]
     for source in loaded:
         if config.critic in (source.name, source.location):
             return source
-    if config.critic not in known and not Path(config.critic).is_dir():
-        raise InputError(
-            f"no critic {config.critic!r}: expected {FRESH!r}, a directory of a source or one of"
-            f" {', '.join(dict.fromkeys(known))}"
-        )
-    return sources.load_source(config.critic)
+    packaged = sources.packaged_sources()
+    if config.critic in packaged or Path(config.critic).is_dir():
+        return sources.load_source(config.critic)
+    known = dict.fromkeys([*(source.name for source in loaded), *packaged])
+    raise InputError(
+        f"no critic {config.critic!r}: expected {FRESH!r}, a directory of a source or one of"
+        f" {', '.join(known)}"
+    )
 
 
-def _critic(config: Config, judge: sources.Source, num_sources: int) -> mining.Critic:
+def _critic(config: Config, source: sources.Source, num_sources: int) -> mining.Critic:
     """Returns the critic of a source, or a fresh one like it."""
     alone = num_sources > 1
     if config.critic != FRESH:
-        return mining.critic_of(_with_critic(judge), alone=alone)
-    name = judge.description["family"]
+        return mining.critic_of(_with_critic(source), alone=alone)
+    name = source.description["family"]
     if family.FAMILIES[name].critic is None:
-        raise InputError(f"source {judge.name!r}: family {name!r} has no critic: {OTHERS_CRITIC}")
-    return mining.fresh_critic(judge, jax.random.key(config.seed), alone=alone)
+        raise InputError(f"source {source.name!r}: family {name!r} has no critic: {OTHERS_CRITIC}")
+    return mining.fresh_critic(source, jax.random.key(config.seed), alone=alone)
 
 
 def _with_critic(source: sources.Source) -> sources.Source:

@@ -264,8 +264,8 @@ def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
 
 def _source_digests(experiment: build.Experiment) -> dict[str, str]:
     """Returns the sources' digests by where they were loaded from."""
-    judge = [experiment.judge] if experiment.judge else []
-    return {source.location: source.sha256 for source in [*experiment.sources, *judge]}
+    used = *experiment.sources, experiment.critics_source
+    return {source.location: source.sha256 for source in used if source}
 
 
 def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[loop.Hook]:

@@ -103,9 +103,8 @@ def test_finetuning_moves_weights_and_not_statistics(run):
 
 
 def test_the_critics_norms_follow_its_weights(run):
-    judge = run.experiment.judge or run.experiment.sources[0]
     critic = run.mined("mine").state.params["critic"]
-    changed = moved(judge.critic, critic)
+    changed = moved(run.experiment.critics_source.critic, critic)
     assert vectors(critic) <= changed
     for path in named(critic, {"u"}):
         np.testing.assert_allclose(np.linalg.norm(trees.named_leaves(critic)[path]), 1.0, rtol=1e-5)

@@ -132,13 +132,14 @@ def test_a_critic_of_a_source_that_is_not_mined(critic, fields, three, tmp_path,
     (other / "source.json").write_text(json.dumps(description))
     name = {"other": str(other)}.get(critic, critic)
     built = build.build(config.from_values({**fields, "critic": name}))
-    assert built.judge.name == critic
+    assert built.critics_source.name == critic
     assert built.resolution == {"other": 9}.get(critic, 28)
     assert [source.name for source in built.sources] == ["small", "large"]
     state = built.phases[0].learner.init(None, jax.random.key(0))
     expected = sources.load_source(name).critic
     assert trees.digest(state.params["critic"]) == trees.digest(expected)
-    assert build.build(config.from_values({**fields, "critic": str(three[1])})).judge is None
+    built = build.build(config.from_values({**fields, "critic": str(three[1])}))
+    assert built.critics_source is built.sources[1]
     colourful = {**fields, "critic": str(three[2])}
     assert "(channels: small 1, large 1, colourful 3)" in complaint(**colourful)
 
