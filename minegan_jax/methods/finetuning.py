@@ -23,7 +23,8 @@ def transfergan(source: Source, rules: Rules) -> TransferMethod:
         del key
         return {"miners": ({},), "generators": (source.generator,), "critic": source.critic}
 
-    return adversarial_method(_cast(source.networks), rules, ("generators",), first_params)
+    cast = _cast(source.networks, source.generator)
+    return adversarial_method(cast, rules, ("generators",), first_params)
 
 
 def scratch(networks: Networks, rules: Rules) -> TransferMethod:
@@ -33,7 +34,8 @@ def scratch(networks: Networks, rules: Rules) -> TransferMethod:
         generator, critic = networks.init(key)
         return {"miners": ({},), "generators": (generator,), "critic": critic}
 
-    return adversarial_method(_cast(networks), rules, ("generators",), first_params)
+    shapes, _ = jax.eval_shape(networks.init, jax.random.key(0))
+    return adversarial_method(_cast(networks, shapes), rules, ("generators",), first_params)
 
 
 def _identity(params: Params, latents: Latents) -> Latents:
@@ -47,9 +49,8 @@ def _as_they_are(images: Images) -> Images:
     return images
 
 
-def _cast(networks: Networks) -> Cast:
-    """Returns a cast of one source without a miner."""
-    shapes, _ = jax.eval_shape(networks.init, jax.random.key(0))
+def _cast(networks: Networks, like: Params) -> Cast:
+    """Returns a cast of one source without a miner, its generator's weights shaped like these."""
     return Cast(
         miners=(_identity,),
         generators=(networks.generate,),
@@ -57,5 +58,5 @@ def _cast(networks: Networks) -> Cast:
         view=_as_they_are,
         output=_as_they_are,
         latent_sizes=(networks.latent_size,),
-        whole=lambda _, parts: shares.whole(parts, shapes),
+        whole=lambda _, parts: shares.whole(parts, like),
     )

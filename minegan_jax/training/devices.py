@@ -64,7 +64,7 @@ def layout(learner: Learner, state: State, mesh: Mesh) -> State:
 
 
 def place(learner: Learner, state: State, mesh: Mesh) -> State:
-    """Copies a state to the devices, an array at a time: no device holds more than its part.
+    """Copies a state to the devices, an array at a time, so that no device ever holds all of it.
 
     It copies because a step reuses the memory of the state that it is given.
     """
