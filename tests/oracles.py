@@ -79,3 +79,9 @@ def authentic(train, queries) -> float:
     spacing = np.sqrt(kth_nearest_other(train, 1))
     found = [nearest(query, train) for query in queries]
     return float(np.mean([distance > spacing[index] for index, distance in found]))
+
+
+def average(tree, parts=None):
+    """Returns the mean over one device."""
+    del parts
+    return tree

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import oracles
 import pytest
 
 from minegan_jax import losses, selector
@@ -24,11 +25,6 @@ RULES = adversarial.Rules(
     average_decay=0.9,
 )
 LATENT = 3
-
-
-def on_one_device(tree, parts=None):
-    del parts
-    return tree
 
 
 def mine(params, latents):
@@ -67,7 +63,7 @@ def toy_source(seed):
 def turns(game):
     """Returns the two turns of a game, compiled."""
     return (
-        jax.jit(partial(turn, game, average=on_one_device))
+        jax.jit(partial(turn, game, average=oracles.average))
         for turn in (adversarial.critic_turn, adversarial.players_turn)
     )
 
@@ -247,7 +243,7 @@ def one_step(name):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, RULES.critic_turns, 2, 2, 1), np.uint8)
     batch = Batch(jnp.asarray(images), jnp.zeros((4, RULES.critic_turns), jnp.int32))
-    step = jax.jit(lambda *given: learner.step(*given, on_one_device))
+    step = jax.jit(lambda *given: learner.step(*given, oracles.average))
     return state, *step(state, batch, learner.draw(jax.random.key(1)))
 
 
@@ -345,7 +341,7 @@ def test_a_frozen_generator_costs_no_gradient(tiny_source):
 
     def flops_of(moving):
         game = adversarial.make_game(cast, RULES, moving)
-        turn = partial(adversarial.players_turn, game, average=on_one_device)
+        turn = partial(adversarial.players_turn, game, average=oracles.average)
         return count_flops(turn, adversarial.start(game, params, None), lots=lots)
 
     def by_hand(miners, frozen, averages, optimizer, record, latents):

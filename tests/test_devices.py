@@ -63,24 +63,20 @@ def batch_at(step):
     return Batch(jnp.asarray(images), jnp.zeros((8, RULES.critic_turns), jnp.int32))
 
 
-def run(learner, step, num_steps=2, previous=None):
-    """Returns the state and the metrics after some steps."""
-    state = learner.init(previous, jax.random.key(0))
-    state = jax.tree.map(jnp.copy, state)  # a step reuses the memory of its state
-    for i in range(num_steps):
+def run(step, state):
+    """Returns the state and the metrics after two steps."""
+    for i in range(2):
         state, metrics = step(state, batch_at(i), jax.random.key(100 + i))
-    return jax.device_get((state, metrics))
+    return state, metrics
 
 
-def on_devices(learner, num_devices):
+def on_devices(learner, num_devices, previous=None):
+    """Returns the same, where the devices hold it."""
     mesh = devices.make_mesh(RULES.batch_size, jax.devices()[:num_devices])
     step = devices.compile_step(learner, mesh)
-
-    def placed(state, batch, key):
-        state = devices.place(learner, state, mesh)
-        return step(state, jax.device_put(batch, devices.split(mesh)), key)
-
-    return run(learner, placed)
+    state = devices.place(learner, learner.init(previous, jax.random.key(0)), mesh)
+    share = devices.split(mesh)
+    return run(lambda state, batch, key: step(state, jax.device_put(batch, share), key), state)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +84,8 @@ def on_all(learner):
     return on_devices(learner, 8)
 
 
-def assert_close(found, expected):
+def assert_close(*results):
+    found, expected = map(jax.device_get, results)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found, expected)
 
 
@@ -107,21 +104,10 @@ def test_pmap_runs_the_same_body(learner, on_all):
 
     def step(state, batch, key):
         draws = jax.jit(learner.draw)(key)
-        shares = jax.tree.map(lambda leaf: leaf.reshape(8, -1, *leaf.shape[1:]), (batch, draws))
-        return body(state, *shares)
+        parts = jax.tree.map(lambda leaf: leaf.reshape(8, -1, *leaf.shape[1:]), (batch, draws))
+        return body(state, *parts)
 
-    assert_close(run(learner, step), on_all)
-
-
-def on_eight(learner, previous):
-    """Returns the state after two steps on eight devices, where it lies, and the metrics."""
-    mesh = devices.make_mesh(RULES.batch_size)
-    state = devices.place(learner, learner.init(previous, jax.random.key(0)), mesh)
-    step = devices.compile_step(learner, mesh)
-    for i in range(2):
-        batch = jax.device_put(batch_at(i), devices.split(mesh))
-        state, metrics = step(state, batch, jax.random.key(100 + i))
-    return state, metrics
+    assert_close(run(step, learner.init(None, jax.random.key(0))), on_all)
 
 
 def bytes_on_each(tree):
@@ -133,10 +119,10 @@ def test_devices_that_share_generators_learn_the_same_in_less_memory(methods):
     results = {}
     for spread in (False, True):
         rules = RULES._replace(spread=spread)
-        mined, metrics = on_eight(methods["mine"](rules), None)
-        finetuned, more_metrics = on_eight(methods["finetune"](rules), mined)
+        mined, metrics = on_devices(methods["mine"](rules), 8)
+        finetuned, more_metrics = on_devices(methods["finetune"](rules), 8, mined)
         results[spread] = mined, metrics, finetuned, more_metrics
-    assert_close(*(jax.device_get(results[spread]) for spread in (True, False)))
+    assert_close(results[True], results[False])
     shared, alone = results[True][2], results[False][2]
     first, last = (
         state.params["generators"][1]["first"]["u"] for state in (results[True][0], shared)

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import oracles
 import pytest
 
 from minegan_jax import selector
@@ -13,11 +14,6 @@ from minegan_jax.methods.supersamples import Cast
 
 STEPS = 150
 BEST = (0.5, 1.0)  # the brightest pixel that each source can make
-
-
-def on_one_device(tree, parts=None):
-    del parts
-    return tree
 
 
 def shift(params, latents):
@@ -56,7 +52,7 @@ def shares_after(**rules):
         "critic": {},
     }
     state = adversarial.start(game, params, None)
-    turn = jax.jit(partial(adversarial.players_turn, game, average=on_one_device))
+    turn = jax.jit(partial(adversarial.players_turn, game, average=oracles.average))
     for step in range(STEPS):
         lots = supersamples.draw_lots(jax.random.key(step), (16,), cast.latent_sizes)
         state, _ = turn(state, lots=lots)

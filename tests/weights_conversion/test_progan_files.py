@@ -53,9 +53,7 @@ def test_images_and_scores_are_those_of_the_published_code(dtype, source):
         loaded = sources.load_source(directory, dtype=dtype)
         images = (expected["critic_images"] - 128.0) / 128.0
         latents = expected["latents"]
-        if (
-            directory.name == "official"
-        ):  # its images are by genforce's code, which normalises twice
+        if directory.name == "official":  # its images are by genforce, which normalises twice
             latents = progan.pixel_norm(jnp.asarray(latents, dtype))
         assert_close(loaded.generate(latents), expected["images"], dtype)
         assert_close(loaded.score(images), expected["scores"], dtype)
