@@ -33,7 +33,7 @@ PROGAN = {
     "enlarge": True,
     "latent_size": 32,
     "width": 8,
-    "train_steps": 1000,
+    "train_steps": 2500,
 }
 PAIRS = ("01", "23", "45", "67")
 
