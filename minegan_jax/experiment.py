@@ -20,7 +20,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.evaluation import report
 from minegan_jax.files import write_atomically
 from minegan_jax.methods.base import State
-from minegan_jax.training import devices, hooks, loop
+from minegan_jax.training import devices, hooks, hosts, loop
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.types import Pixels
 
@@ -91,7 +91,7 @@ class Run:
         stored = Checkpoints(self.workdir / runs.CHECKPOINTS / name).newest(state)
         if stored is None:
             raise InputError(f"{self.workdir}: phase {name!r} has no checkpoint yet")
-        return stored[1]
+        return jax.device_put(stored[1])
 
 
 def open_run(workdir: str | Path) -> Run:
@@ -196,7 +196,15 @@ def train(config: Config, workdir: str | Path) -> Run:
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = load_target(run.experiment)
-    runs.claim(run.workdir, _identity(run.experiment, dataset))
+    if len(dataset.train) < jax.process_count():
+        raise InputError(
+            f"{len(dataset.train)} training images for {jax.process_count()} processes: expected"
+            " one for each at least"
+        )
+    identity = _identity(run.experiment, dataset)
+    hosts.agree("config, sources or images", identity)
+    if hosts.leads():
+        runs.claim(run.workdir, identity)
     directory = run.workdir / runs.CHECKPOINTS
     stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
     batch_at = make_batch_at(
@@ -208,7 +216,7 @@ def train(config: Config, workdir: str | Path) -> Run:
         flip=config.flip,
         sharding=devices.split(mesh),
     )
-    with hooks.progress_bars() as show_progress:
+    with hooks.progress_bars(shown=hosts.leads()) as show_progress:
         states = loop.run(
             run.experiment.phases,
             batch_at,
@@ -217,10 +225,16 @@ def train(config: Config, workdir: str | Path) -> Run:
             stores=list(stores.values()),
             hooks=[show_progress, *_hooks(run, dataset, stores)],
         )
-    exports.export(run.experiment, run.workdir, dict(zip(stores, states, strict=True)), dataset)
+    if hosts.leads():
+        _finish(run, dict(zip(stores, states, strict=True)), dataset)
+    return run
+
+
+def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:
+    """Writes what a trained run leaves; `states` are by phase."""
+    exports.export(run.experiment, run.workdir, states, dataset)
     if run.experiment.methods and not (run.workdir / report.JSON_NAME).exists():
         run.evaluate()
-    return run
 
 
 def load_target(experiment: build.Experiment) -> Dataset:
@@ -276,23 +290,20 @@ def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[l
     def sample(phase: str, state: State) -> Pixels:
         return sampling.sample(methods[phase], state, GRID**2, seed=config.seed)
 
-    looking = [
-        hooks.every(
-            config.sample_every_steps, hooks.save_samples(run.workdir / runs.SAMPLES, sample)
-        ),
-    ]
+    save_samples = hooks.save_samples(run.workdir / runs.SAMPLES, sample)
+    looking = [hooks.led_every(config.sample_every_steps, save_samples)]
     if config.evaluate_every_steps:
         quick = reporting.quick_measure(recipe(config), dataset, methods)
-        looking.append(hooks.every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
+        looking.append(hooks.led_every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
     if len(run.source_names) > 1:
         table = partial(reporting.selector_table, run.source_names)
-        looking.append(
-            hooks.every(config.log_every_steps, hooks.write_selector(metrics, table, methods))
-        )
+        write_selector = hooks.write_selector(metrics, table, methods)
+        looking.append(hooks.led_every(config.log_every_steps, write_selector))
     return [
-        hooks.write_metrics(metrics, config.log_every_steps),
+        *([hooks.wait_for_step] if hosts.several() and jax.default_backend() == "cpu" else []),
+        *([hooks.write_metrics(metrics, config.log_every_steps)] if hosts.leads() else []),
         *(looking if methods else []),
-        hooks.every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
+        hooks.led_every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
     ]
 
 

@@ -5,9 +5,11 @@ python -m minegan_jax.main --mode=sample --workdir=RUN --num_images=1000 --out=F
 python -m minegan_jax.main --mode=evaluate --workdir=RUN
 """
 
+import contextlib
 import errno
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -43,7 +45,21 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_string("out", None, "the .npz file to write", flag_values=values)
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
     flags.DEFINE_string("phase", None, "mine or finetune; the last by default", flag_values=values)
+    _define_host_flags(values)
     return values
+
+
+def _define_host_flags(values: flags.FlagValues) -> None:
+    """Adds those that have several processes train together."""
+    flags.DEFINE_bool(
+        "distributed", False, "train with the processes that JAX finds", flag_values=values
+    )
+    flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0", flag_values=values)
+    flags.DEFINE_integer("num_processes", None, "how many train together", 1, flag_values=values)
+    flags.DEFINE_integer("process_id", None, "which one this is, from 0", 0, flag_values=values)
+    flags.DEFINE_integer(
+        "host_timeout", 60, "seconds to wait for a silent process", 1, flag_values=values
+    )
 
 
 def parse(argv: Sequence[str]) -> flags.FlagValues:
@@ -78,6 +94,22 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     return values
 
 
+@contextlib.contextmanager
+def _together(values: flags.FlagValues) -> Iterator[None]:
+    """Joins the other processes, if the flags say that there are any; a failure ends this one."""
+    from minegan_jax.training import hosts
+
+    named = values.coordinator, values.num_processes, values.process_id
+    if not values.distributed and named == (None, None, None):
+        yield
+        return
+    try:
+        hosts.join(*named, seconds=values.host_timeout)
+        yield
+    except BaseException as error:
+        hosts.leave(show(error), linger=not values.process_id)
+
+
 def run(argv: Sequence[str]) -> None:
     """Does what the command line says."""
     if "--help" in argv:
@@ -105,23 +137,31 @@ def run(argv: Sequence[str]) -> None:
     elif values.config is None:
         raise InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
     else:
-        experiment.train(schema.from_config_dict(values.config), Path(values.workdir))
+        config = schema.from_config_dict(values.config)
+        with _together(values):
+            experiment.train(config, Path(values.workdir))
         print(f"done: see {values.workdir}", file=sys.stderr)
+
+
+def show(error: BaseException) -> int:
+    """Prints a user's mistake as one line, anything else in full; returns the exit status."""
+    if isinstance(error, InputError):
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if isinstance(error, OSError) and error.errno in USER_ERRNOS:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror}{where}", file=sys.stderr)
+        return 2
+    traceback.print_exception(error)
+    return 1
 
 
 def main() -> int:
     """Runs the command line; 0 on success, 2 with one line on a user's mistake."""
     try:
         run(sys.argv)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno not in USER_ERRNOS:
-            raise
-        where = f": {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror}{where}", file=sys.stderr)
-        return 2
+    except Exception as error:
+        return show(error)
     return 0
 
 

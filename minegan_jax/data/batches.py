@@ -48,8 +48,8 @@ def _from_device(
 ) -> Callable[[int], Batch]:
     everywhere = None if sharding is None else NamedSharding(sharding.mesh, PartitionSpec())
     # Arguments of the jitted function, not captured by it: a captured array is compiled in.
-    resident = jax.device_put((pixels, labels.astype(np.int32)), everywhere)
-    stream = jax.device_put(jax.random.fold_in(jax.random.key(seed), STREAM), everywhere)
+    resident = _place(pixels, everywhere), _place(labels.astype(np.int32), everywhere)
+    stream = jax.random.fold_in(jax.random.key(seed), STREAM)
 
     def draw(
         images: UInt8[Array, "images height width channels"],
@@ -85,6 +85,13 @@ def _from_host(
         if flip:
             flips = generator.random(shape) < 0.5
             drawn[flips] = drawn[flips][:, :, ::-1]
-        return Batch(*jax.device_put((drawn, labels[indices].astype(np.int32)), sharding))
+        return Batch(_place(drawn, sharding), _place(labels[indices].astype(np.int32), sharding))
 
     return batch_at
+
+
+def _place(array: np.ndarray, sharding: NamedSharding | None) -> jax.Array:
+    """Gives the devices of this process what they hold of an array that all processes have."""
+    if sharding is None:
+        return jax.device_put(array)
+    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])

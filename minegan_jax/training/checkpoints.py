@@ -6,11 +6,12 @@ byte would still be read back silently: the digest of all values finds it.
 
 import errno
 import shutil
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
@@ -26,11 +27,20 @@ class Checkpoints:
     """The checkpoints of one phase, by step."""
 
     def __init__(self, directory: Path) -> None:
-        """Opens `directory`, or makes it."""
-        self._manager = ocp.CheckpointManager(
-            directory.absolute(),
+        """Opens `directory`, or makes it, once it is used; only the leading process may use it."""
+        self._directory = directory.absolute()
+
+    @cached_property
+    def _manager(self) -> ocp.CheckpointManager:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        return ocp.CheckpointManager(
+            self._directory,
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=NUM_KEPT, cleanup_tmp_directories=True, enable_async_checkpointing=False
+                create=False,
+                max_to_keep=NUM_KEPT,
+                cleanup_tmp_directories=True,
+                enable_async_checkpointing=False,
+                multiprocessing_options=ocp.options.MultiprocessingOptions(active_processes={0}),
             ),
         )
 
@@ -41,6 +51,7 @@ class Checkpoints:
           InputError: the state holds a NaN or an infinity.
           OSError: the disk is full.
         """
+        state = jax.device_get(state)
         if (path := trees.first_not_finite(state)) is not None:
             raise InputError(f"{path} is not finite at step {step}: no checkpoint written")
         self._check_space(state)
@@ -59,10 +70,10 @@ class Checkpoints:
         """Reads the newest checkpoint that is whole; damaged ones are reported and passed over.
 
         Args:
-          like: a state of the same structure, shapes, types and devices.
+          like: a state of the same structure, shapes and types.
 
         Returns:
-          Its step and state, or None if there is none.
+          Its step and state, on the host, or None if there is none.
         """
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
@@ -86,10 +97,7 @@ class Checkpoints:
 
     def _read(self, step: int, like: State) -> State:
         """Reads one checkpoint and checks it against its digest."""
-        shapes: Any = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding),
-            jax.tree.map(jnp.asarray, like),
-        )
+        shapes: Any = jax.tree.map(np.empty_like, like)
         found = self._manager.restore(
             step,
             args=ocp.args.Composite(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -66,11 +65,15 @@ def layout(learner: Learner, state: State, mesh: Mesh) -> State:
 def place(learner: Learner, state: State, mesh: Mesh) -> State:
     """Copies a state to the devices, an array at a time, so that no device ever holds all of it.
 
-    It copies because a step reuses the memory of the state that it is given.
+    It copies because a step reuses the memory of the state that it is given. Every process gives
+    its own devices what they hold.
     """
 
     def put(leaf: Any, spec: PartitionSpec) -> jax.Array:
-        return jax.device_put(jnp.copy(leaf), NamedSharding(mesh, spec))
+        copy = np.array(leaf)
+        return jax.make_array_from_callback(
+            copy.shape, NamedSharding(mesh, spec), lambda index: copy[index]
+        )
 
     return jax.tree.map(put, state, layout(learner, state, mesh))
 

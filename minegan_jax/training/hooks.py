@@ -15,7 +15,7 @@ from minegan_jax import pictures
 from minegan_jax.errors import InputError
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.selector import SelectorState
-from minegan_jax.training import log
+from minegan_jax.training import hosts, log
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.training.loop import Hook, Progress
 from minegan_jax.types import Pixels
@@ -29,6 +29,22 @@ def every(num_steps: int, hook: Hook) -> Hook:
             hook(progress)
 
     return sometimes
+
+
+def led_every(num_steps: int, hook: Hook) -> Hook:
+    """As `every`, but only the leading process calls the hook, with a state that it has whole."""
+
+    def together(progress: Progress) -> None:
+        state = hosts.whole(progress.state)
+        if hosts.leads():
+            hook(progress._replace(state=state))
+
+    return every(num_steps, together)
+
+
+def wait_for_step(progress: Progress) -> None:
+    """Waits for the devices; CPUs of several processes lock up with too many steps in flight."""
+    jax.block_until_ready(progress.metrics)
 
 
 def write_metrics(path: Path, every_steps: int) -> Hook:
@@ -120,7 +136,7 @@ def evaluate(path: Path, measure: Callable[[str, State], Mapping[str, float]]) -
 
 
 @contextlib.contextmanager
-def progress_bars() -> Iterator[Hook]:
+def progress_bars(*, shown: bool = True) -> Iterator[Hook]:
     """Shows a bar per phase with steps per second and the time left; ends its line at the end."""
     bars: dict[str, tqdm] = {}
 
@@ -128,7 +144,11 @@ def progress_bars() -> Iterator[Hook]:
         name = progress.phase.name
         if name not in bars:
             bars[name] = tqdm(
-                total=progress.phase.num_steps, initial=progress.step - 1, desc=name, unit="step"
+                total=progress.phase.num_steps,
+                initial=progress.step - 1,
+                desc=name,
+                unit="step",
+                disable=not shown,
             )
         bars[name].update(progress.step - bars[name].n)
         if progress.done:

@@ -1,13 +1,14 @@
 """The only training loop. It knows no method, no data and no file."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 from jax.sharding import Mesh
 
 from minegan_jax.methods.base import Phase, State
-from minegan_jax.training import devices
+from minegan_jax.training import devices, hosts
 from minegan_jax.types import Batch, Metrics
 
 
@@ -58,13 +59,18 @@ def run(
     for number, (phase, store) in enumerate(zip(phases, stores, strict=True)):
         key = jax.random.fold_in(jax.random.key(seed), number)
         state = phase.learner.init(states[-1] if states else None, jax.random.fold_in(key, 0))
+        start, state = hosts.from_leader(partial(_newest, store, state), (0, state))
         state = devices.place(phase.learner, state, mesh)
-        start, state = store.newest(state) or (0, state)
         step = devices.compile_step(phase.learner, mesh)
         for i in range(start, phase.num_steps):
             state, metrics = step(state, batch_at(first_batch + i), jax.random.fold_in(key, i + 1))
             for hook in hooks:
                 hook(Progress(phase, i + 1, state, metrics))
-        states.append(state)
+        states.append(hosts.whole(state))
         first_batch += phase.num_steps
     return states
+
+
+def _newest(store: Store, start: State) -> tuple[int, State]:
+    """Returns the last step kept and its state, or that in which the phase starts."""
+    return store.newest(start) or (0, start)

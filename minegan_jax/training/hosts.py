@@ -1,0 +1,138 @@
+"""A run over several processes, one per host: who leads, and what all must do together.
+
+Every process trains; process 0 leads: it alone reads and writes the run folder, so that no folder
+has to be shared. With one process everything here does nothing.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any, NoReturn, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+
+from minegan_jax.errors import InputError
+
+Tree = TypeVar("Tree")
+
+REPORT_SECONDS = 4 * 3600  # for which the others wait at the end, while the leader measures
+LINGER_SECONDS = 3.0  # in which the others may find the same mistake, and say so themselves
+
+
+def join(
+    coordinator: str | None, num_processes: int | None, process_id: int | None, *, seconds: int
+) -> None:
+    """Waits until all processes have come together; call it before JAX is used.
+
+    Args:
+      coordinator: HOST:PORT of process 0; None has JAX find all three (TPU pods, Slurm, MPI).
+      num_processes: how many there are.
+      process_id: which one this is, from 0.
+      seconds: how long to wait for the others, now and whenever one falls silent.
+
+    Raises:
+      InputError: the three do not fit together, or not all processes came in time.
+    """
+    _check(coordinator, num_processes, process_id)
+    # JAX ends the process where it waits in vain, without an exception: so it waits longer than we.
+    waiting = futures.ThreadPoolExecutor(1).submit(
+        jax.distributed.initialize,
+        coordinator,
+        num_processes,
+        process_id,
+        cluster_detection_method=coordinator and "deactivate",
+        initialization_timeout=2 * seconds + 60,
+        heartbeat_timeout_seconds=seconds,
+        shutdown_timeout_seconds=REPORT_SECONDS,
+    )
+    try:
+        waiting.result(seconds)
+    except futures.TimeoutError as error:
+        there = coordinator or "the coordinator that JAX found"
+        raise InputError(
+            f"no answer from {there} within {seconds} s: expected process 0 to listen there and"
+            f" all {num_processes or ''} processes to come".replace("  ", " ")
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"the processes cannot join: {str(error).splitlines()[0]}") from error
+
+
+def _check(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
+    """Raises an InputError unless the three fit together, or all are to be found."""
+    if coordinator is None and num_processes is None and process_id is None:
+        return
+    if coordinator is None or num_processes is None or process_id is None:
+        raise InputError("expected all or none of --coordinator, --num_processes, --process_id")
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"--coordinator: expected HOST:PORT, found {coordinator!r}")
+    if not 0 <= process_id < num_processes:
+        raise InputError(f"--process_id: expected 0 to {num_processes - 1}, found {process_id}")
+
+
+def leave(status: int, *, linger: bool) -> NoReturn:
+    """Ends a process that failed; a usual exit would wait for the others, and they for it.
+
+    Process 0 must linger: JAX ends the others, even as they speak, once it is gone.
+    """
+    sys.stderr.flush()
+    time.sleep(LINGER_SECONDS if linger else 0.0)
+    os._exit(status)
+
+
+def several() -> bool:
+    """Returns whether there is more than this process."""
+    return jax.process_count() > 1
+
+
+def leads() -> bool:
+    """Returns whether this is the process that reads and writes the run folder."""
+    return jax.process_index() == 0
+
+
+def agree(what: str, value: Any) -> None:
+    """Makes sure that a plain value is the same on all processes.
+
+    Raises:
+      InputError: it is not; says `what` differs.
+    """
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
+    try:
+        multihost_utils.assert_equal(np.frombuffer(digest, np.uint8))
+    except AssertionError as error:
+        raise InputError(f"the processes differ in {what}: expected the same on all") from error
+
+
+def from_leader(make: Callable[[], Tree], like: Tree) -> Tree:
+    """Returns on all processes what `make` returns on the leading one, bit for bit.
+
+    Args:
+      make: makes a tree of arrays; only called by the leader.
+      like: a tree with the same structure, shapes and types.
+    """
+    if not several():
+        return make()
+    given = jax.tree.map(np.asarray, make() if leads() else like)
+    # As bytes, because they travel in a sum with the zeros of the others.
+    sent = jax.tree.map(lambda leaf: np.frombuffer(leaf.tobytes(), np.uint8), given)
+    got = multihost_utils.broadcast_one_to_all(sent)
+    return jax.tree.map(
+        lambda bits, leaf: np.asarray(bits).view(leaf.dtype).reshape(leaf.shape), got, given
+    )
+
+
+def whole(tree: Tree) -> Tree:
+    """Returns a tree that lies on all processes' devices as this process can use it alone.
+
+    All must call it: of arrays that devices share, each has only its part.
+    """
+    if not several():
+        return tree
+    return jax.tree.map(jnp.asarray, multihost_utils.process_allgather(tree, tiled=True))
