@@ -97,13 +97,15 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
 @contextlib.contextmanager
 def _together(values: flags.FlagValues) -> Iterator[None]:
     """Joins the other processes, if the flags say that there are any; a failure ends this one."""
-    from minegan_jax.training import hosts
-
     named = values.coordinator, values.num_processes, values.process_id
     if not values.distributed and named == (None, None, None):
         yield
         return
+    from minegan_jax.training import hosts
+
     try:
+        if values.mode != "train":
+            raise InputError(f"--mode={values.mode} takes one process: several only train together")
         hosts.join(*named, seconds=values.host_timeout)
         yield
     except BaseException as error:
@@ -117,7 +119,14 @@ def run(argv: Sequence[str]) -> None:
         print(f"Configs: {', '.join(schema.packaged())}. Fields: {', '.join(schema.FIELDS)}.")
         return
     values = parse(argv)
+    with _together(values):
+        _run(values)
+
+
+def _run(values: flags.FlagValues) -> None:
+    """Does what the flags say."""
     from minegan_jax import experiment  # after parsing: a mistyped flag is answered at once
+    from minegan_jax.training import hosts
 
     if values.mode == "sample":
         experiment.write_samples(
@@ -137,10 +146,9 @@ def run(argv: Sequence[str]) -> None:
     elif values.config is None:
         raise InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
     else:
-        config = schema.from_config_dict(values.config)
-        with _together(values):
-            experiment.train(config, Path(values.workdir))
-        print(f"done: see {values.workdir}", file=sys.stderr)
+        experiment.train(schema.from_config_dict(values.config), Path(values.workdir))
+        if hosts.leads():
+            print(f"done: see {values.workdir}", file=sys.stderr)
 
 
 def show(error: BaseException) -> int:

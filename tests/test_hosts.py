@@ -78,12 +78,10 @@ def start(config_file):
 def start_two(start, tmp_path):
     """Starts two processes of two devices; each has its own disk, only the first one's is used."""
 
-    def start_both(*flags, timeout=5):
-        together = f"--coordinator=127.0.0.1:{free_port()}", f"--host_timeout={timeout}"
-        return [
-            start(tmp_path / str(i), *together, "--num_processes=2", f"--process_id={i}", *flags)
-            for i in (0, 1)
-        ]
+    def start_both(*flags, seeds=(0, 0)):
+        together = f"--coordinator=127.0.0.1:{free_port()}", "--num_processes=2", "--host_timeout=5"
+        own = [[f"--process_id={i}", f"--config.seed={seed}"] for i, seed in enumerate(seeds)]
+        return [start(tmp_path / str(i), *together, *own[i], *flags) for i in (0, 1)]
 
     return start_both
 
@@ -173,6 +171,13 @@ def test_more_processes_than_data_are_a_mistake(flags, line, start_two, tmp_path
     for status, said in map(end, start_two(*flags)):
         assert status == 2
         assert line in said
+    assert not (tmp_path / "0").exists()
+
+
+def test_processes_with_other_settings_are_a_mistake(start_two, tmp_path):
+    for status, said in map(end, start_two(seeds=(0, 1))):
+        assert status == 2
+        assert "error: the processes differ in config, sources or images" in said
     assert not (tmp_path / "0").exists()
 
 

@@ -97,7 +97,7 @@ class Checkpoints:
 
     def _read(self, step: int, like: State) -> State:
         """Reads one checkpoint and checks it against its digest."""
-        shapes: Any = jax.tree.map(np.empty_like, like)
+        shapes: Any = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
         found = self._manager.restore(
             step,
             args=ocp.args.Composite(
