@@ -201,6 +201,8 @@ def rules(config: Config) -> Rules:
         drop_below=config.drop_below,
         spread=config.spread_sources,
         accumulation=config.accumulation,
+        precision=config.precision,
+        remat=config.remat,
     )
 
 

@@ -73,6 +73,8 @@ class Config:
     train_steps: int = 1000  # of "scratch" and "classifier"
     batch_size: int = 64  # images per minibatch, over all devices
     accumulation: int = 1  # parts in which a device goes through its share of a minibatch
+    precision: str = "float32"  # or "bfloat16": that generators and critic compute in
+    remat: bool = False  # activations are computed twice rather than kept
     critic_turns: int = 5  # critic updates per step
     penalty_weight: float = 10.0  # of the gradient penalty
     learning_rate: float = 1e-4  # of generators (and of a classifier)
@@ -93,6 +95,7 @@ class Config:
     features: str = "digits"  # the network whose features are compared
     judge: str = "digits_judge"  # says what is recognised; or classifier:DIRECTORY
     num_report_images: int = 1000  # generated images that are measured
+    neighbours: int = 5  # k of precision, recall, density and coverage
 
 
 def _packaged() -> Path:
@@ -135,6 +138,7 @@ AT_LEAST = {
 ONE_OF = {
     "colour": ("as_is", "convert"),
     "miner_start": ("prior", "collapsed"),
+    "precision": ("float32", "bfloat16"),
 }
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 TYPES = typing.get_type_hints(Config)

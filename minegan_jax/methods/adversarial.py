@@ -25,6 +25,7 @@ from minegan_jax.methods.accumulation import in_parts
 from minegan_jax.methods.base import Average, Learner, TransferMethod
 from minegan_jax.methods.supersamples import Cast, Lots
 from minegan_jax.nets import spectral
+from minegan_jax.nets.precision import lighter
 from minegan_jax.types import (
     Batch,
     Images,
@@ -60,6 +61,8 @@ class Rules(NamedTuple):
     drop_below: float = 0.0  # sources with a smaller p have no part in later phases
     spread: bool = False  # devices share the generators' weights, moments and averages
     accumulation: int = 1  # parts in which a device's minibatch is gone through
+    precision: str = "float32"  # that generators and critic compute in, see `nets.precision`
+    remat: bool = False  # whether they compute activations twice rather than keep them
 
 
 class GameState(NamedTuple):
@@ -266,6 +269,14 @@ def start(game: Game, params: dict[str, Any], previous: GameState | None) -> Gam
     )
 
 
+def _lighter(cast: Cast, rules: Rules) -> Cast:
+    """Returns the cast as it trains; the one that samples is always the exact one."""
+    train = partial(lighter, precision=rules.precision, remat=rules.remat)
+    return cast._replace(
+        generators=tuple(train(generate) for generate in cast.generators), critic=train(cast.critic)
+    )
+
+
 def adversarial_method(
     cast: Cast,
     rules: Rules,
@@ -280,7 +291,7 @@ def adversarial_method(
       moving: which of `PLAYERS` learn; the others are frozen.
       first_params: makes the weights; None takes over those of the previous phase.
     """
-    game = make_game(cast, rules, moving)
+    game = make_game(_lighter(cast, rules), rules, moving)
 
     def init(previous: GameState | None, key: Key) -> GameState:
         if first_params is not None:
