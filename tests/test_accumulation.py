@@ -8,7 +8,7 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax import build, config
+from minegan_jax import build, config, experiment
 from minegan_jax.errors import InputError
 from minegan_jax.methods import mining
 from minegan_jax.methods.accumulation import in_parts
@@ -137,6 +137,13 @@ def test_parts_that_do_not_come_out_even_are_one_line(
     with pytest.raises(InputError, match=message) as error:
         devices.make_mesh(batch_size, jax.devices()[:num_devices], accumulation=accumulation)
     assert "\n" not in str(error.value)
+
+
+def test_a_run_says_so_before_it_makes_a_folder(tiny_fields, tmp_path):
+    fields = {**tiny_fields, "accumulation": 3}
+    with pytest.raises(InputError, match="each in an accumulation of 3 parts"):
+        experiment.train(config.from_values(fields), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_field_reaches_the_rules_and_is_checked():
