@@ -200,6 +200,9 @@ def rules(config: Config) -> Rules:
         selector_window=config.selector_window,
         drop_below=config.drop_below,
         spread=config.spread_sources,
+        accumulation=config.accumulation,
+        precision=config.precision,
+        remat=config.remat,
     )
 
 

@@ -72,6 +72,9 @@ class Config:
     finetune_steps: int = 1000  # of "minegan" and "transfergan"
     train_steps: int = 1000  # of "scratch" and "classifier"
     batch_size: int = 64  # images per minibatch, over all devices
+    accumulation: int = 1  # parts in which a device goes through its share of a minibatch
+    precision: str = "float32"  # or "bfloat16": that generators and critic compute in
+    remat: bool = False  # activations are computed twice rather than kept
     critic_turns: int = 5  # critic updates per step
     penalty_weight: float = 10.0  # of the gradient penalty
     learning_rate: float = 1e-4  # of generators (and of a classifier)
@@ -123,6 +126,7 @@ AT_LEAST = {
     "finetune_steps": 0,
     "train_steps": 0,
     "batch_size": 1,
+    "accumulation": 1,
     "critic_turns": 1,
     "log_every_steps": 1,
     "sample_every_steps": 0,
@@ -131,7 +135,11 @@ AT_LEAST = {
     "num_report_images": 2,
     "neighbours": 1,
 }
-ONE_OF = {"colour": ("as_is", "convert"), "miner_start": ("prior", "collapsed")}
+ONE_OF = {
+    "colour": ("as_is", "convert"),
+    "miner_start": ("prior", "collapsed"),
+    "precision": ("float32", "bfloat16"),
+}
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 TYPES = typing.get_type_hints(Config)
 

@@ -191,7 +191,7 @@ def train(config: Config, workdir: str | Path) -> Run:
     """
     devices.use_compilation_cache()
     run = Run(Path(workdir), build.build(config))
-    mesh = devices.make_mesh(config.batch_size)
+    mesh = devices.make_mesh(config.batch_size, accumulation=config.accumulation)
     reporting.load_looker(recipe(config))  # a name that does not exist is better found now
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))

@@ -21,9 +21,11 @@ from jaxtyping import Array, Float, Int
 
 from minegan_jax import losses, selector
 from minegan_jax.methods import supersamples
+from minegan_jax.methods.accumulation import in_parts
 from minegan_jax.methods.base import Average, Learner, TransferMethod
 from minegan_jax.methods.supersamples import Cast, Lots
 from minegan_jax.nets import spectral
+from minegan_jax.nets.precision import lighter
 from minegan_jax.types import (
     Batch,
     Images,
@@ -58,6 +60,9 @@ class Rules(NamedTuple):
     selector_window: int = 1000  # minibatches
     drop_below: float = 0.0  # sources with a smaller p have no part in later phases
     spread: bool = False  # devices share the generators' weights, moments and averages
+    accumulation: int = 1  # parts in which a device's minibatch is gone through
+    precision: str = "float32"  # that generators and critic compute in, see `nets.precision`
+    remat: bool = False  # whether they compute activations twice rather than keep them
 
 
 class GameState(NamedTuple):
@@ -174,18 +179,24 @@ def critic_turn(
 ) -> tuple[GameState, Metrics]:
     """Moves the critic towards telling the winners from real images (eqs. 3 and 5)."""
     critic = state.params["critic"]
-    fake = choose(game, state, lots).images
 
-    def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-        scores = [game.cast.critic(critic, images) for images in (real, fake)]
-        wasserstein = losses.wasserstein_critic_loss(*scores)
-        penalty = losses.gradient_penalty(
-            lambda images: game.cast.critic(critic, images), losses.interpolate(real, fake, mixes)
-        )
-        total = wasserstein + game.rules.penalty_weight * penalty
-        return total, {"critic_loss": total, "wasserstein": -wasserstein, "penalty": penalty}
+    def of_part(real: Images, lots: Lots, mixes: Float[Array, "batch"]) -> Any:
+        fake = choose(game, state, lots).images
 
-    (_, metrics), gradients = average(jax.value_and_grad(loss, has_aux=True)(critic))
+        def loss(critic: Params) -> tuple[jax.Array, Metrics]:
+            scores = [game.cast.critic(critic, images) for images in (real, fake)]
+            wasserstein = losses.wasserstein_critic_loss(*scores)
+            penalty = losses.gradient_penalty(
+                lambda images: game.cast.critic(critic, images),
+                losses.interpolate(real, fake, mixes),
+            )
+            total = wasserstein + game.rules.penalty_weight * penalty
+            return total, {"critic_loss": total, "wasserstein": -wasserstein, "penalty": penalty}
+
+        return jax.value_and_grad(loss, has_aux=True)(critic)
+
+    of_batch = in_parts(of_part, game.rules.accumulation)
+    (_, metrics), gradients = average(of_batch(real, lots, mixes))
     updates, optimizer = game.critic_optimizer.update(gradients, state.critic_optimizer, critic)
     params = {**state.params, "critic": optax.apply_updates(critic, updates)}
     return state._replace(params=params, critic_optimizer=optimizer), metrics
@@ -198,16 +209,20 @@ def players_turn(
     critic, before = state.params["critic"], players(state)
     moving = {name: before[name] for name in game.moving}
     frozen = {name: before[name] for name in PLAYERS if name not in game.moving}
-    chosen = choose(game, state, lots)
 
     def loss(fake: Images) -> jax.Array:
         return losses.wasserstein_players_loss(game.cast.critic(critic, fake))
 
-    fake, back = supersamples.remake(game.cast, moving, frozen, lots.latents, chosen)
-    total, change = jax.value_and_grad(loss)(fake)
-    gradients = average(back(change), moving) | jax.tree.map(jnp.zeros_like, frozen)
-    rates = selector.win_rates(chosen.winners, len(game.cast.generators))
-    metrics = average({"players_loss": total, "win_rates": rates})
+    def of_part(lots: Lots) -> tuple[Params, Metrics]:
+        chosen = choose(game, state, lots)
+        fake, back = supersamples.remake(game.cast, moving, frozen, lots.latents, chosen)
+        total, change = jax.value_and_grad(loss)(fake)
+        rates = selector.win_rates(chosen.winners, len(game.cast.generators))
+        return back(change), {"players_loss": total, "win_rates": rates}
+
+    change, metrics = in_parts(of_part, game.rules.accumulation)(lots)
+    gradients = average(change, moving) | jax.tree.map(jnp.zeros_like, frozen)
+    metrics = average(metrics)
     updates, optimizer = game.players_optimizer.update(gradients, state.players_optimizer, before)
     after = optax.apply_updates(before, updates)
     moved = {name: after[name] for name in state.averages}
@@ -254,6 +269,14 @@ def start(game: Game, params: dict[str, Any], previous: GameState | None) -> Gam
     )
 
 
+def _lighter(cast: Cast, rules: Rules) -> Cast:
+    """Returns the cast as it trains; the one that samples is always the exact one."""
+    train = partial(lighter, precision=rules.precision, remat=rules.remat)
+    return cast._replace(
+        generators=tuple(train(generate) for generate in cast.generators), critic=train(cast.critic)
+    )
+
+
 def adversarial_method(
     cast: Cast,
     rules: Rules,
@@ -268,7 +291,7 @@ def adversarial_method(
       moving: which of `PLAYERS` learn; the others are frozen.
       first_params: makes the weights; None takes over those of the previous phase.
     """
-    game = make_game(cast, rules, moving)
+    game = make_game(_lighter(cast, rules), rules, moving)
 
     def init(previous: GameState | None, key: Key) -> GameState:
         if first_params is not None:

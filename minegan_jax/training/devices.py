@@ -29,16 +29,24 @@ def use_compilation_cache() -> None:
         jax.config.update("jax_compilation_cache_dir", str(CACHE))
 
 
-def make_mesh(batch_size: int, devices: list[jax.Device] | None = None) -> Mesh:
+def make_mesh(
+    batch_size: int, devices: list[jax.Device] | None = None, *, accumulation: int = 1
+) -> Mesh:
     """Lines up the devices (all by default) between which a batch is split.
+
+    Args:
+      batch_size: images per minibatch, over all devices.
+      devices: that share the work.
+      accumulation: parts in which each device goes through its share.
 
     Raises:
       InputError: the batch does not split evenly.
     """
     devices = devices or jax.devices()
-    if batch_size % len(devices):
+    if batch_size % (len(devices) * accumulation):
+        parts = f", each in an accumulation of {accumulation} parts" if accumulation > 1 else ""
         raise InputError(
-            f"batch_size {batch_size} does not split evenly over {len(devices)} devices"
+            f"batch_size {batch_size} does not split evenly over {len(devices)} devices{parts}"
         )
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 

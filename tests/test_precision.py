@@ -1,0 +1,127 @@
+"""Networks in bfloat16, and networks that compute activations twice."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+
+from minegan_jax import build, config, losses
+from minegan_jax.errors import InputError
+from minegan_jax.methods import mining
+from minegan_jax.methods.adversarial import Rules
+from minegan_jax.nets import family
+from minegan_jax.nets.precision import lighter
+from minegan_jax.sources import load_source
+from minegan_jax.types import Batch
+
+RULES = Rules(
+    learning_rates={"miners": 1e-3, "generators": 1e-3, "critic": 1e-3},
+    batch_size=8,
+    critic_turns=2,
+)
+FAMILIES = {
+    "biggan": {"latent_size": 6, "num_classes": 3, "embedding_size": 2, "attention": [0]},
+    "dcgan": {"latent_size": 6},
+    "progan": {"latent_size": 6},
+    "sngan": {"latent_size": 6},
+}
+LATENTS = jax.random.normal(jax.random.key(1), (4, 6))
+
+
+def networks_of(name):
+    """Returns a family's networks of 8x8 images, with fresh weights of generator and critic."""
+    arguments = {"resolution": 8, "channels": 1, "width": 4, **FAMILIES[name]}
+    networks = family.build(name, arguments)
+    return networks, *networks.init(jax.random.key(0))
+
+
+def gradients_of(networks, generator, critic, **options):
+    """Returns the gradients of a game's losses, the slope's own included."""
+    generate, criticise = (
+        lighter(network, **options) for network in (networks.generate, networks.criticise)
+    )
+
+    def players_loss(generator):
+        return losses.wasserstein_players_loss(criticise(critic, generate(generator, LATENTS)))
+
+    def critic_loss(critic):
+        images = generate(generator, LATENTS)
+        penalty = losses.gradient_penalty(partial(criticise, critic), images)
+        return criticise(critic, images).mean() + 10.0 * penalty
+
+    return jax.jit(jax.grad(players_loss))(generator), jax.jit(jax.grad(critic_loss))(critic)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_bfloat16_is_near_and_its_gradients_are_float32(name):
+    networks, generator, critic = networks_of(name)
+    images = networks.generate(generator, LATENTS)
+    pairs = {"generate": (generator, LATENTS), "criticise": (critic, images)}
+    for network, given in pairs.items():
+        exact = getattr(networks, network)
+        found, expected = lighter(exact, "bfloat16")(*given), exact(*given)
+        assert found.dtype == jnp.float32
+        assert 0 < np.abs(found - expected).max() < 0.05 * max(np.abs(expected).max(), 1.0)
+    exact = gradients_of(networks, generator, critic)
+    rounded = gradients_of(networks, generator, critic, precision="bfloat16")
+    assert {leaf.dtype for leaf in jax.tree.leaves(rounded)} == {jnp.dtype("float32")}
+    for found, expected in zip(rounded, exact, strict=True):
+        flat, truth = (jax.flatten_util.ravel_pytree(tree)[0] for tree in (found, expected))
+        assert np.linalg.norm(flat - truth) < 0.2 * np.linalg.norm(truth)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_computing_twice_changes_nothing(name):
+    given = networks_of(name)
+    found, expected = gradients_of(*given, remat=True), gradients_of(*given)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), found, expected)
+
+
+def test_float32_leaves_a_network_as_it_is():
+    networks, *_ = networks_of("dcgan")
+    assert lighter(networks.generate) is networks.generate
+
+
+def trained(directory, **rules):
+    """Returns the state and the metrics after a few steps of finetuning two sources."""
+    sources = [load_source(directory)] * 2
+    given = mining.MinerShape(depth=2, width=9), mining.critic_of(sources[0])
+    learner = mining.finetune(sources, RULES._replace(**rules), *given).learner
+    state = mining.mine(sources, RULES, *given).learner.init(None, jax.random.key(0))
+    state = learner.init(state, jax.random.key(0))
+    images = np.random.default_rng(0).integers(0, 256, (8, 2, 8, 8, 1), np.uint8)
+    batch = Batch(jnp.asarray(images), jnp.zeros((8, 2), jnp.int32))
+    step = jax.jit(lambda *given: learner.step(*given, oracles.average))
+    for i in range(3):
+        state, metrics = step(state, batch, learner.draw(jax.random.key(i)))
+    return state, metrics
+
+
+@pytest.fixture(scope="module")
+def exact(tiny_source):
+    return trained(tiny_source)
+
+
+def test_training_in_bfloat16_keeps_float32_state(tiny_source, exact):
+    found, expected = trained(tiny_source, precision="bfloat16"), exact
+    kinds = [[leaf.dtype for leaf in jax.tree.leaves(tree)] for tree in (found, expected)]
+    assert kinds[0] == kinds[1]
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
+    for name in ("critic_loss", "players_loss"):
+        np.testing.assert_allclose(found[1][name], expected[1][name], rtol=0.05, atol=0.05)
+
+
+def test_training_that_computes_twice_is_the_same(tiny_source, exact):
+    found = trained(tiny_source, remat=True)
+    np.testing.assert_allclose(found[1]["critic_loss"], exact[1]["critic_loss"], rtol=1e-4)
+    np.testing.assert_allclose(found[1]["players_loss"], exact[1]["players_loss"], rtol=1e-4)
+
+
+def test_the_fields_reach_the_rules_and_are_checked():
+    rules = build.rules(config.from_values({"precision": "bfloat16", "remat": True}))
+    assert (rules.precision, rules.remat) == ("bfloat16", True)
+    with pytest.raises(InputError, match="'precision': expected float32 or bfloat16"):
+        config.from_values({"precision": "float16"})
