@@ -78,6 +78,24 @@ def tiny_fields(tiny_source, tiny_images):
 
 
 @pytest.fixture(scope="session")
+def tiny_config(tmp_path_factory, tiny_fields):
+    """Writes the file of a config for a tiny run, with other fields; returns it."""
+
+    def write(**fields):
+        file = tmp_path_factory.mktemp("config") / "tiny.py"
+        file.write_text(
+            "from minegan_jax.config import default_config\n\n\n"
+            "def get_config():\n"
+            "    config = default_config()\n"
+            f"    config.update({ ({**tiny_fields, **fields})!r})\n"
+            "    return config\n"
+        )
+        return file
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory, tiny_fields):
     """The folder of a finished run; copy it before changing it."""
     workdir = tmp_path_factory.mktemp("runs") / "tiny"

@@ -26,17 +26,9 @@ FIELDS = {
 
 
 @pytest.fixture(scope="module")
-def config_file(tmp_path_factory, tiny_fields):
+def config_file(tiny_config):
     """The file of a config of twenty steps."""
-    file = tmp_path_factory.mktemp("config") / "tiny.py"
-    file.write_text(
-        "from minegan_jax.config import default_config\n\n\n"
-        "def get_config():\n"
-        "    config = default_config()\n"
-        f"    config.update({ ({**tiny_fields, **FIELDS})!r})\n"
-        "    return config\n"
-    )
-    return file
+    return tiny_config(**FIELDS)
 
 
 def kill(process):

@@ -23,16 +23,9 @@ LIVES = ["start", "checkpoint"] * 9 + ["report"] * 2
 
 
 @pytest.fixture(scope="module")
-def command(tmp_path_factory, tiny_fields):
+def command(tiny_config):
     """Returns the command line of a run in a folder."""
-    file = tmp_path_factory.mktemp("config") / "tiny.py"
-    file.write_text(
-        "from minegan_jax.config import default_config\n\n\n"
-        "def get_config():\n"
-        "    config = default_config()\n"
-        f"    config.update({ ({**tiny_fields, **FIELDS})!r})\n"
-        "    return config\n"
-    )
+    file = tiny_config(**FIELDS)
     return lambda workdir: [
         sys.executable, "-m", "minegan_jax.main", f"--config={file}", f"--workdir={workdir}"
     ]  # fmt: skip

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 
 Network = Callable[..., jax.Array]  # of (params, *inputs)
-PRECISIONS = ("float32", "bfloat16")
 
 
 def lighter(network: Network, precision: str = "float32", *, remat: bool = False) -> Network:
@@ -15,7 +14,7 @@ def lighter(network: Network, precision: str = "float32", *, remat: bool = False
 
     Args:
       network: a function of (params, *inputs), in float32 or float64.
-      precision: a key of `PRECISIONS`. In "bfloat16" the network sees weights and inputs rounded
+      precision: float32 or bfloat16. In "bfloat16" the network sees weights and inputs rounded
         to that, and its output is float32 again, so that gradients of float32 weights are as well.
         "float32" leaves the network as it is.
       remat: computes the activations a second time for the derivative instead of keeping them.
