@@ -1,4 +1,4 @@
-"""Any BigGAN, mined as one generator of all its classes, and a folder of your images.
+"""Any BigGAN, and a folder of your images; its classes are mined as well (section 3.3, Fig. 2).
 
     python -m minegan_jax.main --config=configs/biggan.py --workdir=RUN \
         --config.sources=DIR --config.target=folder:PHOTOS
@@ -6,10 +6,11 @@
 For a BigGAN-deep, add `--config.critic=DIR2`: the source, mined or not, whose critic judges it.
 
 Four layers are the paper's; Adam's rates, 1e-4 and for the critic 4e-4, its decay rates 0 and 0.999
-and the single critic turn are those of the authors' code, whose minibatch is 8 times 100 images.
-The loss is the paper's WGAN-GP, where their code has the logistic one. The miner's width, the
-averages, the numbers of steps and the minibatch are ours, and so is taking the mean of all
-classes' vectors where they mine that vector too.
+and the single critic turn are those of the authors' code, whose minibatch is 8 times 100 images
+(`--config.batch_size=800 --config.accumulation=8`). The loss is the paper's WGAN-GP; their code has
+the logistic one, without a penalty (`--config.loss=logistic --config.penalty_weight=0`), and affine
+miners (`--config.miner_start=affine`). The miner's width, the averages, the numbers of steps and
+the minibatch are ours.
 """
 
 from ml_collections import ConfigDict
@@ -23,7 +24,7 @@ def get_config() -> ConfigDict:
     config.sources = ()
     config.target = "folder:photos"
     config.miner_depth = 4
-    config.miner_width = 256  # a start at the prior takes twice the latents, which are 120 or 128
+    config.miner_width = 1024  # a start at the classes takes one unit for each of 1,000
     config.learning_rate = 1e-4
     config.miner_learning_rate = 1e-4
     config.critic_learning_rate = 4e-4

@@ -11,7 +11,7 @@ from minegan_jax import sources
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
 from minegan_jax.features import digits
-from minegan_jax.methods import classification, finetuning, mining
+from minegan_jax.methods import classes, classification, finetuning, mining
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import Phase, TransferMethod
 from minegan_jax.nets import family
@@ -19,7 +19,10 @@ from minegan_jax.nets.function import as_function
 
 LOG = logging.getLogger(__name__)
 FRESH = "fresh"  # the critic that knows nothing yet
-OTHERS_CRITIC = "expected one, or for minegan another source's by --config.critic=NAME or DIRECTORY"
+OTHERS_CRITIC = (
+    "expected one, or for minegan another source's by --config.critic=NAME or DIRECTORY, or a fresh"
+    " one by --config.critic=fresh"
+)
 
 
 class Experiment(NamedTuple):
@@ -99,13 +102,18 @@ def _transfergan(config: Config) -> Experiment:
     loaded = _load_sources(config)
     if len(loaded) > 1:
         raise InputError(f"transfergan starts from one source, found {len(loaded)}")
-    methods = {"finetune": finetuning.transfergan(_with_critic(loaded[0]), rules(config))}
+    source = _with_critic(loaded[0])
+    methods = {"finetune": finetuning.transfergan(source, rules(config), config.classes)}
     networks, phases = loaded[0].networks, _phases(methods, {"finetune": config.finetune_steps})
     return Experiment(config, loaded, phases, methods, networks.resolution, networks.channels)
 
 
 def _scratch(config: Config) -> Experiment:
     networks = family.build(config.family, network_arguments(config))
+    if networks.num_classes != config.num_classes:
+        raise InputError(
+            f"family {config.family!r} learns from labels: expected --config.num_classes=NUMBER"
+        )
     method = finetuning.scratch(networks, rules(config))
     phase = Phase("scratch", config.train_steps, method.learner)
     return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
@@ -147,9 +155,26 @@ def _load_sources(config: Config) -> tuple[sources.Source, ...]:
             " [-1, 1]; --config.exclude_broken=True leaves it out"
         )
     loaded = tuple(source for source in loaded if source.name not in broken)
+    _check_classes(config, loaded)
     if not loaded:
         raise InputError(f"no source is left: {', '.join(broken)} make no finite images")
     return loaded
+
+
+def _check_classes(config: Config, loaded: Sequence[sources.Source]) -> None:
+    """Makes sure that the sources have the classes that the config asks for."""
+    asked = config.classes
+    if asked in (classes.ALL, classes.MEAN):
+        return
+    for source in loaded:
+        count = source.networks.num_classes
+        known = f"{classes.ALL}, {classes.MEAN}" + (
+            f" or a number from 0 to {count - 1}" * (count > 0)
+        )
+        if not asked.isdecimal() or int(asked) >= count:
+            raise InputError(
+                f"classes {asked!r} of source {source.name!r}, which has {count}: expected {known}"
+            )
 
 
 def _check_colours(config: Config, seen: Sequence[sources.Source]) -> None:
@@ -201,6 +226,7 @@ def rules(config: Config) -> Rules:
         drop_below=config.drop_below,
         spread=config.spread_sources,
         accumulation=config.accumulation,
+        loss=config.loss,
         precision=config.precision,
         remat=config.remat,
     )
@@ -208,11 +234,14 @@ def rules(config: Config) -> Rules:
 
 def network_arguments(config: Config) -> dict[str, int]:
     """Reads the arguments of fresh networks off the config."""
-    return {
-        name: getattr(config, name) for name in ("resolution", "channels", "width", "latent_size")
-    }
+    names = ["resolution", "channels", "width", "latent_size"]
+    if config.num_classes:
+        names.append("num_classes")
+    return {name: getattr(config, name) for name in names}
 
 
 def miner_shape(config: Config) -> mining.MinerShape:
     """Reads the miners' layers off the config."""
-    return mining.MinerShape(config.miner_depth, config.miner_width, config.miner_start)
+    return mining.MinerShape(
+        config.miner_depth, config.miner_width, config.miner_start, config.classes
+    )

@@ -45,7 +45,12 @@ class Config:
     # The miner (section 4, Architectures): 2 layers for MNIST, 4 otherwise.
     miner_depth: int = 4
     miner_width: int = 256  # units of a hidden layer
-    miner_start: str = "prior"  # M(u) = u at step 0; "collapsed" is the authors' PyTorch default
+    # "prior": M(u) = u at step 0; "collapsed": the authors' PyTorch default; "affine": without
+    # activations, spectrally normalised, their BigGAN's.
+    miner_start: str = "prior"
+    # Classes of a conditional source: "all" mines them (Fig. 2), and asks for each as often where
+    # nothing is mined; "mean" takes the mean of their vectors, a number that class and no other.
+    classes: str = "all"
 
     # Several sources (section 3.3).
     exclude_broken: bool = False  # leave out sources whose images are NaN instead of stopping
@@ -66,6 +71,7 @@ class Config:
     latent_size: int = 16
     resolution: int = 28  # of images, in pixels
     channels: int = 1  # 1 grey, 3 RGB
+    num_classes: int = 0  # 0 learns without labels; else they are 0, 1, ... below this number
 
     # The game (section 3.1). Optimizer: Adam.
     mine_steps: int = 1000  # of "minegan"
@@ -76,7 +82,8 @@ class Config:
     precision: str = "float32"  # or "bfloat16": that generators and critic compute in
     remat: bool = False  # activations are computed twice rather than kept
     critic_turns: int = 5  # critic updates per step
-    penalty_weight: float = 10.0  # of the gradient penalty
+    loss: str = "wasserstein"  # or "hinge" or "logistic"
+    penalty_weight: float = 10.0  # of the gradient penalty; 0 does without
     learning_rate: float = 1e-4  # of generators (and of a classifier)
     critic_learning_rate: float = 1e-4
     miner_learning_rate: float = 1e-4
@@ -122,6 +129,8 @@ AT_LEAST = {
     "latent_size": 1,
     "resolution": 5,
     "channels": 1,
+    "num_classes": 0,
+    "penalty_weight": 0.0,
     "mine_steps": 0,
     "finetune_steps": 0,
     "train_steps": 0,
@@ -137,7 +146,8 @@ AT_LEAST = {
 }
 ONE_OF = {
     "colour": ("as_is", "convert"),
-    "miner_start": ("prior", "collapsed"),
+    "miner_start": ("prior", "collapsed", "affine"),
+    "loss": ("wasserstein", "hinge", "logistic"),
     "precision": ("float32", "bfloat16"),
 }
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}

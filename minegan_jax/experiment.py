@@ -70,7 +70,8 @@ class Run:
             self.workdir,
             recipe(config, num_images, seed),
             dataset,
-            {**reporting.unmined(self.experiment.sources, **shape), **mined},
+            {**reporting.unmined(self.experiment.sources, config.classes, **shape), **mined},
+            self.experiment.sources,
         )
 
     def phases_done(self) -> list[str]:
@@ -196,6 +197,7 @@ def train(config: Config, workdir: str | Path) -> Run:
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = load_target(run.experiment)
+    _check_labels(config, dataset)
     if len(dataset.train) < jax.process_count():
         raise InputError(
             f"{len(dataset.train)} training images for {jax.process_count()} processes: expected"
@@ -228,6 +230,16 @@ def train(config: Config, workdir: str | Path) -> Run:
     if hosts.leads():
         _finish(run, dict(zip(stores, states, strict=True)), dataset)
     return run
+
+
+def _check_labels(config: Config, dataset: Dataset) -> None:
+    """Makes sure that networks which learn from labels know every label."""
+    labels = np.unique(dataset.train_labels)
+    if config.num_classes and (labels.min() < 0 or labels.max() >= config.num_classes):
+        raise InputError(
+            f"labels {', '.join(map(str, labels))} of {config.target}: expected 0 to"
+            f" {config.num_classes - 1}, as --config.num_classes says"
+        )
 
 
 def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:

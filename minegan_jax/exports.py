@@ -49,6 +49,8 @@ def _source(
         "config": dataclasses.asdict(experiment.config),
         "images": dataset.description,
     }
+    if experiment.config.num_classes:
+        description["class_names"] = dataset.class_names[: experiment.config.num_classes]
     half = weights.cast({"generator": generator, "critic": state.params["critic"]}, "float16")
     sources.save_source(workdir / runs.SOURCE, half, description)
 

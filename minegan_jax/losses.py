@@ -1,6 +1,8 @@
 """The adversarial losses (section 3.1): numbers from scores, nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,37 @@ def wasserstein_critic_loss(real_scores: Scores, fake_scores: Scores) -> Float[A
 def wasserstein_players_loss(fake_scores: Scores) -> Float[Array, ""]:
     """Says how badly the players please the critic: -E[D(fake)], eqs. 2, 4, 6."""
     return -fake_scores.mean()
+
+
+def hinge_critic_loss(real_scores: Scores, fake_scores: Scores) -> Float[Array, ""]:
+    """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))], Lim and Ye 2017; SNGAN's and BigGAN's."""
+    return jax.nn.relu(1.0 - real_scores).mean() + jax.nn.relu(1.0 + fake_scores).mean()
+
+
+def logistic_critic_loss(real_scores: Scores, fake_scores: Scores) -> Float[Array, ""]:
+    """E[softplus(-D(real))] + E[softplus(D(fake))], Goodfellow et al. 2014; the authors' code."""
+    return jax.nn.softplus(-real_scores).mean() + jax.nn.softplus(fake_scores).mean()
+
+
+def logistic_players_loss(fake_scores: Scores) -> Float[Array, ""]:
+    """E[softplus(-D(fake))], the form that does not saturate, Goodfellow et al. 2014, section 3."""
+    return jax.nn.softplus(-fake_scores).mean()
+
+
+class Loss(NamedTuple):
+    """What the two sides of a game lower."""
+
+    critic: Callable[[Scores, Scores], Float[Array, ""]]  # of real scores and fake ones
+    players: Callable[[Scores], Float[Array, ""]]  # of fake scores
+
+
+LOSSES: Mapping[str, Loss] = MappingProxyType(
+    {
+        "wasserstein": Loss(wasserstein_critic_loss, wasserstein_players_loss),
+        "hinge": Loss(hinge_critic_loss, wasserstein_players_loss),
+        "logistic": Loss(logistic_critic_loss, logistic_players_loss),
+    }
+)
 
 
 def interpolate(real: Images, fake: Images, mixes: Float[Array, "batch"]) -> Images:

@@ -17,16 +17,18 @@ from minegan_jax.evaluation.embed import embed
 from minegan_jax.evaluation.memorisation import Memorisation, exact_copies
 from minegan_jax.features import digits, fid
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.methods import finetuning
+from minegan_jax.methods import classes, finetuning
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.methods.views import common_view
+from minegan_jax.nets.conditioning import class_table
 from minegan_jax.sources import PACKAGED, Source
 from minegan_jax.training import log
 from minegan_jax.types import Features, Images, Latents, Pixels
 
 PANEL = 6  # rows and columns of each panel of the comparison
-CONTEST = 500  # supersamples that say who would win without a source
+CONTEST = 500  # supersamples that say who would win without a source, or which classes are mined
+TOP = 10  # classes that a report names
 WALKS = 8  # rows, and steps of each, of the latent walks
 
 # The frozen networks that can look at images, by the name that a config gives.
@@ -52,15 +54,19 @@ def load_extractor(name: str) -> Extractor:
     return EXTRACTORS[name]()
 
 
-def unmined(sources: Sequence[Source], *, resolution: int, channels: int) -> dict[str, Mined]:
+def unmined(
+    sources: Sequence[Source], of_classes: str, *, resolution: int, channels: int
+) -> dict[str, Mined]:
     """Returns the sources as they came, drawn from their prior; one is called `source`.
+
+    A conditional source is asked for classes as `methods.classes` says.
 
     Their images come out like those of the run: at `resolution` pixels, with `channels`.
     """
     output = common_view(resolution=resolution, channels=channels)
     named = {}
     for source in sources:
-        method = finetuning.transfergan(source, Rules())
+        method = finetuning.transfergan(source, Rules(), of_classes)
         shown = method._replace(generate=partial(_shown, output, method.generate))
         name = "source" if len(sources) == 1 else f"source {source.name}"
         state = method.learner.init(None, jax.random.key(0))
@@ -123,6 +129,7 @@ def write_report(
     recipe: Recipe,
     dataset: Dataset,
     phases: Mapping[str, Mined],
+    sources: Sequence[Source],
 ) -> dict[str, Any]:
     """Measures and pictures every phase; writes `report.json` and `report.md`.
 
@@ -131,6 +138,7 @@ def write_report(
       recipe: how to measure.
       dataset: the target images.
       phases: what to measure, by name; the last one is also walked and searched for copies.
+      sources: that were mined, none for networks from scratch.
 
     Returns:
       What `report.json` holds.
@@ -156,6 +164,7 @@ def write_report(
         "real": measure.real_reference(reals, k=recipe.neighbours, seed=recipe.seed),
         "phases": measured,
         "selector": table,
+        "classes": classes_report(phases[last], sources, recipe.seed),
         "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
     }
     directory = workdir / runs.SAMPLES
@@ -208,6 +217,35 @@ def selector_report(mined: Mined, seed: int) -> list[dict[str, Any]]:
         {**row, "without_it": selector.without(scores, number).tolist()}
         for number, row in enumerate(table)
     ]
+
+
+def classes_report(mined: Mined, sources: Sequence[Source], seed: int) -> list[dict[str, Any]]:
+    """Returns near which of its sources' classes a method asks, the most frequent first.
+
+    A row has the share of a source's images for which M^c's vector is nearest to a class's, and how
+    far it is on average, over the mean distance from a class to the nearest other one.
+    """
+    rows: list[dict[str, Any]] = []
+    for number, source in enumerate(sources):
+        key = jax.random.fold_in(jax.random.key(seed), sampling.STREAM + 3 + number)
+        latents = jax.random.normal(key, (CONTEST, mined.method.latent_sizes[number]))
+        given = mined.method.mined(mined.state, number, latents)
+        if not isinstance(given, tuple) or given[1].ndim == 1:
+            continue  # no class was mined
+        table = class_table(source.generator, source.networks.num_classes)
+        found, distances = map(np.asarray, classes.nearest(given[1], table))
+        names = source.description.get("class_names") or range(len(table))
+        rows += [
+            {
+                "source": source.name,
+                "class": str(names[label]),
+                "share": float((found == label).mean()),
+                "distance": float(distances[found == label].mean() / classes.spacing(table)),
+            }
+            for label in np.argsort(-np.bincount(found, minlength=len(table)), kind="stable")[:TOP]
+            if (found == label).any()
+        ]
+    return rows
 
 
 def _save_comparison(directory: Path, dataset: Dataset, images: Mapping[str, Pixels]) -> None:

@@ -14,7 +14,7 @@ from minegan_jax.methods import adversarial, finetuning, mining, supersamples
 from minegan_jax.methods.supersamples import Cast
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
-from minegan_jax.nets.miner import Miner
+from minegan_jax.nets.miner import Miner, at_prior
 from minegan_jax.sources import Source, load_source
 from minegan_jax.types import Batch
 
@@ -302,7 +302,8 @@ def test_images_come_from_the_averages(name):
     params = {**state.params, **state.averages}
     mined = latents
     if "miners" in METHODS[name][1]:
-        mined = as_function(Miner(LATENT, **SHAPE._asdict()))(params["miners"][0], latents)
+        miner = Miner(LATENT, at_prior(LATENT), SHAPE.depth, SHAPE.width)
+        mined = as_function(miner)(params["miners"][0], latents)
     expected = generate(params["generators"][0], mined)
     np.testing.assert_allclose(method.generate(state, 0, latents), expected, atol=1e-6)
 
@@ -329,7 +330,7 @@ def count_flops(function, *arguments, **named):
 
 
 def test_a_frozen_generator_costs_no_gradient(tiny_source):
-    source, miner = load_source(tiny_source), Miner(latent_size=4, depth=2, width=9)
+    source, miner = load_source(tiny_source), Miner(4, at_prior(4), depth=2, width=9)
     networks, look, count = source.networks, as_function(miner), 32
     cast = toy_cast((look,), (networks.generate,), networks.criticise, 4)
     params = {

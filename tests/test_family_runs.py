@@ -31,7 +31,7 @@ STATISTICS = {"mean", "variance", "means", "variances"}
 
 def save_source(directory, name, **changes):
     """Writes a source of fresh weights; returns its directory."""
-    arguments = {**ARGUMENTS[name], **changes}
+    arguments = {**ARGUMENTS.get(name, {}), **changes}
     generator, critic = family.build(name, arguments).init(jax.random.key(0))
     params = {"generator": generator, "critic": critic} if critic else {"generator": generator}
     description = {"name": directory.name, "family": name, "arguments": arguments}
@@ -161,6 +161,9 @@ CONFIGS = {
     "celeba_to_ffhq_children": ("progan", 512),
     "imagenet_to_ffhq_25": ("sngan", 128),
     "imagenet_to_anime_25": ("sngan", 128),
+    "bigGAN_places": ("biggan", 120),
+    "bigGAN_places:alley": ("biggan", 120),
+    "bigGAN_imagenet:cock": ("biggan", 120),
 }
 
 
@@ -179,9 +182,11 @@ def test_each_config_fits_its_family(name, tmp_path):
     state = jax.eval_shape(built.phases[0].learner.init, None, jax.random.key(0))
     assert [phase.name for phase in built.phases] == ["mine", "finetune"]
     assert len(state.params["miners"]) == count
-    layers = state.params["miners"][0]
-    assert len(layers) == 4  # as the paper has it
-    assert layers["Dense_0"]["kernel"].shape == (latent_size, settings.miner_width)
+    miner = state.params["miners"][0]
+    inputs = latent_size + built.sources[0].networks.num_classes
+    for layers in (miner["latent"], miner["condition"]) if "condition" in miner else (miner,):
+        assert len(layers) == 4  # as the paper has it
+        assert layers["Dense_0"]["kernel"].shape == (inputs, settings.miner_width)
 
 
 def fields_of(directory, **fields):

@@ -74,3 +74,23 @@ def test_interpolates_lie_between_their_own_pair():
     np.testing.assert_array_equal(mixed[0], real[0])
     np.testing.assert_allclose(mixed[1], fake[1], atol=1e-6)
     np.testing.assert_allclose(mixed[2], 0.75 * real[2] + 0.25 * fake[2], atol=1e-6)
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+# For scores of real images and of fakes, what each side of a game lowers.
+REAL, FAKE = np.array([3.0, 0.5, -2.0]), np.array([-4.0, 0.0, 1.5])
+EXPECTED = {
+    "wasserstein": ((FAKE - REAL).mean(), -FAKE.mean()),
+    "hinge": (np.array([0.0, 0.5, 3.0]).mean() + np.array([0.0, 1.0, 2.5]).mean(), -FAKE.mean()),
+    "logistic": (softplus(-REAL).mean() + softplus(FAKE).mean(), softplus(-FAKE).mean()),
+}
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_each_loss_is_its_formula(name):
+    loss = losses.LOSSES[name]
+    found = loss.critic(jnp.asarray(REAL), jnp.asarray(FAKE)), loss.players(jnp.asarray(FAKE))
+    np.testing.assert_allclose(found, EXPECTED[name], rtol=1e-6)

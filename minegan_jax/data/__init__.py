@@ -40,6 +40,7 @@ class Dataset(NamedTuple):
     held_out: Pixels  # no rows where nothing is held out
     held_out_labels: Labels
     description: dict[str, Any]  # how it came about: plain values, ready for JSON
+    class_names: tuple[str, ...] = ()  # by label, where the data has names
 
 
 def open_listing(spec: str) -> Listing:
@@ -110,6 +111,7 @@ def load_dataset(
         held_out.pixels,
         listing.labels[held_out.indices],
         description,
+        tuple(listing.class_names),
     )
 
 

@@ -49,6 +49,8 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
         parts += ["## Sources", _sources(record["selector"])]
         evenness = f"{record['selector_entropy']:.2f}"
         parts.append(f"Entropy of these shares over that of equal ones: {evenness}.")
+    if record["classes"]:
+        parts += ["## Mined classes", _classes(record["classes"])]
     parts += ["## What is recognised", _recognised(phases), "## Against held-out images"]
     if any(phase["held_out"] for phase in phases.values()):
         parts.append(_distances(record, "held_out"))
@@ -97,6 +99,16 @@ def _sources(table: Sequence[dict[str, Any]]) -> str:
     ]
     titles = ["source", "probability", "95 % interval", *(f"without it: {name}" for name in names)]
     return _table(titles, rows)
+
+
+def _classes(rows: Sequence[dict[str, Any]]) -> str:
+    """Returns near which classes of its sources M^c asks."""
+    cells = [
+        [row["source"], row["class"], f"{100 * row['share']:.1f}", f"{row['distance']:.2f}"]
+        for row in rows
+    ]
+    titles = ["source", "nearest class", "percent of the images", "distance, over the classes' own"]
+    return _table(titles, cells)
 
 
 def _distances(record: dict[str, Any], against: str) -> str:

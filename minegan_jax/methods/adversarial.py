@@ -38,6 +38,7 @@ from minegan_jax.types import (
 )
 
 PLAYERS = ("miners", "generators")
+RealLabels = tuple[Int[Array, "batch"], ...]  # one array, or none for a label-free critic
 
 
 class Rules(NamedTuple):
@@ -52,7 +53,8 @@ class Rules(NamedTuple):
     betas: tuple[float, float] = (0.5, 0.9)
     batch_size: int = 64  # images per minibatch, over all devices
     critic_turns: int = 5
-    penalty_weight: float = 10.0
+    loss: str = "wasserstein"  # a key of `losses.LOSSES`
+    penalty_weight: float = 10.0  # 0 saves its computation
     average_decay: float = 0.99  # of the players' moving average, per step
     exploration: float = 0.0  # share of supersamples whose image is picked by lot, at first
     exploration_steps: int = 0  # of all phases together, in which that share falls to 0
@@ -176,27 +178,34 @@ def critic_turn(
     real: Images,
     lots: Lots,
     mixes: Float[Array, "batch"],
+    labels: RealLabels = (),
 ) -> tuple[GameState, Metrics]:
-    """Moves the critic towards telling the winners from real images (eqs. 3 and 5)."""
-    critic = state.params["critic"]
+    """Moves the critic towards telling the winners from real images (eqs. 3 and 5).
 
-    def of_part(real: Images, lots: Lots, mixes: Float[Array, "batch"]) -> Any:
+    A critic that is told labels judges interpolates by those of the real images.
+    """
+    critic, rules = state.params["critic"], game.rules
+
+    def of_part(real: Images, lots: Lots, mixes: Float[Array, "batch"], labels: RealLabels) -> Any:
         fake = choose(game, state, lots).images
 
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-            scores = [game.cast.critic(critic, images) for images in (real, fake)]
-            wasserstein = losses.wasserstein_critic_loss(*scores)
-            penalty = losses.gradient_penalty(
-                lambda images: game.cast.critic(critic, images),
-                losses.interpolate(real, fake, mixes),
-            )
-            total = wasserstein + game.rules.penalty_weight * penalty
-            return total, {"critic_loss": total, "wasserstein": -wasserstein, "penalty": penalty}
+            of_real = game.cast.critic(critic, real, *labels)
+            of_fake = game.cast.critic(critic, fake, *supersamples.asked_for(game.cast, lots))
+            total = losses.LOSSES[rules.loss].critic(of_real, of_fake)
+            metrics = {"wasserstein": -losses.wasserstein_critic_loss(of_real, of_fake)}
+            if rules.penalty_weight:
+                metrics["penalty"] = losses.gradient_penalty(
+                    lambda images: game.cast.critic(critic, images, *labels),
+                    losses.interpolate(real, fake, mixes),
+                )
+                total += rules.penalty_weight * metrics["penalty"]
+            return total, {"critic_loss": total, **metrics}
 
         return jax.value_and_grad(loss, has_aux=True)(critic)
 
-    of_batch = in_parts(of_part, game.rules.accumulation)
-    (_, metrics), gradients = average(of_batch(real, lots, mixes))
+    of_batch = in_parts(of_part, rules.accumulation)
+    (_, metrics), gradients = average(of_batch(real, lots, mixes, labels))
     updates, optimizer = game.critic_optimizer.update(gradients, state.critic_optimizer, critic)
     params = {**state.params, "critic": optax.apply_updates(critic, updates)}
     return state._replace(params=params, critic_optimizer=optimizer), metrics
@@ -210,10 +219,11 @@ def players_turn(
     moving = {name: before[name] for name in game.moving}
     frozen = {name: before[name] for name in PLAYERS if name not in game.moving}
 
-    def loss(fake: Images) -> jax.Array:
-        return losses.wasserstein_players_loss(game.cast.critic(critic, fake))
-
     def of_part(lots: Lots) -> tuple[Params, Metrics]:
+        def loss(fake: Images) -> jax.Array:
+            scores = game.cast.critic(critic, fake, *supersamples.asked_for(game.cast, lots))
+            return losses.LOSSES[game.rules.loss].players(scores)
+
         chosen = choose(game, state, lots)
         fake, back = supersamples.remake(game.cast, moving, frozen, lots.latents, chosen)
         total, change = jax.value_and_grad(loss)(fake)
@@ -240,12 +250,13 @@ def step(
 ) -> tuple[GameState, Metrics]:
     """Plays the critic's turns, then the players'; reports the last of each."""
 
-    def turn(state: GameState, given: tuple[jax.Array, Lots, jax.Array]) -> tuple[GameState, Any]:
-        pixels, lots, mixes = given
+    def turn(state: GameState, given: tuple[Any, ...]) -> tuple[GameState, Any]:
+        pixels, lots, mixes, labels = given
         real = game.cast.view(to_unit_range(pixels))
-        return critic_turn(game, state, average, real=real, lots=lots, mixes=mixes)
+        return critic_turn(game, state, average, real=real, lots=lots, mixes=mixes, labels=labels)
 
-    given = batch.images, draws.critic, draws.mixes
+    labels = (batch.labels,) if game.cast.num_classes else ()
+    given = batch.images, draws.critic, draws.mixes, labels
     turns_first = jax.tree.map(lambda numbers: jnp.moveaxis(numbers, 1, 0), given)
     state, metrics = jax.lax.scan(turn, state, turns_first)
     critic_metrics = {name: values[-1] for name, values in metrics.items()}
@@ -301,10 +312,15 @@ def adversarial_method(
         return start(game, previous.params, previous)
 
     @partial(jax.jit, static_argnums=1)
+    def mined(state: GameState, source: int, latents: Latents) -> Any:
+        weights = {**state.params, **state.averages}
+        return cast.miners[source](weights["miners"][source], latents)
+
+    @partial(jax.jit, static_argnums=1)
     def generate(state: GameState, source: int, latents: Latents) -> Images:
         weights = {**state.params, **state.averages}
-        mined = cast.miners[source](weights["miners"][source], latents)
-        return cast.output(cast.generators[source](weights["generators"][source], mined))
+        given = mined(state, source, latents)
+        return cast.output(cast.generators[source](weights["generators"][source], given))
 
     @partial(jax.jit, static_argnums=2)
     def contest(state: GameState, key: Key, count: int) -> SuperScores:
@@ -319,6 +335,7 @@ def adversarial_method(
         ),
         latent_sizes=cast.latent_sizes,
         selector=lambda state: state.selector,
+        mined=mined,
         generate=generate,
         contest=contest,
     )

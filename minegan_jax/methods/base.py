@@ -41,6 +41,7 @@ class TransferMethod(NamedTuple):
     learner: Learner
     latent_sizes: tuple[int, ...]  # length of each source's u
     selector: Callable[[State], SelectorState]
+    mined: Callable[[State, int, Latents], Any]  # what the generator is given for u
     generate: Callable[[State, int, Latents], Images]
     contest: Callable[[State, Key, int], SuperScores]
 

@@ -8,32 +8,35 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from minegan_jax.methods import shares
+from minegan_jax.methods import classes, shares
 from minegan_jax.methods.adversarial import Rules, adversarial_method
 from minegan_jax.methods.base import TransferMethod
 from minegan_jax.methods.supersamples import Cast
 from minegan_jax.methods.views import common_view
+from minegan_jax.nets import miner
+from minegan_jax.nets.conditioning import class_table
 from minegan_jax.nets.function import as_function
-from minegan_jax.nets.miner import Miner
 from minegan_jax.sources import Source
-from minegan_jax.types import Images, Key, Params, Scores
+from minegan_jax.types import Key, Params, Scores
 
 
 class MinerShape(NamedTuple):
-    """The miners' layers, see `nets.miner.Miner`."""
+    """The miners' layers, see `nets.miner`."""
 
     depth: int = 4
     width: int = 256  # units of a hidden layer
-    start: str = "prior"
+    start: str = "prior"  # of miner.STARTS
+    classes: str = classes.ALL  # of a conditional source, see `methods.classes`; ALL mines them
 
 
 class Critic(NamedTuple):
     """The one critic of a game."""
 
-    criticise: Callable[[Params, Images], Scores]
+    criticise: Callable[..., Scores]  # of (params, images)
     params: Params  # it starts from
     resolution: int  # of the images it takes, in pixels
     channels: int  # 1 grey, 3 RGB
@@ -72,42 +75,61 @@ def mine(
       shape: of the miners.
       critic: of all sources, whose images it gets at its own resolution.
     """
-    modules = [Miner(source.networks.latent_size, **shape._asdict()) for source in sources]
+    modules = [_miner(source, shape) for source in sources]
 
     def first_params(key: Key) -> dict[str, Any]:
         keys = jax.random.split(key, len(modules))
-        latents = [jnp.zeros((1, module.latent_size)) for module in modules]
         return {
             "miners": tuple(
-                module.init(key, u)["params"]
-                for module, key, u in zip(modules, keys, latents, strict=True)
+                module.init(key, jnp.zeros((1, _draws_size(source, shape))))["params"]
+                for source, module, key in zip(sources, modules, keys, strict=True)
             ),
             "generators": tuple(source.generator for source in sources),
             "critic": critic.params,
         }
 
-    return adversarial_method(_cast(sources, modules, critic), rules, ("miners",), first_params)
+    cast = _cast(sources, modules, shape, critic)
+    return adversarial_method(cast, rules, ("miners",), first_params)
 
 
 def finetune(
     sources: Sequence[Source], rules: Rules, shape: MinerShape, critic: Critic
 ) -> TransferMethod:
     """Goes on from `mine` with miners, generators and critic moving together (section 3.4)."""
-    modules = [Miner(source.networks.latent_size, **shape._asdict()) for source in sources]
-    cast = _cast(sources, modules, critic)
+    modules = [_miner(source, shape) for source in sources]
+    cast = _cast(sources, modules, shape, critic)
     return adversarial_method(cast, rules, ("miners", "generators"), None)
 
 
-def _cast(sources: Sequence[Source], modules: Sequence[Miner], critic: Critic) -> Cast:
+def _miner(source: Source, shape: MinerShape) -> nn.Module:
+    """Returns a source's miner: M, or M^z and M^c where its classes are mined."""
+    networks = source.networks
+    make = partial(miner.make_miner, depth=shape.depth, width=shape.width)
+    latent = make(networks.latent_size, shape.start, miner.at_prior(networks.latent_size))
+    if not classes.takes_part(networks, shape.classes):
+        return latent
+    table = class_table(source.generator, networks.num_classes)
+    condition = make(networks.embedding_size, shape.start, miner.at_classes(table))
+    return miner.ConditionalMiner(latent, condition, networks.num_classes)
+
+
+def _draws_size(source: Source, shape: MinerShape) -> int:
+    """Returns the length of a source's u."""
+    return classes.draws_size(source.networks, shape.classes)
+
+
+def _cast(
+    sources: Sequence[Source], modules: Sequence[nn.Module], shape: MinerShape, critic: Critic
+) -> Cast:
     """Puts a miner in front of every generator."""
     networks = [source.networks for source in sources]
-    shape = {"resolution": critic.resolution, "channels": critic.channels}
+    image_shape = {"resolution": critic.resolution, "channels": critic.channels}
     return Cast(
         miners=tuple(as_function(module) for module in modules),
-        generators=tuple(each.generate for each in networks),
+        generators=tuple(classes.generator(each, shape.classes) for each in networks),
         critic=critic.criticise,
-        view=common_view(*(each.resolution for each in networks), **shape),
-        output=common_view(**shape),
-        latent_sizes=tuple(each.latent_size for each in networks),
+        view=common_view(*(each.resolution for each in networks), **image_shape),
+        output=common_view(**image_shape),
+        latent_sizes=tuple(_draws_size(source, shape) for source in sources),
         whole=lambda source, parts: shares.whole(parts, sources[source].generator),
     )

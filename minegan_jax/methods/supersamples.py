@@ -8,12 +8,13 @@ their gradient. N sources cost N generator and critic passes and about three mor
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from minegan_jax.nets.miner import class_drawn
 from minegan_jax.types import Images, Key, Latents, Params, Scores, SuperScores
 
 AllLatents = tuple[Float[Array, "batch _"], ...]  # u of each source, of its own length
@@ -27,15 +28,19 @@ def _as_they_are(source: int, weights: Params) -> Params:
 
 
 class Cast(NamedTuple):
-    """The functions of (params, input) that take part in a game."""
+    """The functions of (params, input) that take part in a game.
 
-    miners: tuple[Callable[[Params, Latents], Latents], ...]
-    generators: tuple[Callable[[Params, Latents], Images], ...]
-    critic: Callable[[Params, Images], Scores]
+    A generator takes what its miner gives: a latent, or one with what stands for its class.
+    """
+
+    miners: tuple[Callable[[Params, Latents], Any], ...]
+    generators: tuple[Callable[[Params, Any], Images], ...]
+    critic: Callable[..., Scores]  # of (params, images), and their labels where it is told them
     view: Callable[[Images], Images]  # how the critic sees images of any source
     output: Callable[[Images], Images]  # how they are handed out
     latent_sizes: tuple[int, ...]  # length of each source's u
     whole: Callable[[int, Params], Params] = _as_they_are  # one generator, of which we have parts
+    num_classes: int = 0  # of labels that the critic is told; 0 for a label-free critic
 
 
 class Lots(NamedTuple):
@@ -55,6 +60,13 @@ def draw_lots(key: Key, shape: tuple[int, ...], latent_sizes: tuple[int, ...]) -
         explores=jax.random.uniform(key_explores, shape),
         ranks=jax.random.uniform(key_ranks, (*shape, len(latent_sizes))),
     )
+
+
+def asked_for(cast: Cast, lots: Lots) -> tuple[Int[Array, "batch"], ...]:
+    """Returns the class of each fake, or nothing where the critic is not told any."""
+    if not cast.num_classes:
+        return ()
+    return (class_drawn(lots.latents[0][:, -1], cast.num_classes),)
 
 
 class Chosen(NamedTuple):

@@ -3,7 +3,12 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from minegan_jax.types import ClassVectors, Conditions
+from minegan_jax.types import ClassVectors, Conditions, Params
+
+
+def class_table(generator: Params, num_classes: int) -> Float[Array, "classes embedding"]:
+    """Returns the vectors of all classes of a generator; without an embedding they are one-hot."""
+    return jnp.asarray(generator.get("embedding", jnp.eye(num_classes)))
 
 
 def class_vectors(

@@ -33,6 +33,7 @@ FAMILIES: dict[str, Family] = {
     "progan": Family(progan.Generator, progan.Critic),
     "sngan": Family(sngan.Generator, sngan.Critic),
 }
+NUM_FIRST = 16  # latents that a fresh generator sees
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
 
 
@@ -73,13 +74,15 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
             f"unknown family {family!r}: expected one of {', '.join(sorted(FAMILIES))}"
         )
     generator, critic = _modules(family, arguments)
+    num_classes = getattr(generator, "num_classes", 0)
     resolution, channels, latent_size = (
         arguments[name] for name in ("resolution", "channels", "latent_size")
     )
 
     def init(key: Key) -> tuple[Params, Params]:
         key_generator, key_critic = jax.random.split(key)
-        latents = jnp.zeros((1, latent_size), jnp.float32)
+        # Not one nor zeros: a family may start its statistics from what it makes of these.
+        latents = jax.random.normal(jax.random.fold_in(key, 2), (NUM_FIRST, latent_size))
         images = jnp.zeros((1, resolution, resolution, channels), jnp.float32)
         weights = jax.jit(generator.init)(key_generator, latents)["params"]
         return weights, jax.jit(critic.init)(key_critic, images)["params"] if critic else {}
@@ -91,9 +94,9 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         latent_size=latent_size,
         resolution=resolution,
         channels=channels,
-        num_classes=arguments.get("num_classes", 0),
+        num_classes=num_classes,
         # Without an embedding, weights of all classes stand in the place of a class's vector.
-        embedding_size=arguments.get("embedding_size", arguments.get("num_classes", 0)),
+        embedding_size=getattr(generator, "embedding_size", num_classes),
         truncates="truncation" in _attributes(type(generator)),
         compares=critic is not None and "minibatch_stddev_group" in _attributes(type(critic)),
     )

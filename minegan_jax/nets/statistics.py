@@ -1,4 +1,7 @@
-"""Batch normalisation with stored statistics, as at inference; nothing ever updates them."""
+"""Batch normalisation with stored statistics, as at inference; nothing ever updates them.
+
+Fresh ones are those of the first maps that a network sees (Salimans and Kingma 2016, section 3).
+"""
 
 import flax.linen as nn
 import jax
@@ -34,9 +37,8 @@ class StoredNorm(nn.Module):
     @nn.compact
     def __call__(self, maps: Maps) -> Maps:
         """Keeps the shape, (batch, height, width, channels)."""
-        shape = maps.shape[-1:]
-        mean = self.param("mean", nn.initializers.zeros, shape, jnp.float32)
-        variance = self.param("variance", nn.initializers.ones, shape, jnp.float32)
+        mean = self.param("mean", lambda _: maps.mean(axis=(0, 1, 2)))
+        variance = self.param("variance", lambda _: maps.var(axis=(0, 1, 2)))
         return standardise(maps, constant(mean), constant(variance), epsilon=self.epsilon)
 
 

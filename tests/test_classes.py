@@ -1,0 +1,208 @@
+"""Conditional sources: both miners through whole runs, classes that are fixed, labels learnt."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_family_runs import save_source
+
+from minegan_jax import adapters, build, config, experiment, sources
+from minegan_jax.errors import InputError
+from minegan_jax.methods import classes
+from minegan_jax.methods.views import recolour
+from minegan_jax.training import log
+
+CONDITIONAL = ["biggan", "biggan_deep", "sngan", "dcgan"]
+DCGAN = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4, "num_classes": 3}
+
+
+def fields_of(directory, tiny_fields, **fields):
+    given = {"sources": (str(directory),), "colour": "convert", "enlarge": True, **fields}
+    return config.from_values({**tiny_fields, **given})
+
+
+@pytest.fixture(scope="module", params=CONDITIONAL)
+def run(request, tmp_path_factory, tiny_fields, tiny_source):
+    """A finished run that mined the classes of a source."""
+    directory = tmp_path_factory.mktemp("sources") / request.param
+    save_source(directory, request.param, **(DCGAN if request.param == "dcgan" else {}))
+    extra = {"critic": str(tiny_source)} if request.param == "biggan_deep" else {}
+    settings = fields_of(directory, tiny_fields, **extra)
+    return experiment.train(settings, tmp_path_factory.mktemp("runs") / request.param)
+
+
+def first_state(settings):
+    built = build.build(settings)
+    phase = built.phases[0]
+    return built.methods[phase.name], phase.learner.init(None, jax.random.key(0))
+
+
+def test_it_starts_with_the_sources_own_images_of_all_classes(run):
+    method, state = first_state(run.experiment.config)
+    (source,) = run.experiment.sources
+    draws = jax.random.normal(jax.random.key(1), (30, method.latent_sizes[0]))
+    labels = (jax.scipy.stats.norm.cdf(draws[:, -1]) * 3).astype(int)
+    images = method.generate(state, 0, draws)
+    expected = recolour(source.generate(draws[:, :-1], labels), images.shape[-1])
+    np.testing.assert_allclose(images, expected, atol=2e-5)
+    assert len(np.unique(labels)) == 3
+
+
+def test_mining_moves_both_miners_and_nothing_of_the_generator(run):
+    _, before = first_state(run.experiment.config)
+    after = run.mined("mine").state
+    for name in ("latent", "condition"):
+        pairs = zip(
+            jax.tree.leaves(before.params["miners"][0][name]),
+            jax.tree.leaves(after.params["miners"][0][name]),
+            strict=True,
+        )
+        assert any((a != b).any() for a, b in pairs)
+    jax.tree.map(
+        np.testing.assert_array_equal, before.params["generators"], after.params["generators"]
+    )
+
+
+def test_its_report_says_which_classes_are_mined(run):
+    report = json.loads((run.workdir / "report.json").read_text())
+    rows = report["classes"]
+    assert sum(row["share"] for row in rows) == pytest.approx(1.0)
+    assert {row["class"] for row in rows} <= {"0", "1", "2"}
+    assert [row["share"] for row in rows] == sorted((r["share"] for r in rows), reverse=True)
+    assert "## Mined classes" in (run.workdir / "report.md").read_text()
+
+
+def test_its_adapter_gives_the_same_images(run):
+    images = adapters.load_adapter(run.workdir / "adapter").sample(5, seed=3)
+    np.testing.assert_array_equal(images, run.sample(5, seed=3, phase="mine"))
+
+
+@pytest.mark.parametrize("method", ["minegan", "transfergan"])
+@pytest.mark.parametrize("asked", ["1", "mean"])
+def test_a_fixed_class_is_the_only_one_asked_for(method, asked, tmp_path, tiny_fields):
+    directory = save_source(tmp_path / "source", "biggan")
+    settings = fields_of(directory, tiny_fields, method=method, classes=asked)
+    made, state = first_state(settings)
+    draws = jax.random.normal(jax.random.key(1), (6, 4))
+    labels = None if asked == "mean" else np.full(6, 1)
+    expected = sources.load_source(directory).generate(draws, labels)
+    np.testing.assert_allclose(made.generate(state, 0, draws), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ("3", "classes '3' of source 'source', which has 3: expected all, mean or a .* 0 to 2"),
+        ("cat", "classes 'cat' of source"),
+    ],
+)
+def test_a_class_that_is_not_there_is_refused(asked, line, tmp_path, tiny_fields):
+    directory = save_source(tmp_path / "source", "biggan")
+    with pytest.raises(InputError, match=line):
+        build.build(fields_of(directory, tiny_fields, classes=asked))
+
+
+def test_a_source_without_classes_cannot_be_asked_for_one(tiny_fields):
+    with pytest.raises(InputError, match=r"which has 0: expected all, mean$"):
+        build.build(config.from_values({**tiny_fields, "classes": "0"}))
+
+
+def test_too_narrow_a_miner_for_the_classes_is_refused(tmp_path, tiny_fields):
+    directory = save_source(tmp_path / "source", "biggan", num_classes=20)
+    with pytest.raises(InputError, match="20 classes needs a miner_width of 20 or more, found 8"):
+        experiment.train(fields_of(directory, tiny_fields), tmp_path / "run")
+
+
+def test_affine_and_collapsed_miners_mine_classes_too(tmp_path, tiny_fields):
+    directory = save_source(tmp_path / "source", "biggan")
+    for start, kernels in (("affine", "SpectralDense_0"), ("collapsed", "Dense_0")):
+        _, state = first_state(fields_of(directory, tiny_fields, miner_start=start))
+        for miner in state.params["miners"][0].values():
+            assert kernels in miner
+
+
+@pytest.mark.parametrize("loss", ["hinge", "logistic"])
+def test_other_losses_run_without_a_penalty(loss, tmp_path, tiny_fields):
+    directory = save_source(tmp_path / "source", "biggan")
+    settings = fields_of(directory, tiny_fields, loss=loss, penalty_weight=0.0, finetune_steps=0)
+    run = experiment.train(settings, tmp_path / "run")
+    lines = [x for x in log.read(run.workdir / "metrics.jsonl") if "critic_loss" in x]
+    assert len(lines) == 3
+    assert all(np.isfinite(x["critic_loss"]) and "penalty" not in x for x in lines)
+
+
+# Labelled pretraining.
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """A file of images whose brightness is their class."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 20)
+    images = (labels[:, None, None, None] * 200 + rng.integers(0, 30, (40, 8, 8, 1))).astype(
+        "uint8"
+    )
+    file = tmp_path_factory.mktemp("images") / "two.npz"
+    np.savez(file, images=images, labels=labels)
+    return file
+
+
+def pretrain(labelled, tiny_fields, **fields):
+    given = {"method": "scratch", "sources": (), "target": f"npz:{labelled}", "num_held_out": 0}
+    shape = {"resolution": 8, "width": 4, "latent_size": 4, "num_classes": 2, "train_steps": 2}
+    return config.from_values({**tiny_fields, **given, **shape, **fields})
+
+
+@pytest.mark.parametrize(("family", "size"), [("biggan", {}), ("sngan", {}), ("dcgan", {})])
+def test_each_family_learns_from_labels(family, size, labelled, tiny_fields, tmp_path):
+    settings = pretrain(labelled, tiny_fields, family=family, **size)
+    run = experiment.train(settings, tmp_path / "run")
+    source = sources.load_source(run.workdir / "source")
+    assert source.networks.num_classes == 2
+    images = source.generate(np.zeros((2, 4)), np.arange(2))
+    assert np.isfinite(images).all()
+    assert np.isfinite(source.score(images, np.arange(2))).all()
+
+
+def test_both_sides_are_told_the_classes(labelled, tiny_fields, tmp_path):
+    """After some steps, images of the bright class are brighter, which no label-free game gives."""
+    settings = pretrain(labelled, tiny_fields, train_steps=60, critic_learning_rate=0.01)
+    run = experiment.train(settings, tmp_path / "run")
+    draws = np.random.default_rng(1).normal(size=(50, 4))
+    source = sources.load_source(run.workdir / "source")
+    dark, bright = (source.generate(draws, np.full(50, label)).mean() for label in (0, 1))
+    assert bright > dark + 0.3
+
+
+def test_a_label_beyond_the_classes_is_refused(labelled, tiny_fields, tmp_path):
+    settings = pretrain(labelled, tiny_fields, num_classes=1)
+    with pytest.raises(InputError, match=r"labels 0, 1 of npz:.*: expected 0 to 0"):
+        experiment.train(settings, tmp_path / "run")
+
+
+def test_a_family_that_needs_labels_says_so(labelled, tiny_fields):
+    with pytest.raises(InputError, match="'biggan' learns from labels"):
+        build.build(pretrain(labelled, tiny_fields, family="biggan", num_classes=0))
+
+
+def test_a_source_knows_its_classes_names(tmp_path, tiny_fields):
+    settings = pretrain("", tiny_fields, target="digits", labels=(0, 1), enlarge=False)
+    settings = dataclasses.replace(settings, max_images=20)
+    run = experiment.train(settings, tmp_path / "run")
+    described = sources.load_source(run.workdir / "source").description
+    assert described["class_names"] == ["0", "1"]
+
+
+def test_the_nearest_class_and_how_far_it_is():
+    table = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+    vectors = np.array([[3.0, 3.0], [0.0, 0.4], [-1.0, 0.0]])
+    found, distances = classes.nearest(jnp.asarray(vectors), jnp.asarray(table))
+    np.testing.assert_array_equal(found, [1, 0, 0])
+    np.testing.assert_allclose(distances, [1.0, 0.4, 1.0], atol=1e-3)
+    np.testing.assert_allclose(
+        classes.spacing(jnp.asarray(table)), (1 + np.hypot(3, 3) + 1) / 3, rtol=1e-5
+    )
+    assert classes.spacing(jnp.ones((1, 2))) == 1.0
