@@ -1,0 +1,39 @@
+"""A narrow conditional BigGAN of labelled digits at 32 pixels, to mine without labels.
+
+    python -m minegan_jax.main --config=configs/bigGAN_digits_pretrain.py --workdir=RUN
+
+Leaves `RUN/source`: the packaged `biggan_digits_0_to_8`, in 40 minutes on one CPU core. The
+argument is the number of classes: 9, digits 0 to 8, by default;
+`--config=configs/bigGAN_digits_pretrain.py:10` knows all ten and is `biggan_digits`. The loss is
+BigGAN's, the hinge; rates and width are for a CPU.
+"""
+
+from ml_collections import ConfigDict
+
+from minegan_jax.config import default_config
+
+
+def get_config(num_classes: str = "9") -> ConfigDict:
+    """Returns the experiment for a source of so many digits."""
+    config = default_config()
+    config.method = "scratch"
+    config.family = "biggan"
+    config.num_classes = int(num_classes)
+    config.labels = tuple(range(config.num_classes))
+    config.enlarge = True
+    config.resolution = 32
+    config.width = 8
+    config.latent_size = 32
+    config.loss = "hinge"
+    config.penalty_weight = 0.0
+    config.critic_turns = 1
+    config.batch_size = 48
+    config.learning_rate = 1e-3
+    config.critic_learning_rate = 5e-4
+    config.beta1 = 0.0
+    config.beta2 = 0.99
+    config.average_decay = 0.998
+    config.train_steps = 3000
+    config.sample_every_steps = 250
+    config.checkpoint_every_steps = 250
+    return config
