@@ -1,0 +1,87 @@
+"""Mines the published BigGAN-128 at full size on a CPU, with random weights, and says what it took.
+
+    PYTHONPATH=tests python benchmarks/full_size.py --workdir=FULL
+
+Writes `G_ema.pth` and `D.pth` in the published layout (width 96, 1,000 classes), converts them, and
+takes two steps of mining and one of finetuning with 2 images, by `--config=configs/biggan.py`.
+"""
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+from PIL import Image
+from weight_files import keys_of, zip_layout
+
+from minegan_jax import config, experiment
+from minegan_jax.training import log
+from weights_conversion import biggan_pytorch, command
+
+KEYS = {
+    "generator": ("G_ema.pth", "biggan_pytorch_128_ch96_G"),
+    "critic": ("D.pth", "biggan_pytorch_128_ch96_D"),
+}
+
+
+def write_weights(directory: Path) -> dict[str, str]:
+    """Writes both files, if they are not there; returns their paths."""
+    rng = np.random.default_rng(0)
+    files = {}
+    for network, (name, keys) in KEYS.items():
+        files[network] = str(directory / name)
+        if not (directory / name).exists():
+            arrays = {
+                key: np.ones(like.shape, like.dtype)
+                if key.endswith(("stored_var", "gain"))
+                else np.asarray(0.05 * rng.standard_normal(like.shape), like.dtype)
+                for key, like in keys_of(keys).items()
+            }
+            (directory / name).write_bytes(zip_layout(arrays))
+    return files
+
+
+def peak() -> float:
+    """Returns the most memory that this process ever had, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Converts, trains and prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workdir", type=Path, required=True)
+    workdir = parser.parse_args().workdir
+    photos = workdir / "photos"
+    photos.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(1)
+    for number in range(4):
+        pixels = rng.integers(0, 256, (128, 128, 3), np.uint8)
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+
+    start = time.perf_counter()
+    command.write(biggan_pytorch.convert(**write_weights(workdir)), workdir / "source")
+    print(f"converted         {time.perf_counter() - start:.0f} s, peak {peak():.1f} GB so far")
+    values = config.load_config("biggan")
+    values.update(
+        sources=(str(workdir / "source"),),
+        target=f"folder:{photos}",
+        mine_steps=2,
+        finetune_steps=1,
+        batch_size=2,
+        num_report_images=2,
+        sample_every_steps=0,
+        log_every_steps=1,
+    )
+    start = time.perf_counter()
+    experiment.train(config.from_config_dict(values), workdir / "run")
+    print(f"trained           {time.perf_counter() - start:.0f} s with compilation and report")
+    for line in log.read(workdir / "run" / "metrics.jsonl"):
+        if "critic_loss" in line:
+            print(line["phase"], line["step"], line["critic_loss"], line["players_loss"])
+    print(f"peak memory       {peak():.1f} GB, {jax.devices()[0].device_kind}")
+
+
+if __name__ == "__main__":
+    main()
