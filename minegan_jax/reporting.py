@@ -209,7 +209,7 @@ def selector_report(mined: Mined, seed: int) -> list[dict[str, Any]]:
     """Adds to the table what the critic would choose if a source were not there."""
     state = mined.method.selector(mined.state)
     table = selector_table(mined.source_names, state)
-    if len(table) == 1:
+    if len(table) == 1 or mined.method.contest is None:
         return table
     key = jax.random.fold_in(jax.random.key(seed), sampling.STREAM + 2)
     scores = mined.method.contest(mined.state, key, CONTEST)
@@ -226,10 +226,13 @@ def classes_report(mined: Mined, sources: Sequence[Source], seed: int) -> list[d
     far it is on average, over the mean distance from a class to the nearest other one.
     """
     rows: list[dict[str, Any]] = []
+    given_for = mined.method.mined
+    if given_for is None:
+        return rows
     for number, source in enumerate(sources):
         key = jax.random.fold_in(jax.random.key(seed), sampling.STREAM + 3 + number)
         latents = jax.random.normal(key, (CONTEST, mined.method.latent_sizes[number]))
-        given = mined.method.mined(mined.state, number, latents)
+        given = given_for(mined.state, number, latents)
         if not isinstance(given, tuple) or given[1].ndim == 1:
             continue  # no class was mined
         table = class_table(source.generator, source.networks.num_classes)

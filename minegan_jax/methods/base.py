@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from minegan_jax.selector import SelectorState
+from minegan_jax.selector import SelectorState, init_selector
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, SuperScores
 
 State = Any  # a NamedTuple of arrays, the learner's own
@@ -31,6 +31,12 @@ class Learner(NamedTuple):
     spread: tuple[str, ...] = ()  # names in the state under which devices share the arrays
 
 
+def _alone(state: State) -> SelectorState:
+    """Stands where there is nothing to select from."""
+    del state
+    return init_selector(1, window=1)
+
+
 class TransferMethod(NamedTuple):
     """A learner whose state can be asked for images, by way of one of its sources.
 
@@ -40,10 +46,10 @@ class TransferMethod(NamedTuple):
 
     learner: Learner
     latent_sizes: tuple[int, ...]  # length of each source's u
-    selector: Callable[[State], SelectorState]
-    mined: Callable[[State, int, Latents], Any]  # what the generator is given for u
     generate: Callable[[State, int, Latents], Images]
-    contest: Callable[[State, Key, int], SuperScores]
+    selector: Callable[[State], SelectorState] = _alone
+    mined: Callable[[State, int, Latents], Any] | None = None  # what the generator gets for u
+    contest: Callable[[State, Key, int], SuperScores] | None = None  # where sources compete
 
 
 class Phase(NamedTuple):
