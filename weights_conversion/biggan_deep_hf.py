@@ -17,7 +17,7 @@ import numpy as np
 from minegan_jax.errors import InputError
 
 from . import reader
-from .command import Converted, Flag, fill, main
+from .command import CLASS_NAMES, Converted, Flag, fill, main, named
 from .rules import Layout, Rule, conv, dense, shape_of
 
 LICENCE = "the repository's is MIT; none is stated for the weights, trained on ImageNet"
@@ -25,13 +25,17 @@ FLAGS = {
     "generator": Flag("pytorch_model.bin"),
     "config": Flag("config.json, which lies beside it"),
     "truncation": Flag("whose statistics are used by default, over 0 and at most 1", 1.0),
+    **CLASS_NAMES,
 }
 KERNEL_SIZES = (1, 3, 3, 1)  # of a block's convolutions
 PARTS = ("theta", "phi", "g", "o_conv")  # of self-attention
 
 
 def convert(
-    generator: str | None = None, config: str | None = None, truncation: float = 1.0
+    generator: str | None = None,
+    config: str | None = None,
+    truncation: float = 1.0,
+    class_names: str | None = None,
 ) -> Converted:
     """Converts a generator; there is no critic.
 
@@ -39,6 +43,7 @@ def convert(
       generator: the file of weights.
       config: the JSON beside it.
       truncation: the default of the source, in (0, 1].
+      class_names: the file of the classes' names.
 
     Raises:
       InputError: a file is missing, damaged or not a BigGAN-deep.
@@ -52,7 +57,8 @@ def convert(
     arguments = {**_arguments(arrays, settings, generator), "truncation": truncation}
     parts = {"generator": (arrays, rules(arguments), generator)}
     params = fill("biggan_deep", arguments, parts)
-    return Converted("biggan_deep", arguments, params, (generator, config), LICENCE)
+    converted = Converted("biggan_deep", arguments, params, (generator, config), LICENCE)
+    return named(converted, class_names)
 
 
 def _blocks(config: Mapping[str, Any], file: str) -> dict[str, Any]:

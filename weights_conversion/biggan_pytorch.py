@@ -13,7 +13,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.nets.biggan import CRITIC_WIDTHS, GENERATOR_WIDTHS, NUM_HALVINGS
 
 from . import reader
-from .command import Converted, Flag, Network, convert_files, main
+from .command import CLASS_NAMES, Converted, Flag, Network, convert_files, main, named
 from .rules import Layout, Rule, before_maps, conv, dense, flat, maps_last, shape_of
 
 Arrays = Mapping[str, Any]
@@ -22,6 +22,7 @@ LICENCE = "the repository's is MIT; none is stated for its weights, trained on I
 FLAGS = {
     "generator": Flag("G_ema.pth or G.pth"),
     "critic": Flag("D.pth"),
+    **CLASS_NAMES,
 }
 
 
@@ -166,14 +167,16 @@ NETWORKS = {
 }
 
 
-def convert(generator: str | None = None, critic: str | None = None) -> Converted:
+def convert(
+    generator: str | None = None, critic: str | None = None, class_names: str | None = None
+) -> Converted:
     """Converts the file of a generator, of a critic, or both.
 
     Raises:
       InputError: there is no file, or one is damaged or not a BigGAN.
     """
     files = {"generator": generator, "critic": critic}
-    return convert_files(
+    converted = convert_files(
         "biggan",
         NETWORKS,
         files,
@@ -181,6 +184,7 @@ def convert(generator: str | None = None, critic: str | None = None) -> Converte
         read=reader.read_state,
         licence=LICENCE,
     )
+    return named(converted, class_names)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ class Flag(NamedTuple):
     default: str | int | float | None = None  # None: a string that may be left out
 
 
+# Of the commands whose networks have classes; `named` reads it.
+CLASS_NAMES = {"class_names": Flag("a text file with the classes' names, one a line, in order")}
+
+
 class Converted(NamedTuple):
     """Networks out of published files."""
 
@@ -42,6 +46,7 @@ class Converted(NamedTuple):
     params: Mapping[str, Params]  # generator, critic or both
     files: tuple[str, ...]  # that they came from
     licence: str  # what is known of the weights' licence
+    class_names: tuple[str, ...] = ()  # in order, where they are known
 
 
 class Network(NamedTuple):
@@ -149,6 +154,21 @@ def convert_arrays(
     return Converted(family_name, arguments, fill(family_name, arguments, parts), files, licence)
 
 
+def named(converted: Converted, file: str | None) -> Converted:
+    """Gives the classes their names, for reports.
+
+    Raises:
+      InputError: there are more or fewer names than classes.
+    """
+    if file is None:
+        return converted
+    names = tuple(line.strip() for line in Path(file).read_text().splitlines() if line.strip())
+    num_classes = converted.arguments["num_classes"]
+    if len(names) != num_classes:
+        raise InputError(f"{file}: expected {num_classes} names, one a line, found {len(names)}")
+    return converted._replace(class_names=names)
+
+
 def write(converted: Converted, directory: Path) -> None:
     """Writes networks as a source, with the names and digests of the files they came from.
 
@@ -163,6 +183,7 @@ def write(converted: Converted, directory: Path) -> None:
         "arguments": dict(converted.arguments),
         "origin": origin(*converted.files),
         "licence": converted.licence,
+        **({"class_names": converted.class_names} if converted.class_names else {}),
     }
     sources.save_source(directory, dict(converted.params), description)
 

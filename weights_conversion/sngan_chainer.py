@@ -15,7 +15,7 @@ import numpy as np
 from minegan_jax.errors import InputError
 
 from . import reader
-from .command import Converted, Flag, Network, convert_files, main
+from .command import CLASS_NAMES, Converted, Flag, Network, convert_files, main, named
 from .rules import Layout, Rule, as_is, before_maps, conv, dense, flat, maps_last, shape_of
 
 Arrays = Mapping[str, Any]
@@ -27,6 +27,7 @@ LICENCE = "the repository's is MIT; none is stated for the weights, trained on I
 FLAGS = {
     "generator": Flag("ResNetGenerator_*.npz"),
     "critic": Flag("SNResNetProjectionDiscriminator_*.npz"),
+    **CLASS_NAMES,
 }
 
 
@@ -146,13 +147,15 @@ NETWORKS = {
 }
 
 
-def convert(generator: str | None = None, critic: str | None = None) -> Converted:
+def convert(
+    generator: str | None = None, critic: str | None = None, class_names: str | None = None
+) -> Converted:
     """Converts the file of a generator, of a critic, or both.
 
     Raises:
       InputError: there is no file, or one is damaged or not an SNGAN.
     """
-    return convert_files(
+    converted = convert_files(
         "sngan",
         NETWORKS,
         {"generator": generator, "critic": critic},
@@ -160,6 +163,7 @@ def convert(generator: str | None = None, critic: str | None = None) -> Converte
         read=reader.read_npz,
         licence=LICENCE,
     )
+    return named(converted, class_names)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
     def init(key: Key) -> tuple[Params, Params]:
         key_generator, key_critic = jax.random.split(key)
         # Not one nor zeros: a family may start its statistics from what it makes of these.
-        latents = jax.random.normal(jax.random.fold_in(key, 2), (NUM_FIRST, latent_size))
+        shape = NUM_FIRST, latent_size
+        latents = jax.random.normal(jax.random.fold_in(key, 2), shape, jnp.float32)
         images = jnp.zeros((1, resolution, resolution, channels), jnp.float32)
         weights = jax.jit(generator.init)(key_generator, latents)["params"]
         return weights, jax.jit(critic.init)(key_critic, images)["params"] if critic else {}

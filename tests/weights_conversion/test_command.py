@@ -43,6 +43,20 @@ def test_a_source_and_its_picture(convert, tmp_path):
     assert "expected a new directory, found a source" in again[2]
 
 
+def test_classes_have_the_names_of_a_file(convert, tmp_path):
+    names, flags = tmp_path / "names.txt", (f"--generator={FIXTURE / 'G_ema.pth'}",)
+    num_classes = biggan_pytorch.convert(str(FIXTURE / "G_ema.pth")).arguments["num_classes"]
+    names.write_text("\n".join(f"class {i}" for i in range(num_classes)) + "\n")
+    status, _, _ = convert(*flags, f"--class_names={names}", f"--out={tmp_path / 'out'}")
+    assert status == 0
+    described = sources.load_source(tmp_path / "out").description
+    assert described["class_names"] == [f"class {i}" for i in range(num_classes)]
+    names.write_text("cock\n")
+    status, _, complaint = convert(*flags, f"--class_names={names}", f"--out={tmp_path / 'more'}")
+    assert status == 2
+    assert f"expected {num_classes} names, one a line, found 1" in complaint
+
+
 def test_a_critic_alone_has_no_picture(convert, tmp_path):
     status, printed, _ = convert(f"--critic={FIXTURE / 'D.pth'}", f"--out={tmp_path / 'out'}")
     assert status == 0
