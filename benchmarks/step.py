@@ -174,7 +174,7 @@ def main() -> None:
         nonlocal state
         state, _ = jax.block_until_ready(compiled(state, batch, jax.random.key(4)))
 
-    draw = partial(torch_step.draw, batch_size, turns, networks.latent_size)
+    draw = partial(torch_step.draw, batch_size, turns, method.latent_sizes[0])
     took = medians({"ours": run_ours, "torch": lambda: step_torch(draw())}, options.rounds)
     best = peak(options.rounds)
     print(f"torch / ours      {took['torch'] / took['ours']:.2f} (above 1: ours is faster)")

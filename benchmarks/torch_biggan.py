@@ -1,4 +1,4 @@
-"""The networks of `nets/biggan.py` in PyTorch, without labels, statistics stored."""
+"""The networks of `nets/biggan.py` in PyTorch, statistics stored, the critic without labels."""
 
 from functools import partial
 
@@ -81,11 +81,12 @@ def _attend(layers: Weights, x: Tensor) -> Tensor:
     return x + layers["gamma"] * _conv(layers["o"], heard.unflatten(2, x.shape[2:]))
 
 
-def generate(generator: Weights, latents: Tensor) -> Tensor:
-    """Maps (batch, latent) to (batch, 3, size, size) in [-1, 1], of the mean class."""
+def generate(generator: Weights, latents: Tensor, vector: Tensor | None = None) -> Tensor:
+    """Maps (batch, latent) and a class's vector, else the mean of all, to images in [-1, 1]."""
     blocks = sum(name.startswith("block") for name in generator)
     first, *chunks = latents.chunk(blocks + 1, 1)
-    vector = generator["embedding"].mean(0).expand(len(latents), -1)
+    if vector is None:
+        vector = generator["embedding"].mean(0).expand(len(latents), -1)
     linear = generator["linear"]
     x = (first @ linear["kernel"] + linear["bias"]).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
     for i, chunk in enumerate(chunks):

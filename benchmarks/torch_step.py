@@ -22,22 +22,23 @@ Pair = Callable[[Score, Tensor, Tensor], tuple[Tensor, Tensor]]
 class Draws(NamedTuple):
     """The random numbers of one step."""
 
-    critic_latents: Tensor  # (batch, turns, latent)
+    critic_latents: Tensor  # (batch, turns, length of u)
     mixes: Tensor  # (batch, turns)
-    players_latents: Tensor  # (batch, latent)
+    players_latents: Tensor  # (batch, length of u)
 
 
 class Opponent(NamedTuple):
     """A frozen generator and a critic that moves."""
 
-    generate: Callable[[Tensor], Tensor]  # (batch, latent) to (batch, channels, height, width)
+    # (batch, latent), and perhaps its class's vector, to (batch, channels, height, width)
+    generate: Callable[..., Tensor]
     critic: Weights
     scorer: Callable[[Weights], Score]  # prepares the critic's weights for one turn
     score_pair: Pair  # of real and fake images
 
 
 def draw(batch_size: int, turns: int, latent_size: int) -> Draws:
-    """Draws u from N(0, I) and the places of the interpolates."""
+    """Draws u, of `latent_size` numbers, from N(0, I) and the places of the interpolates."""
     return Draws(
         torch.randn(batch_size, turns, latent_size),
         torch.rand(batch_size, turns),
@@ -70,12 +71,23 @@ def together(score: Score, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return real_scores, fake_scores
 
 
-def mine(miner: Weights, latents: Tensor) -> Tensor:
-    """Maps (batch, latent) to (batch, latent)."""
-    *hidden, last = (miner[name] for name in sorted(miner))
+def mine(miner: Weights, draws: Tensor) -> tuple[Tensor, ...]:
+    """Maps u to what the generator gets: a latent, and a class's vector if there are two miners."""
+    if "condition" not in miner:
+        return (_perceptron(miner, draws),)
+    latents, numbers = draws[:, :-1], draws[:, -1]
+    num_classes = miner["latent"]["Dense_0"]["kernel"].shape[0] - latents.shape[1]
+    drawn = (torch.special.ndtr(numbers) * num_classes).long().clamp(max=num_classes - 1)
+    seen = torch.cat([latents, F.one_hot(drawn, num_classes)], 1)
+    return _perceptron(miner["latent"], seen), _perceptron(miner["condition"], seen)
+
+
+def _perceptron(layers: Weights, x: Tensor) -> Tensor:
+    """Maps (batch, inputs) to (batch, outputs)."""
+    *hidden, last = (layers[name] for name in sorted(layers))
     for layer in hidden:
-        latents = F.relu(latents @ layer["kernel"] + layer["bias"])
-    return latents @ last["kernel"] + last["bias"]
+        x = F.relu(x @ layer["kernel"] + layer["bias"])
+    return x @ last["kernel"] + last["bias"]
 
 
 def critic_loss(
@@ -118,12 +130,12 @@ def make_step(
     def step(draws: Draws) -> tuple[float, float]:
         for turn in range(stored.shape[1]):
             with torch.no_grad():
-                fake = opponent.generate(mine(miner, draws.critic_latents[:, turn]))
+                fake = opponent.generate(*mine(miner, draws.critic_latents[:, turn]))
             real = stored[:, turn].float() / 127.5 - 1.0
             loss = critic_loss(opponent, opponent.critic, real, fake, draws.mixes[:, turn])
             _move(adams[0], critics, loss)
         score = opponent.scorer(opponent.critic)
-        miner_loss = -score(opponent.generate(mine(miner, draws.players_latents))).mean()
+        miner_loss = -score(opponent.generate(*mine(miner, draws.players_latents))).mean()
         _move(adams[1], miners, miner_loss)
         torch._foreach_lerp_(averages, [weight.detach() for weight in miners], 0.01)
         return loss.item(), miner_loss.item()

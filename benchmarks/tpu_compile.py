@@ -3,7 +3,7 @@
     pip install libtpu
     python benchmarks/tpu_compile.py [--cases biggan_128] [--phases mine] [--topologies v5e]
 
-Nothing runs, and no weight is ever made. Each program plays one critic turn and the players', both
+Nothing runs, and hardly a weight is ever made. Each program plays one critic turn and the players', both
 part by part; XLA counts the work of one part, so that flops and bytes are those of one. By hand
 they are forward passes of the networks, of which `passes` says how many there should be: mining
 never pays for a gradient of the generator's weights. A compilation takes minutes.
@@ -92,7 +92,7 @@ def learner_of(
     """Returns a phase's learner; the weights may be shapes alone unless it makes a state."""
     source = Source("source", "", networks, *weights, sha256="", description={})
     critic = critic_of(source, alone=case.num_sources > 1)
-    shape = MinerShape(4, max(256, 2 * networks.latent_size))
+    shape = MinerShape(4, max(256, 2 * networks.latent_size, networks.num_classes))
     return PHASES[phase]([source] * case.num_sources, rules, shape, critic).learner
 
 
@@ -139,8 +139,11 @@ def flops_by_hand(case: Case, phase: str, networks: family.Networks) -> float:
 
 def compile_for(case: Case, phase: str, rules: Rules, networks: family.Networks, mesh: Mesh) -> Any:
     """Compiles one step of a phase, or raises what XLA says against it."""
-    weights = jax.eval_shape(networks.init, jax.random.key(0))
-    learner = learner_of(case, phase, rules, networks, weights)
+    generator, critic = jax.eval_shape(networks.init, jax.random.key(0))
+    if "embedding" in generator:  # a miner of classes starts from their vectors
+        table = generator["embedding"]
+        generator = {**generator, "embedding": jnp.zeros(table.shape, table.dtype)}
+    learner = learner_of(case, phase, rules, networks, (generator, critic))
 
     def place(leaf: Any, spec: PartitionSpec) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))

@@ -110,11 +110,7 @@ def _transfergan(config: Config) -> Experiment:
 
 def _scratch(config: Config) -> Experiment:
     networks = family.build(config.family, network_arguments(config))
-    if networks.num_classes != config.num_classes:
-        raise InputError(
-            f"family {config.family!r} learns from labels: expected --config.num_classes=NUMBER"
-        )
-    method = finetuning.scratch(networks, rules(config))
+    method = finetuning.scratch(networks, rules(config), labelled=config.num_classes > 0)
     phase = Phase("scratch", config.train_steps, method.learner)
     return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
 
@@ -233,11 +229,15 @@ def rules(config: Config) -> Rules:
 
 
 def network_arguments(config: Config) -> dict[str, int]:
-    """Reads the arguments of fresh networks off the config."""
-    names = ["resolution", "channels", "width", "latent_size"]
-    if config.num_classes:
-        names.append("num_classes")
-    return {name: getattr(config, name) for name in names}
+    """Reads the arguments of fresh networks off the config.
+
+    A family that cannot do without classes has one if nothing is learnt from labels.
+    """
+    names = ("resolution", "channels", "width", "latent_size")
+    arguments = {name: getattr(config, name) for name in names}
+    if config.num_classes or family.build(config.family, arguments).num_classes:
+        arguments["num_classes"] = max(config.num_classes, 1)
+    return arguments
 
 
 def miner_shape(config: Config) -> mining.MinerShape:

@@ -3,6 +3,7 @@
 python -m minegan_jax.main --config=configs/mnist.py --workdir=RUN [--config.FIELD=VALUE ...]
 python -m minegan_jax.main --mode=sample --workdir=RUN --num_images=1000 --out=FILE.npz
 python -m minegan_jax.main --mode=evaluate --workdir=RUN
+python -m minegan_jax.main --mode=compare --config=configs/table2_digits.py --workdir=TABLE
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from ml_collections import config_flags
 from minegan_jax import config as schema
 from minegan_jax.errors import InputError
 
-MODES = ("train", "sample", "evaluate")
+MODES = ("train", "sample", "evaluate", "compare")
 # What the system says of a disk that is full or a path that cannot be written.
 USER_ERRNOS = (
     errno.ENOSPC,
@@ -76,7 +77,8 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     ]
     for argument in argv:
         name = argument.partition("=")[0].removeprefix("--config.")
-        if argument.startswith("--config.") and name not in schema.FIELDS:
+        known = schema.FIELDS if "--mode=compare" not in argv else [name]
+        if argument.startswith("--config.") and name not in known:
             raise InputError(schema.unknown_field(name))
     values = define_flags()
     # The config flag reads overrides from sys.argv before they are parsed.
@@ -125,7 +127,8 @@ def run(argv: Sequence[str]) -> None:
 
 def _run(values: flags.FlagValues) -> None:
     """Does what the flags say."""
-    from minegan_jax import experiment  # after parsing: a mistyped flag is answered at once
+    # After parsing: a mistyped flag is answered at once.
+    from minegan_jax import compare, comparison, experiment
     from minegan_jax.training import hosts
 
     if values.mode == "sample":
@@ -145,6 +148,8 @@ def _run(values: flags.FlagValues) -> None:
         experiment.open_run(values.workdir).evaluate(values.num_images, values.seed)
     elif values.config is None:
         raise InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
+    elif values.mode == "compare":
+        compare.compare(comparison.from_config_dict(values.config), values.workdir)
     else:
         experiment.train(schema.from_config_dict(values.config), Path(values.workdir))
         if hosts.leads():

@@ -183,9 +183,12 @@ def test_a_label_beyond_the_classes_is_refused(labelled, tiny_fields, tmp_path):
         experiment.train(settings, tmp_path / "run")
 
 
-def test_a_family_that_needs_labels_says_so(labelled, tiny_fields):
-    with pytest.raises(InputError, match="'biggan' learns from labels"):
-        build.build(pretrain(labelled, tiny_fields, family="biggan", num_classes=0))
+def test_without_labels_a_family_of_classes_has_one(labelled, tiny_fields, tmp_path):
+    settings = pretrain(labelled, tiny_fields, family="biggan", num_classes=0)
+    run = experiment.train(settings, tmp_path / "run")
+    source = sources.load_source(run.workdir / "source")
+    assert source.networks.num_classes == 1
+    assert np.isfinite(source.generate(np.zeros((2, 4)))).all()
 
 
 def test_a_source_knows_its_classes_names(tmp_path, tiny_fields):

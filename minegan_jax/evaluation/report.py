@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from minegan_jax.evaluation.table import markdown
 from minegan_jax.files import write_atomically
 
 JSON_NAME = "report.json"
@@ -82,7 +83,7 @@ def _recognised(phases: dict[str, Any]) -> str:
     rows = [
         [name, *(f"{100 * p['recognised'][c]:.1f}" for c in classes)] for name, p in phases.items()
     ]
-    return "Percent of the generated images:\n\n" + _table(["", *classes], rows)
+    return "Percent of the generated images:\n\n" + markdown(["", *classes], rows)
 
 
 def _sources(table: Sequence[dict[str, Any]]) -> str:
@@ -98,7 +99,7 @@ def _sources(table: Sequence[dict[str, Any]]) -> str:
         for row in table
     ]
     titles = ["source", "probability", "95 % interval", *(f"without it: {name}" for name in names)]
-    return _table(titles, rows)
+    return markdown(titles, rows)
 
 
 def _classes(rows: Sequence[dict[str, Any]]) -> str:
@@ -108,7 +109,7 @@ def _classes(rows: Sequence[dict[str, Any]]) -> str:
         for row in rows
     ]
     titles = ["source", "nearest class", "percent of the images", "distance, over the classes' own"]
-    return _table(titles, cells)
+    return markdown(titles, cells)
 
 
 def _distances(record: dict[str, Any], against: str) -> str:
@@ -117,7 +118,7 @@ def _distances(record: dict[str, Any], against: str) -> str:
     if against == "held_out" and record["real"]:
         rows["training images"] = record["real"]
     cells = [[name, *(_number(row, path) for _, path in COLUMNS)] for name, row in rows.items()]
-    return _table(["", *(title for title, _ in COLUMNS)], cells)
+    return markdown(["", *(title for title, _ in COLUMNS)], cells)
 
 
 def _copies(phases: dict[str, Any]) -> str:
@@ -132,7 +133,7 @@ def _copies(phases: dict[str, Any]) -> str:
         for name, phase in phases.items()
     ]
     titles = ["", "exact copies", *(title for title, _ in COPIES), "mean variance ↑"]
-    return _table(titles, rows)
+    return markdown(titles, rows)
 
 
 def _number(row: dict[str, Any], path: tuple[str, ...]) -> str:
@@ -141,9 +142,3 @@ def _number(row: dict[str, Any], path: tuple[str, ...]) -> str:
     for name in path:
         value = value.get(name) if value else None
     return "-" if value is None else f"{value:.4g}"
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a Markdown table."""
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

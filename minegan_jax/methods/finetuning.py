@@ -34,10 +34,14 @@ def transfergan(source: Source, rules: Rules, of_classes: str = classes.ALL) -> 
     return adversarial_method(cast, rules, ("generators",), first_params)
 
 
-def scratch(networks: Networks, rules: Rules) -> TransferMethod:
+def scratch(networks: Networks, rules: Rules, *, labelled: bool = False) -> TransferMethod:
     """Trains fresh networks; with enough images this is how a source is pretrained.
 
-    Conditional ones learn from the images' labels: both sides are told each image's class.
+    Args:
+      networks: to start.
+      rules: of the game.
+      labelled: whether conditional ones learn from the images' labels: then both sides are told
+        each image's class.
     """
 
     def first_params(key: Key) -> dict[str, Any]:
@@ -45,7 +49,8 @@ def scratch(networks: Networks, rules: Rules) -> TransferMethod:
         return {"miners": ({},), "generators": (generator,), "critic": critic}
 
     shapes, _ = jax.eval_shape(networks.init, jax.random.key(0))
-    cast = _cast(networks, classes.ALL, shapes)._replace(num_classes=networks.num_classes)
+    cast = _cast(networks, classes.ALL, shapes)
+    cast = cast._replace(num_classes=networks.num_classes if labelled else 0)
     return adversarial_method(cast, rules, ("generators",), first_params)
 
 

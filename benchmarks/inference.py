@@ -1,0 +1,47 @@
+"""Times images drawn through the miners against images of the generator alone, on a CPU.
+
+    python benchmarks/inference.py
+
+The generator is a BigGAN of 64 pixels; two miners of 4 layers stand in front of it.
+"""
+
+import argparse
+
+import jax
+from timing import fresh_source, medians
+
+from minegan_jax.methods.adversarial import Rules
+from minegan_jax.methods.mining import MinerShape, critic_of, mine
+
+NUM_CLASSES = 1000  # of ImageNet: the miners see which, one-hot
+
+
+def main() -> None:
+    """Times both in turn and prints the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=30)
+    options = parser.parse_args()
+    size = {"resolution": 64, "channels": 3, "width": options.width, "latent_size": 100}
+    source = fresh_source("biggan", num_classes=NUM_CLASSES, attention=(2,), **size)
+    shape = MinerShape(depth=4, width=1024)
+    method = mine([source], Rules(), shape, critic_of(source))
+    state = method.learner.init(None, jax.random.key(0))
+    draws = jax.random.normal(jax.random.key(1), (options.batch, method.latent_sizes[0]))
+    given = jax.block_until_ready(method.mined(state, 0, draws))
+    alone = jax.jit(source.networks.generate)
+    took = medians(
+        {
+            "through the miners": lambda: method.generate(state, 0, draws).block_until_ready(),
+            "generator alone": lambda: alone(source.generator, *given).block_until_ready(),
+        },
+        options.rounds,
+    )
+    for name, duration in took.items():
+        print(f"{name:20} {1000 * duration / options.batch:.2f} ms an image")
+    print(f"ratio                {took['through the miners'] / took['generator alone']:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""A comparison of methods: trains what is missing, measures all alike, writes table and pictures.
+
+Every run lies in its own folder under the comparison's: one that is done is only read, one that
+was cut is resumed.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from minegan_jax import experiment, pictures, reporting
+from minegan_jax.adapters import Mined
+from minegan_jax.comparison import Cell, Comparison, cells
+from minegan_jax.config import Config
+from minegan_jax.evaluation import report, table
+from minegan_jax.evaluation.distances import nearest
+from minegan_jax.evaluation.embed import embed
+from minegan_jax.files import write_atomically
+from minegan_jax.methods import classes
+from minegan_jax.types import Pixels
+
+RUNS = "runs"
+TOLD = ("dgn_am", "ppgn")  # methods that climb a classifier's verdict for one class
+ACROSS = 8  # samples of a method in the figure, and as many nearest training images
+TIMED = 100  # images, drawn together, whose time is taken
+ROUNDS = 3  # of which the median counts
+
+
+class Row(NamedTuple):
+    """One phase of one run."""
+
+    title: str
+    phase: str
+    cell: Cell
+    run: experiment.Run
+    report: Mapping[str, Any]
+
+
+def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]:
+    """Writes `table.md`, `table.json`, a figure for each setting and, if sizes differ, curves.
+
+    Returns:
+      What `table.json` holds under `rows`: a record for each method, setting, size and seed.
+
+    Raises:
+      InputError: a run's config is wrong, or its folder holds a run of another one.
+    """
+    workdir = Path(workdir)
+    rows = [row for cell in cells(comparison) for row in _rows(cell, workdir)]
+    milliseconds = _time(rows)
+    records = [_record(row) for row in rows]
+    measured = {
+        "device": jax.devices()[0].device_kind,
+        "milliseconds": milliseconds,
+        "rows": records,
+    }
+    text = json.dumps(measured, indent=2, allow_nan=False)
+    write_atomically(workdir / "table.json", text.encode())
+    write_atomically(workdir / "table.md", table.to_markdown(records, milliseconds).encode())
+    _save_figures(workdir, rows, comparison)
+    if len(comparison.max_images) > 1:
+        _save_curves(workdir, records)
+    return records
+
+
+def _rows(cell: Cell, workdir: Path) -> list[Row]:
+    """Trains a run, unless it is done; returns a row for each of its phases."""
+    folder = workdir / RUNS / cell.folder
+    run = experiment.train(cell.config, folder)
+    measured = json.loads((folder / report.JSON_NAME).read_text())
+    *earlier, last = run.phases_done()
+    titles = {**dict.fromkeys(earlier, f"{cell.method} (w/o FT)"), last: cell.method}
+    return [Row(title, phase, cell, run, measured) for phase, title in titles.items()]
+
+
+def _record(row: Row) -> dict[str, Any]:
+    """Returns a row as plain values."""
+    phase = row.report["phases"][row.phase]
+    return {
+        "title": row.title,
+        "setting": row.cell.setting,
+        "max_images": row.cell.max_images,
+        "seed": row.cell.seed,
+        "folder": f"{RUNS}/{row.cell.folder}",
+        "phase": row.phase,
+        "label": is_told(row.cell.config),
+        **table.figures(phase),
+        "recognised": phase["recognised"],
+    }
+
+
+def is_told(config: Config) -> bool:
+    """Says whether a method is told the target's class (Table 2)."""
+    return config.method in TOLD or config.classes not in (classes.ALL, classes.MEAN)
+
+
+def _time(rows: list[Row]) -> dict[str, float]:
+    """Returns how long one image takes, in milliseconds, by title; of each one run is timed."""
+    first = {row.title: row.run.mined(row.phase) for row in reversed(rows)}
+    for mined in first.values():
+        mined.sample(TIMED)  # compiles
+    taken = [{title: _seconds(mined) for title, mined in first.items()} for _ in range(ROUNDS)]
+    return {
+        title: 1000.0 * float(np.median([one[title] for one in taken])) / TIMED for title in first
+    }
+
+
+def _seconds(mined: Mined) -> float:
+    """Returns how long it takes to draw some images."""
+    start = time.perf_counter()
+    mined.sample(TIMED)
+    return time.perf_counter() - start
+
+
+def _save_figures(workdir: Path, rows: list[Row], comparison: Comparison) -> None:
+    """Pictures each setting, with the first seed: samples and their nearest training images."""
+    seed, size = comparison.seeds[0], max(comparison.max_images)
+    for setting in comparison.settings:
+        shown = [r for r in rows if r.cell[:2] == (setting, size) and r.cell.seed == seed]
+        strips = {row.title: _strip(row) for row in shown}
+        target = experiment.load_target(shown[0].run.experiment).train[:ACROSS]
+        strips["target"] = [target, target]
+        name = "figure.png" if len(comparison.settings) == 1 else f"figure_{setting}.png"
+        pictures.save_png(workdir / name, pictures.strips(strips), magnify=1)
+
+
+def _strip(row: Row) -> list[Pixels]:
+    """Returns some samples and the training image that is nearest to each."""
+    built = row.run.experiment
+    images = row.run.sample(ACROSS, phase=row.phase)
+    train = experiment.load_target(built).train
+    looker = reporting.load_looker(experiment.recipe(built.config)).features
+    found = nearest(embed(looker, images).features, embed(looker, train).features)
+    return [images, train[found.indices]]
+
+
+def _save_curves(workdir: Path, records: list[dict[str, Any]]) -> None:
+    """Pictures the distances over the number of training images, the seeds as bands (Fig. 5)."""
+    for setting in dict.fromkeys(record["setting"] for record in records):
+        mine = [record for record in records if record["setting"] == setting]
+        series = {
+            title: table.over_sizes([r for r in mine if r["title"] == title], "frechet_distance")
+            for title in dict.fromkeys(record["title"] for record in mine)
+        }
+        sheet = pictures.curves(series, across="training images", up="Frechet distance")
+        pictures.save_png(workdir / f"curves_{setting}.png", sheet, magnify=1)

@@ -1,0 +1,98 @@
+"""The schema of a comparison: every method in every setting, at every size, with every seed."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from minegan_jax.config import Config, default_config, from_values
+from minegan_jax.errors import InputError
+
+Fields = Mapping[str, Any]  # names and values of `Config`
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One table. What a method says of a field goes before a setting, and that before all runs'."""
+
+    fields: Fields  # of all runs
+    settings: Mapping[str, Fields]  # columns: sources and targets, for example
+    methods: Mapping[str, Fields]  # rows
+    max_images: tuple[int, ...]  # training images
+    seeds: tuple[int, ...]  # of training and of which images are drawn
+
+
+class Cell(NamedTuple):
+    """One run of a comparison."""
+
+    setting: str
+    max_images: int
+    method: str
+    seed: int
+    config: Config
+
+    @property
+    def folder(self) -> str:
+        """The name of the run's folder."""
+        words = f"{self.setting} {self.max_images} {self.method} {self.seed}"
+        return "_".join("".join(c if c.isalnum() else " " for c in words).lower().split())
+
+
+NAMES = tuple(field.name for field in dataclasses.fields(Comparison))
+
+
+def default_comparison() -> ConfigDict:
+    """Returns an empty comparison; a file under `configs/` fills it in `get_config`."""
+    return ConfigDict(
+        {
+            "fields": default_config(),
+            "settings": ConfigDict(),
+            "methods": ConfigDict(),
+            "max_images": (400,),
+            "seeds": (0, 1, 2),
+        }
+    )
+
+
+def is_comparison(config: ConfigDict) -> bool:
+    """Tells a comparison's config from that of one run."""
+    return "methods" in config
+
+
+def from_config_dict(config: ConfigDict) -> Comparison:
+    """Turns a ConfigDict back into the schema, and checks every run's fields.
+
+    Raises:
+      InputError: it is no comparison, is empty, or a run's field is unknown or mistyped.
+    """
+    if not is_comparison(config):
+        raise InputError("a config of one run: expected one of a comparison, such as table2_digits")
+    values = config.to_dict()
+    lists = {
+        name: tuple(value) if isinstance(value, list | tuple) else (value,)
+        for name, value in values.items()
+        if name in ("max_images", "seeds")
+    }
+    comparison = Comparison(**{**values, **lists})
+    empty = [name for name in NAMES if not getattr(comparison, name)]
+    if empty:
+        raise InputError(f"nothing to compare: {' and '.join(empty)} of the comparison are empty")
+    list(cells(comparison))
+    return comparison
+
+
+def cells(comparison: Comparison) -> Iterator[Cell]:
+    """Yields the runs, seed by seed, so that a table fills evenly."""
+    axes = comparison.seeds, comparison.settings, comparison.max_images, comparison.methods
+    for seed, setting, size, method in itertools.product(*axes):
+        fields = {
+            **comparison.fields,
+            "max_images": size,
+            "seed": seed,
+            "target_seed": seed,
+            **comparison.settings[setting],
+            **comparison.methods[method],
+        }
+        yield Cell(setting, size, method, seed, from_values(fields))

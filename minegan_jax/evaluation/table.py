@@ -1,0 +1,101 @@
+"""The table of a comparison: records of single runs, and means over seeds for people."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Record = Mapping[str, Any]
+
+
+class Figure(NamedTuple):
+    """A column: where the value lies in a phase's measures."""
+
+    title: str
+    path: tuple[str, ...]
+
+
+FIGURES: Mapping[str, Figure] = {
+    "frechet_distance": Figure("Fréchet distance ↓", ("held_out", "frechet_distance")),
+    "kmmd": Figure("KMMD ↓", ("held_out", "kmmd_biased")),
+    "kid": Figure("KID ↓", ("held_out", "kid")),
+    "coverage": Figure("coverage ↑", ("held_out", "coverage")),
+    "mean_variance": Figure("mean variance ↑", ("mean_variance",)),
+    "near_copies": Figure("near copies ↓", ("memorisation", "near_copies")),
+}
+SHOWN = ("frechet_distance", "kmmd", "coverage", "mean_variance", "near_copies")
+
+
+def figures(phase: Record) -> dict[str, float | None]:
+    """Reads the figures of one phase off a report; None where too few images forbade one."""
+    return {name: _at(phase, figure.path) for name, figure in FIGURES.items()}
+
+
+def _at(record: Record, path: Iterable[str]) -> float | None:
+    """Returns the value that lies there, if there is one."""
+    value: Any = record
+    for name in path:
+        value = value.get(name) if value else None
+    return value
+
+
+def over_sizes(records: Sequence[Record], figure: str) -> list[tuple[float, list[float]]]:
+    """Returns (training images, values of all seeds), from few images to many."""
+    sizes = sorted({record["max_images"] for record in records})
+    return [(float(size), _values(records, figure, max_images=size)) for size in sizes]
+
+
+def to_markdown(records: Sequence[Record], milliseconds: Mapping[str, float]) -> str:
+    """Returns a table for each number of training images: a row a method, columns by setting.
+
+    Args:
+      records: one for each method, setting, size and seed.
+      milliseconds: that one image takes, by title.
+    """
+    parts = []
+    for size in _unlike(records, "max_images"):
+        mine = [record for record in records if record["max_images"] == size]
+        parts += [f"## {size} training images", _one_size(mine, milliseconds)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _one_size(records: Sequence[Record], milliseconds: Mapping[str, float]) -> str:
+    """Returns the table of one number of training images."""
+    settings = _unlike(records, "setting")
+    titles = ["method", "label"]
+    titles += [f"{FIGURES[name].title}, {setting}" for setting in settings for name in SHOWN]
+    rows = []
+    for title in _unlike(records, "title"):
+        mine = [record for record in records if record["title"] == title]
+        label = "yes" if any(record["label"] for record in mine) else "no"
+        cells = [
+            mean_and_spread(_values(mine, name, setting=setting))
+            for setting in settings
+            for name in SHOWN
+        ]
+        rows.append([title, label, *cells, f"{milliseconds[title]:.3g}"])
+    return markdown([*titles, "ms an image"], rows)
+
+
+def _unlike(records: Sequence[Record], name: str) -> list[Any]:
+    """Returns the different values of a field, in order."""
+    return list(dict.fromkeys(record[name] for record in records))
+
+
+def _values(records: Sequence[Record], figure: str, **where: Any) -> list[float]:
+    """Returns the values of the records that have these fields, one for each seed."""
+    found = [r[figure] for r in records if all(r[name] == x for name, x in where.items())]
+    return [value for value in found if value is not None]
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """Returns the mean over seeds and, if there are several, the standard deviation."""
+    if not values:
+        return "-"
+    spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3g}{spread}"
+
+
+def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -1,0 +1,157 @@
+"""One command trains every method, measures all alike, and writes table and pictures."""
+
+import json
+import statistics
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minegan_jax import compare, comparison, experiment, main
+from minegan_jax.config import default_config
+from minegan_jax.errors import InputError
+from minegan_jax.evaluation import table
+
+pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+
+FILE = """from minegan_jax.comparison import default_comparison
+
+
+def get_config():
+    config = default_comparison()
+    config.fields.update({fields!r})
+    config.settings = {{"on-manifold": {{"num_held_out": 5}}}}
+    config.methods = {{
+        "TransferGAN": {{"method": "transfergan"}},
+        "MineGAN": {{"mine_steps": 2}},
+    }}
+    config.max_images = (4, 6)
+    config.seeds = (0, 1)
+    return config
+"""
+
+
+@pytest.fixture(scope="module")
+def small(tiny_fields):
+    """A comparison of two methods, with one seed."""
+    values = comparison.default_comparison()
+    values.fields.update({**tiny_fields, "finetune_steps": 1})
+    values.settings = {"off-manifold": {}, "on-manifold": {}}
+    values.methods = {"TransferGAN": {"method": "transfergan"}, "MineGAN": {"mine_steps": 1}}
+    values.update(max_images=(6,), seeds=(0,))
+    return values
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, tiny_fields):
+    """The folder of a comparison that the command line made."""
+    folder = tmp_path_factory.mktemp("compare")
+    file, workdir = folder / "two.py", folder / "table"
+    file.write_text(FILE.format(fields={**tiny_fields, "finetune_steps": 1}))
+    with pytest.MonkeyPatch.context() as patch:
+        flags = f"--config={file}", f"--workdir={workdir}", "--config.fields.seed=7"
+        patch.setattr(sys, "argv", ["minegan_jax", "--mode=compare", *flags])
+        assert main.main() == 0
+    return workdir
+
+
+def read(workdir):
+    return json.loads((workdir / "table.json").read_text())
+
+
+def test_every_method_setting_size_and_seed_has_a_row(done):
+    rows = read(done)["rows"]
+    keys = {(r["title"], r["setting"], r["max_images"], r["seed"]) for r in rows}
+    assert len(keys) == len(rows) == 3 * 2 * 2
+    assert {row["title"] for row in rows} == {"TransferGAN", "MineGAN (w/o FT)", "MineGAN"}
+
+
+def test_a_rows_figures_are_those_of_its_run(done):
+    for row in read(done)["rows"]:
+        report = json.loads((done / row["folder"] / "report.json").read_text())
+        phase = report["phases"][row["phase"]]
+        assert row["kmmd"] == phase["held_out"]["kmmd_biased"]
+        assert row["frechet_distance"] == phase["held_out"]["frechet_distance"]
+        assert row["mean_variance"] == phase["mean_variance"]
+        described = report["recipe"]["target"]
+        assert (described["train"], described["seed"]) == (row["max_images"], row["seed"])
+        assert described["held_out"] == 5
+
+
+def test_the_table_has_the_mean_over_seeds(done):
+    rows = [row for row in read(done)["rows"] if row["max_images"] == 4]
+    values = [row["frechet_distance"] for row in rows if row["title"] == "MineGAN"]
+    text = (done / "table.md").read_text()
+    assert f"| {statistics.mean(values):.3g} ± {statistics.stdev(values):.2g} |" in text
+    assert text.count("\n| MineGAN | no |") == 2
+    assert "## 4 training images" in text
+
+
+def test_its_pictures(done):
+    figure = np.asarray(Image.open(done / "figure.png"))
+    assert figure.shape[0] == 4 * (56 + 4)  # three methods and the target
+    curves = np.asarray(Image.open(done / "curves_on-manifold.png"))
+    assert len(np.unique(curves.reshape(-1, 3), axis=0)) > 10
+
+
+def test_a_comparison_that_was_cut_goes_on(small, tmp_path, monkeypatch):
+    """Runs that are done are read, never trained again."""
+    given, train, trained = comparison.from_config_dict(small), experiment.train, []
+
+    def die_at_the_second(config, folder):
+        trained.append(folder.name)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return train(config, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "train", die_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            compare.compare(given, tmp_path)
+    first = tmp_path / "runs" / trained[0] / "report.json"
+    before = first.stat().st_mtime_ns
+    assert not (tmp_path / "table.json").exists()
+    compare.compare(given, tmp_path)
+    assert first.stat().st_mtime_ns == before
+    assert len(read(tmp_path)["rows"]) == 2 * 3
+    assert len(list(tmp_path.glob("figure_o*-manifold.png"))) == 2
+    changed = {**given.fields, "finetune_steps": 2}
+    with pytest.raises(
+        InputError, match=r"holds another run.*finetune_steps is 1 there and 2 here"
+    ):
+        compare.compare(given.__class__(**{**vars(given), "fields": changed}), tmp_path)
+
+
+def test_mistakes(small):
+    for changes, said in [
+        ({"seeds": ()}, "nothing to compare: seeds of the comparison are empty"),
+        ({"methods": {}}, "nothing to compare: methods"),
+        ({"methods": {"a": {"mine_step": 1}}}, "'mine_step': did you mean 'mine_steps'?"),
+        ({"settings": {"a": {"labels": "nine"}}}, "'labels': expected int, found 'nine'"),
+    ]:
+        values = small.copy_and_resolve_references()
+        for name, value in changes.items():
+            values[name] = value
+        with pytest.raises(InputError, match=said.replace("?", r"\?")):
+            comparison.from_config_dict(values)
+    with pytest.raises(InputError, match="a config of one run: expected one of a comparison"):
+        comparison.from_config_dict(default_config())
+
+
+def test_methods_that_are_told_the_class(small):
+    (first, *_) = comparison.cells(comparison.from_config_dict(small))
+    assert not compare.is_told(first.config)
+    told = {"classes": "1"}
+    assert compare.is_told(first.config.__class__(**{**vars(first.config), **told}))
+
+
+def test_figures_that_are_missing_leave_a_dash():
+    row = {"title": "a", "setting": "s", "max_images": 1, "seed": 0, "label": False}
+    record = {
+        **row,
+        **table.figures({"held_out": None, "mean_variance": 1.0, "memorisation": None}),
+    }
+    text = table.to_markdown([record], {"a": 1.0})
+    assert "| a | no | - | - | - | 1 | - | 1 |" in text
+    assert table.over_sizes([record], "kmmd") == [(1, [])]
