@@ -3,10 +3,10 @@
     pip install libtpu
     python benchmarks/tpu_compile.py [--cases biggan_128] [--phases mine] [--topologies v5e]
 
-Nothing runs, and hardly a weight is ever made. Each program plays one critic turn and the players', both
-part by part; XLA counts the work of one part, so that flops and bytes are those of one. By hand
-they are forward passes of the networks, of which `passes` says how many there should be: mining
-never pays for a gradient of the generator's weights. A compilation takes minutes.
+Nothing runs, and hardly a weight is ever made. Each program plays one critic turn and the
+players', both part by part; XLA counts the work of one part, so that flops and bytes are those of
+one. By hand they are forward passes of the networks, of which `passes` says how many there should
+be: mining never pays for a gradient of the generator's weights. A compilation takes minutes.
 """
 
 import argparse
