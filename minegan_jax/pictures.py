@@ -150,7 +150,7 @@ def _colour(hue: float) -> tuple[int, ...]:
     return ImageColor.getrgb(f"hsl({hue:.0f}, 90%, 40%)")
 
 
-def _logarithmic(values: Sequence[float], first: float, last: float) -> Callable[[float], float]:
+def _logarithmic(values: Sequence[float], first: int, last: int) -> Callable[[float], float]:
     """Returns what places values between two ends by their logarithms."""
     low, high = np.log(min(values)), np.log(max(values))
     reach = high - low or 1.0
