@@ -97,3 +97,10 @@ def convolution(images, kernel, bias):
         window = padded[n, i : i + size, j : j + size]
         result[n, i, j] = np.einsum("ijc,ijco->o", window, np.float64(kernel)) + bias
     return result
+
+
+def earth_movers(latents, prior) -> float:
+    """Mean squared distance to the nearest of the others, both ways."""
+    to_latents = [min(squared_distance(t, z) for z in latents) for t in prior]
+    to_prior = [min(squared_distance(t, z) for t in prior) for z in latents]
+    return np.mean(to_latents) + np.mean(to_prior)
