@@ -52,4 +52,4 @@ def fresh_batch(batch_size: int, turns: int, resolution: int = 28, channels: int
     """Makes images of noise."""
     shape = (batch_size, turns, resolution, resolution, channels)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    return Batch(jnp.asarray(pixels), jnp.zeros(shape[:2], jnp.int32))
+    return Batch(jnp.asarray(pixels), *jnp.zeros((2, *shape[:2]), jnp.int32))

@@ -152,10 +152,9 @@ def compile_for(case: Case, phase: str, rules: Rules, networks: family.Networks,
     state = jax.tree.map(place, state, devices.layout(learner, state, mesh))
     shape = (rules.batch_size, rules.critic_turns)
     size, split = networks.resolution, devices.split(mesh)
-    batch = Batch(
-        jax.ShapeDtypeStruct((*shape, size, size, networks.channels), jnp.uint8, sharding=split),
-        jax.ShapeDtypeStruct(shape, jnp.int32, sharding=split),
-    )
+    numbers = jax.ShapeDtypeStruct(shape, jnp.int32, sharding=split)
+    pixels = (*shape, size, size, networks.channels)
+    batch = Batch(jax.ShapeDtypeStruct(pixels, jnp.uint8, sharding=split), numbers, numbers)
     key = place(jax.eval_shape(lambda: jax.random.key(0)), PartitionSpec())
     return devices.compile_step(learner, mesh).lower(state, batch, key).compile(OPTIONS)
 

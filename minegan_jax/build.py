@@ -10,12 +10,15 @@ import jax
 from minegan_jax import sources
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
-from minegan_jax.features import digits
-from minegan_jax.methods import classes, classification, finetuning, mining
+from minegan_jax.features import catalogue, digits
+from minegan_jax.methods import batch_statistics, classes, classification, finetuning, mining, vae
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import Phase, TransferMethod
+from minegan_jax.methods.reconstruction import Rules as FitRules
+from minegan_jax.methods.views import fit
 from minegan_jax.nets import family
 from minegan_jax.nets.function import as_function
+from minegan_jax.types import Images
 
 LOG = logging.getLogger(__name__)
 FRESH = "fresh"  # the critic that knows nothing yet
@@ -35,6 +38,7 @@ class Experiment(NamedTuple):
     resolution: int  # in pixels
     channels: int  # 1 grey, 3 RGB
     critics_source: sources.Source | None = None  # whose critic the game starts from; mined or not
+    num_images: int | None = None  # training images that there must be; None takes any number
 
 
 def build(config: Config) -> Experiment:
@@ -115,6 +119,42 @@ def _scratch(config: Config) -> Experiment:
     return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
 
 
+def _bsa(config: Config) -> Experiment:
+    loaded = _load_sources(config)
+    if len(loaded) > 1:
+        raise InputError(f"bsa starts from one source, found {len(loaded)}")
+    (source,) = loaded
+    if not batch_statistics.adapts(source.generator):
+        raise InputError(
+            f"source {source.name!r}: family {source.description['family']!r} has no normalisations"
+            " for bsa to scale and shift: expected one of biggan, biggan_deep, sngan"
+        )
+    if config.max_images is None or config.flip:
+        raise InputError(
+            "bsa learns a latent for each training image: expected --config.max_images=NUMBER, how"
+            " many there are, and --config.flip=False"
+        )
+    method = batch_statistics.bsa(
+        source,
+        fit_rules(config),
+        num_images=config.max_images,
+        latent_rate=config.miner_learning_rate,
+        truncation=config.truncation,
+        of_classes=config.classes,
+    )
+    methods, networks = {"bsa": method}, source.networks
+    phases = _phases(methods, {"bsa": config.finetune_steps})
+    shape = networks.resolution, networks.channels
+    return Experiment(config, loaded, phases, methods, *shape, num_images=config.max_images)
+
+
+def _vae(config: Config) -> Experiment:
+    networks = family.build(config.family, network_arguments(config))
+    method = vae.vae(networks, config.width, fit_rules(config), kl_weight=config.kl_weight)
+    phases = _phases({"vae": method}, {"vae": config.train_steps})
+    return Experiment(config, (), phases, {"vae": method}, config.resolution, config.channels)
+
+
 def _classifier(config: Config) -> Experiment:
     network = digits.DigitsClassifier(config.width, config.num_features)
     look = as_function(network)
@@ -132,6 +172,8 @@ METHODS: dict[str, Callable[[Config], Experiment]] = {
     "minegan": _minegan,
     "transfergan": _transfergan,
     "scratch": _scratch,
+    "bsa": _bsa,
+    "vae": _vae,
     "classifier": _classifier,
 }
 
@@ -226,6 +268,35 @@ def rules(config: Config) -> Rules:
         precision=config.precision,
         remat=config.remat,
     )
+
+
+def fit_rules(config: Config) -> FitRules:
+    """Reads off the config how BSA and the VAE learn to make images."""
+    return FitRules(
+        learning_rate=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        batch_size=config.batch_size,
+        maps=_perceptual(config),
+        maps_weight=config.perceptual_weight,
+        accumulation=config.accumulation,
+        precision=config.precision,
+        remat=config.remat,
+    )
+
+
+def _perceptual(config: Config) -> Callable[[Images], tuple[jax.Array, ...]] | None:
+    """Returns the maps of the network that compares images in training, if the config names one."""
+    if not config.perceptual:
+        return None
+    network = catalogue.load_extractor(config.perceptual)
+    if network.sha256 == catalogue.load_extractor(config.judge).sha256:
+        raise InputError(
+            f"perceptual {config.perceptual!r} is the judge, which training must not see: expected"
+            " another network"
+        )
+    if network.sha256 == catalogue.load_extractor(config.features).sha256:
+        LOG.warning("%r trains and measures: its distances will flatter", config.perceptual)
+    return lambda images: network.maps(fit(images, network.resolution, network.channels))
 
 
 def network_arguments(config: Config) -> dict[str, int]:

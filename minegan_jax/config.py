@@ -22,8 +22,9 @@ class Config:
     """One experiment. Counts are `num_*` and `*_steps`, sizes are in pixels or units."""
 
     # The method: "minegan" (mine, then finetune), "transfergan" (finetune a source without
-    # mining), "scratch" (fresh networks; also how a source is pretrained), or "classifier"
-    # (a feature network of labelled digits).
+    # mining), "scratch" (fresh networks; also how a source is pretrained), "bsa" (scales and shifts
+    # of a source, and a latent for each of `max_images`), "vae" (fresh networks) or "classifier" (a
+    # feature network of labelled digits).
     method: str = "minegan"
 
     # Pretrained sources: packaged names or directories. The critic starts from the first one's.
@@ -64,7 +65,7 @@ class Config:
     drop_below: float = 0.0  # finetuning goes on without sources used less than this
     spread_sources: bool = False  # devices share the generators' memory, for some traffic
 
-    # Fresh networks, for "scratch"; a classifier has a width and features.
+    # Fresh networks, for "scratch" and "vae"; a classifier has a width and features.
     family: str = "dcgan"
     width: int = 32  # channels of the largest hidden feature map
     num_features: int = 64  # of a classifier
@@ -75,8 +76,8 @@ class Config:
 
     # The game (section 3.1). Optimizer: Adam.
     mine_steps: int = 1000  # of "minegan"
-    finetune_steps: int = 1000  # of "minegan" and "transfergan"
-    train_steps: int = 1000  # of "scratch" and "classifier"
+    finetune_steps: int = 1000  # of "minegan", "transfergan" and "bsa"
+    train_steps: int = 1000  # of "scratch", "vae" and "classifier"
     batch_size: int = 64  # images per minibatch, over all devices
     accumulation: int = 1  # parts in which a device goes through its share of a minibatch
     precision: str = "float32"  # or "bfloat16": that generators and critic compute in
@@ -84,13 +85,19 @@ class Config:
     critic_turns: int = 5  # critic updates per step
     loss: str = "wasserstein"  # or "hinge" or "logistic"
     penalty_weight: float = 10.0  # of the gradient penalty; 0 does without
-    learning_rate: float = 1e-4  # of generators (and of a classifier)
+    learning_rate: float = 1e-4  # of generators (and of a classifier or an autoencoder)
     critic_learning_rate: float = 1e-4
-    miner_learning_rate: float = 1e-4
+    miner_learning_rate: float = 1e-4  # and of the latents of "bsa"
     beta1: float = 0.5
     beta2: float = 0.9
     average_decay: float = 0.99  # per step, of the averaged players that sample
     seed: int = 0  # of weights, latents and batches
+
+    # Making the training images, for "bsa" and "vae": pixels weigh 1.
+    perceptual: str = ""  # the network whose maps are compared as well, never the judge; "" none
+    perceptual_weight: float = 0.001  # of these; 0.001 is BSA's for VGG-16
+    truncation: float = 0.3  # "bsa" samples latents from N(0, 1) within +- this
+    kl_weight: float = 0.1  # "vae": of its KL divergence over the number of an image's values
 
     # What is written while training; 0 switches the last three off until the end of a phase.
     log_every_steps: int = 10
@@ -131,6 +138,9 @@ AT_LEAST = {
     "channels": 1,
     "num_classes": 0,
     "penalty_weight": 0.0,
+    "perceptual_weight": 0.0,
+    "truncation": 0.0,
+    "kl_weight": 0.0,
     "mine_steps": 0,
     "finetune_steps": 0,
     "train_steps": 0,

@@ -48,8 +48,9 @@ class Run:
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The names of the sources, in the config's order; a scratch run is its own."""
-        return tuple(source.name for source in self.experiment.sources) or ("scratch",)
+        """The names of the sources, in the config's order; without any a run is its own."""
+        names = tuple(source.name for source in self.experiment.sources)
+        return names or (self.experiment.config.method,)
 
     def sample(self, num_images: int, seed: int = 0, phase: str | None = None) -> Pixels:
         """Draws (num_images, height, width, channels) in [0, 255]; one seed, one set of images."""
@@ -197,12 +198,7 @@ def train(config: Config, workdir: str | Path) -> Run:
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = load_target(run.experiment)
-    _check_labels(config, dataset)
-    if len(dataset.train) < jax.process_count():
-        raise InputError(
-            f"{len(dataset.train)} training images for {jax.process_count()} processes: expected"
-            " one for each at least"
-        )
+    _check_images(run.experiment, dataset)
     identity = _identity(run.experiment, dataset)
     hosts.agree("config, sources or images", identity)
     if hosts.leads():
@@ -232,14 +228,19 @@ def train(config: Config, workdir: str | Path) -> Run:
     return run
 
 
-def _check_labels(config: Config, dataset: Dataset) -> None:
-    """Makes sure that networks which learn from labels know every label."""
-    labels = np.unique(dataset.train_labels)
+def _check_images(experiment: build.Experiment, dataset: Dataset) -> None:
+    """Makes sure that there are as many images, of such labels, as the method takes."""
+    config, count, labels = experiment.config, len(dataset.train), np.unique(dataset.train_labels)
     if config.num_classes and (labels.min() < 0 or labels.max() >= config.num_classes):
         raise InputError(
             f"labels {', '.join(map(str, labels))} of {config.target}: expected 0 to"
             f" {config.num_classes - 1}, as --config.num_classes says"
         )
+    found, processes = f"{count} training images", jax.process_count()
+    if experiment.num_images not in (None, count):
+        raise InputError(f"{found}: expected {experiment.num_images}, as --config.max_images says")
+    if count < processes:
+        raise InputError(f"{found} for {processes} processes: expected one for each at least")
 
 
 def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:

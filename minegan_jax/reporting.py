@@ -11,18 +11,17 @@ import numpy as np
 from minegan_jax import pictures, runs, sampling, selector
 from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
-from minegan_jax.errors import InputError
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.evaluation.memorisation import Memorisation, exact_copies
-from minegan_jax.features import digits, fid
+from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import classes, finetuning
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.methods.views import common_view
 from minegan_jax.nets.conditioning import class_table
-from minegan_jax.sources import PACKAGED, Source
+from minegan_jax.sources import Source
 from minegan_jax.training import log
 from minegan_jax.types import Features, Images, Latents, Pixels
 
@@ -30,28 +29,6 @@ PANEL = 6  # rows and columns of each panel of the comparison
 CONTEST = 500  # supersamples that say who would win without a source, or which classes are mined
 TOP = 10  # classes that a report names
 WALKS = 8  # rows, and steps of each, of the latent walks
-
-# The frozen networks that can look at images, by the name that a config gives.
-EXTRACTORS: dict[str, Callable[[], Extractor]] = {
-    name: partial(digits.load_classifier, PACKAGED / name) for name in ("digits", "digits_judge")
-}
-
-
-def load_extractor(name: str) -> Extractor:
-    """Loads a network of `EXTRACTORS`, `classifier:DIRECTORY` that this project trained, or FID's:
-    `torch_fidelity:FILE`, `pytorch_fid:FILE`.
-    """
-    rule, _, file = name.partition(":")
-    if rule == "classifier" and file:
-        return digits.load_classifier(Path(file))
-    if rule in fid.RULES and file:
-        return fid.load_inception(file, rule)
-    if name not in EXTRACTORS:
-        known = ", ".join(
-            [*EXTRACTORS, "classifier:DIRECTORY", *(f"{rule}:FILE" for rule in fid.RULES)]
-        )
-        raise InputError(f"unknown features {name!r}: expected one of {known}")
-    return EXTRACTORS[name]()
 
 
 def unmined(
@@ -86,8 +63,8 @@ def _shown(
 class Recipe(NamedTuple):
     """How generated images are measured."""
 
-    features: str  # a key of EXTRACTORS: what distances are measured in
-    judge: str  # a key of EXTRACTORS: what says which classes are recognised
+    features: str  # as for `load_extractor`: what distances are measured in
+    judge: str  # as for `load_extractor`: what says which classes are recognised
     neighbours: int  # k of precision, recall, density and coverage
     num_images: int  # generated images of each phase
     seed: int  # of images and subsets

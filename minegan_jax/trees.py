@@ -1,6 +1,7 @@
 """Trees of arrays: their names, digests and counts."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,18 +10,23 @@ import numpy as np
 
 def named_leaves(tree: Any) -> dict[str, np.ndarray]:
     """Returns the leaves on the host by their path, for example `Dense_0/kernel`."""
-    return {path: np.asarray(leaf) for path, leaf in _by_path(tree).items()}
+    return {path: np.asarray(leaf) for path, leaf in by_path(tree).items()}
 
 
 def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     """Returns the shapes of arrays, or of what `jax.eval_shape` gives, by their path."""
-    return {path: leaf.shape for path, leaf in _by_path(tree).items()}
+    return {path: leaf.shape for path, leaf in by_path(tree).items()}
 
 
-def _by_path(tree: Any) -> dict[str, Any]:
+def by_path(tree: Any) -> dict[str, Any]:
     """Returns the leaves as they are by their path."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def labelled(label: Callable[[str], str], tree: Any) -> Any:
+    """Returns the tree with each leaf's label, which depends on its path, in its place."""
+    return jax.tree.unflatten(jax.tree.structure(tree), map(label, by_path(tree)))
 
 
 def from_named_leaves(named: dict[str, np.ndarray]) -> dict[str, Any]:

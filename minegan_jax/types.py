@@ -33,6 +33,7 @@ class Batch(NamedTuple):
 
     images: UInt8[Array, "batch turns height width channels"]  # in [0, 255]
     labels: Int[Array, "batch turns"]  # -1 where the data has none
+    indices: Int[Array, "batch turns"]  # of the images among those of training, from 0
 
 
 def to_unit_range(pixels: UInt8[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -85,3 +85,22 @@ def average(tree, parts=None):
     """Returns the mean over one device."""
     del parts
     return tree
+
+
+def convolution(images, kernel, bias):
+    """With stride 1 and an odd square kernel; zeros around the images."""
+    batch, height, width, _ = images.shape
+    size = len(kernel)
+    padded = np.pad(images, ((0, 0), (size // 2,) * 2, (size // 2,) * 2, (0, 0)))
+    result = np.zeros((batch, height, width, len(bias)))
+    for n, i, j in np.ndindex(batch, height, width):
+        window = padded[n, i : i + size, j : j + size]
+        result[n, i, j] = np.einsum("ijc,ijco->o", window, np.float64(kernel)) + bias
+    return result
+
+
+def earth_movers(latents, prior) -> float:
+    """Mean squared distance to the nearest of the others, both ways."""
+    to_latents = [min(squared_distance(t, z) for z in latents) for t in prior]
+    to_prior = [min(squared_distance(t, z) for t in prior) for z in latents]
+    return np.mean(to_latents) + np.mean(to_prior)

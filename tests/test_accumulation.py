@@ -56,7 +56,7 @@ def learner_of(sources, rules, phase="mine"):
 
 def batch():
     images = np.random.default_rng(0).integers(0, 256, (8, 2, 2, 2, 1), np.uint8)
-    return Batch(jnp.asarray(images), jnp.zeros((8, 2), jnp.int32))
+    return Batch(jnp.asarray(images), *jnp.zeros((2, 8, 2), jnp.int32))
 
 
 def start(sources, phase):

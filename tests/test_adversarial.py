@@ -242,7 +242,7 @@ def one_step(name):
     state = learner.init(previous, jax.random.key(0))
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, RULES.critic_turns, 2, 2, 1), np.uint8)
-    batch = Batch(jnp.asarray(images), jnp.zeros((4, RULES.critic_turns), jnp.int32))
+    batch = Batch(jnp.asarray(images), *jnp.zeros((2, 4, RULES.critic_turns), jnp.int32))
     step = jax.jit(lambda *given: learner.step(*given, oracles.average))
     return state, *step(state, batch, learner.draw(jax.random.key(1)))
 

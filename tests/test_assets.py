@@ -1,13 +1,16 @@
 """The packaged networks must be as good as the README says."""
 
+import jax.numpy as jnp
 import numpy as np
+import oracles
 import pytest
 
 import minegan_jax
-from minegan_jax import reporting, sampling
+from minegan_jax import reporting, sampling, weights
 from minegan_jax.data import digits
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation.embed import embed
+from minegan_jax.features import catalogue
 from minegan_jax.sources import PACKAGED
 
 
@@ -16,7 +19,7 @@ def judged(name):
     sources = [minegan_jax.load_source(name)]
     (source,) = reporting.unmined(sources, resolution=28, channels=1).values()
     images = sampling.sample(source.method, source.state, 2000, seed=1)
-    return embed(reporting.load_extractor("digits_judge"), images).probabilities
+    return embed(catalogue.load_extractor("digits_judge"), images).probabilities
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +31,22 @@ def every(listing):
     return np.stack([listing.read(index) for index in range(len(listing.labels))])[..., None]
 
 
-@pytest.mark.parametrize("name", reporting.EXTRACTORS)
+@pytest.mark.parametrize("name", catalogue.EXTRACTORS)
 def test_classifiers_know_digits_they_never_saw(name):
     listing = digits.open_digits("")
-    probabilities = embed(reporting.load_extractor(name), every(listing)).probabilities
+    probabilities = embed(catalogue.load_extractor(name), every(listing)).probabilities
     assert (probabilities.argmax(axis=1) == listing.labels).mean() >= 0.99
 
 
 def test_a_classifier_of_ones_own():
-    own = reporting.load_extractor(f"classifier:{PACKAGED / 'digits'}")
-    assert own.sha256 == reporting.load_extractor("digits").sha256
+    own = catalogue.load_extractor(f"classifier:{PACKAGED / 'digits'}")
+    assert own.sha256 == catalogue.load_extractor("digits").sha256
     with pytest.raises(InputError, match=r"expected a folder with classifier\.json"):
-        reporting.load_extractor("classifier:nowhere")
+        catalogue.load_extractor("classifier:nowhere")
 
 
 def test_features_have_unit_size():
-    features = embed(reporting.load_extractor("digits"), every(digits.open_digits(""))).features
+    features = embed(catalogue.load_extractor("digits"), every(digits.open_digits(""))).features
     assert np.square(features).mean() == pytest.approx(1.0, abs=0.1)
 
 
@@ -71,3 +74,21 @@ def test_the_package_stays_small():
     }
     assert sizes["mnist_without_9"] <= 2e6
     assert sum(sizes.values()) <= 4e6
+
+
+def test_maps_are_those_of_the_three_convolutions():
+    """Pooled, the maps of each are what the next one convolves."""
+    extractor = catalogue.load_extractor("digits")
+    kernels = weights.load_weights(
+        PACKAGED / "digits", json_name="classifier.json", fields=("name", "arguments")
+    )[0]
+    images = every(digits.open_digits(""))[:2] / np.float32(127.5) - 1
+    maps = extractor.maps(jnp.asarray(images))
+    assert [each.shape for each in maps] == [(2, 28, 28, 24), (2, 14, 14, 48), (2, 7, 7, 96)]
+    x = images
+    for number, found in enumerate(maps):
+        layer = kernels[f"Conv_{number}"]
+        expected = oracles.convolution(x, layer["kernel"], layer["bias"]).clip(0)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+        half = expected.shape[1] // 2
+        x = expected[:, : 2 * half, : 2 * half].reshape(2, half, 2, half, 2, -1).max(axis=(2, 4))

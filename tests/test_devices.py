@@ -60,7 +60,7 @@ def learner(methods):
 def batch_at(step):
     rng = np.random.default_rng(step)
     images = rng.integers(0, 256, (8, RULES.critic_turns, 8, 8, 1), np.uint8)
-    return Batch(jnp.asarray(images), jnp.zeros((8, RULES.critic_turns), jnp.int32))
+    return Batch(jnp.asarray(images), *jnp.zeros((2, 8, RULES.critic_turns), jnp.int32))
 
 
 def run(step, state):

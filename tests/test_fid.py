@@ -4,15 +4,15 @@ import json
 import zlib
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from weight_files import keys_of, legacy_layout
 
-from minegan_jax import reporting
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation.embed import embed
-from minegan_jax.features import fid
+from minegan_jax.features import catalogue, fid
 from weights_conversion import inception_fid
 
 EXPECTED = np.load(Path(__file__).parent / "fixtures" / "inception" / "expected.npz")
@@ -55,13 +55,24 @@ def file(tmp_path_factory):
 @pytest.mark.parametrize("rule", fid.RULES)
 def test_features_are_those_of_the_tool(rule, file, monkeypatch):
     monkeypatch.setattr("minegan_jax.evaluation.embed.BLOCK", 2)
-    extractor = reporting.load_extractor(f"{rule}:{file}")
+    extractor = catalogue.load_extractor(f"{rule}:{file}")
     assert rule in extractor.name
     seen = embed(extractor, EXPECTED["images"])
     assert seen.features.shape == (2, 2048)
     np.testing.assert_allclose(seen.features, EXPECTED[rule], atol=2e-5)
     np.testing.assert_allclose(seen.probabilities.sum(axis=1), 1.0, rtol=1e-5)
     assert json.loads(file.with_suffix(".json").read_text())["name"] == "inception_v3_2015"
+
+
+def test_maps_are_those_on_the_way_to_the_features(file):
+    extractor = catalogue.load_extractor(f"torch_fidelity:{file}")
+    images = jnp.asarray(EXPECTED["images"][:1], jnp.float32) / 127.5 - 1.0
+    seen = jax.jit(extractor.maps)(images)
+    assert [len(each.shape) for each in seen] == [4] * 16  # five convolutions, eleven blocks
+    assert seen[0].shape == (1, 149, 149, 32)
+    np.testing.assert_allclose(
+        seen[-1].mean(axis=(1, 2)), EXPECTED["torch_fidelity"][:1], atol=1e-3
+    )
 
 
 def slow_pixel(pixels, row, column):
@@ -97,8 +108,8 @@ def test_what_is_no_inception_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"other.pth: missing: "):
         inception_fid.convert(str(tmp_path / "other.pth"))
     with pytest.raises(InputError, match="unknown features 'inception': expected one of digits"):
-        reporting.load_extractor("inception")
+        catalogue.load_extractor("inception")
     with pytest.raises(InputError, match=r"found no gone.json"):
-        reporting.load_extractor(f"pytorch_fid:{tmp_path / 'gone.safetensors'}")
+        catalogue.load_extractor(f"pytorch_fid:{tmp_path / 'gone.safetensors'}")
     with pytest.raises(InputError, match=r"expected a name that ends in .safetensors"):
         inception_fid.deliver(inception_fid.Converted({}, "x"), tmp_path / "out")

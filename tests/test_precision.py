@@ -93,7 +93,7 @@ def trained(directory, **rules):
     state = mining.mine(sources, RULES, *given).learner.init(None, jax.random.key(0))
     state = learner.init(state, jax.random.key(0))
     images = np.random.default_rng(0).integers(0, 256, (8, 2, 8, 8, 1), np.uint8)
-    batch = Batch(jnp.asarray(images), jnp.zeros((8, 2), jnp.int32))
+    batch = Batch(jnp.asarray(images), *jnp.zeros((2, 8, 2), jnp.int32))
     step = jax.jit(lambda *given: learner.step(*given, oracles.average))
     for i in range(3):
         state, metrics = step(state, batch, learner.draw(jax.random.key(i)))

@@ -29,7 +29,7 @@ def make_batch_at(
 ) -> Callable[[int], Batch]:
     """A function from a step to its batch, the same one on any number of devices.
 
-    `sharding` places both leaves of a batch. A set of up to 1 GiB lives on every device and is
+    `sharding` places the leaves of a batch. A set of up to 1 GiB lives on every device and is
     gathered there; a larger one stays on the host, which draws other (as repeatable) batches.
     """
     make = _from_device if pixels.nbytes <= DEVICE_CAP_BYTES else _from_host
@@ -63,7 +63,7 @@ def _from_device(
         if flip:
             flips = jax.random.bernoulli(key_flips, shape=shape)[:, :, None, None, None]
             drawn = jnp.where(flips, drawn[:, :, :, ::-1], drawn)
-        return Batch(drawn, labels[indices])
+        return Batch(drawn, labels[indices], indices)
 
     draw_on_devices = jax.jit(draw, out_shardings=sharding)
     return lambda step: draw_on_devices(*resident, stream, np.uint32(step))
@@ -85,7 +85,8 @@ def _from_host(
         if flip:
             flips = generator.random(shape) < 0.5
             drawn[flips] = drawn[flips][:, :, ::-1]
-        return Batch(_place(drawn, sharding), _place(labels[indices].astype(np.int32), sharding))
+        numbers = (labels[indices].astype(np.int32), indices.astype(np.int32))
+        return Batch(*(_place(array, sharding) for array in (drawn, *numbers)))
 
     return batch_at
 

@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.methods.views import recolour
-from minegan_jax.types import Features, Images, Pixels, to_unit_range
+from minegan_jax.methods.views import fit
+from minegan_jax.types import Features, Pixels, to_unit_range
 
 BLOCK = 250  # images looked at together
 
@@ -27,19 +26,8 @@ def embed(extractor: Extractor, pixels: Pixels) -> Embedding:
     for first in range(0, len(pixels), BLOCK):
         block = pixels[first : first + BLOCK]
         padded = np.pad(block, ((0, BLOCK - len(block)), (0, 0), (0, 0), (0, 0)))
-        looked_at = extractor.embed(_fit(extractor, to_unit_range(jnp.asarray(padded))))
+        images = fit(to_unit_range(jnp.asarray(padded)), extractor.resolution, extractor.channels)
+        looked_at = extractor.embed(images)
         parts.append([np.asarray(part, np.float64)[: len(block)] for part in looked_at])
     features, probabilities = zip(*parts, strict=True)
     return Embedding(np.concatenate(features), np.concatenate(probabilities))
-
-
-def _fit(extractor: Extractor, images: Images) -> Float[jax.Array, "batch rows columns colours"]:
-    """Turns colour into grey or back and resizes (antialiased bilinear), as the extractor asks."""
-    images = recolour(images, extractor.channels)
-    if extractor.resolution is None:
-        return images
-    size = (extractor.resolution, extractor.resolution)
-    if images.shape[1:3] != size:
-        shape = (len(images), *size, extractor.channels)
-        images = jax.image.resize(images, shape, "linear", antialias=True)
-    return images

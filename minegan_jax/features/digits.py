@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from minegan_jax import weights
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.nets.function import as_function
+from minegan_jax.nets.function import as_function, layers_of
 from minegan_jax.nets.resampling import max_pool
 from minegan_jax.types import Features, Images, Params
 
@@ -82,7 +82,8 @@ def load_classifier(directory: Path) -> Extractor:
         directory, json_name=JSON_NAME, fields=("name", "arguments")
     )
     params = weights.cast(params, "float32")
-    look = as_function(DigitsClassifier(**description["arguments"]))
+    classifier = DigitsClassifier(**description["arguments"])
+    look, convolve = as_function(classifier), layers_of(classifier, nn.Conv)
 
     @jax.jit
     def embed(images: Images) -> tuple[jax.Array, jax.Array]:
@@ -96,4 +97,5 @@ def load_classifier(directory: Path) -> Extractor:
         channels=1,
         class_names=tuple(str(digit) for digit in range(10)),
         embed=embed,
+        maps=lambda images: tuple(map(nn.relu, convolve(params, images))),
     )

@@ -18,8 +18,8 @@ from jaxtyping import Array, Float
 from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.features.inception import NUM_CLASSES, RESOLUTION, Inception
-from minegan_jax.nets.function import as_function
+from minegan_jax.features.inception import NUM_CLASSES, RESOLUTION, ConvUnit, Inception, Mixed
+from minegan_jax.nets.function import as_function, layers_of
 from minegan_jax.types import Images, Params
 
 Values = Float[Array, "batch height width channels"]  # in [0, 255]
@@ -77,6 +77,19 @@ def look(params: Params, images: Images, rule: Rule) -> tuple[jax.Array, jax.Arr
     return as_function(Inception())(params, rule.normalise(resize(values, rule)))
 
 
+def maps(params: Params, images: Images, rule: Rule) -> tuple[jax.Array, ...]:
+    """Returns what each convolution before the blocks, and each block, makes of any images.
+
+    Args:
+      params: of `Inception`.
+      images: (batch, height, width, 3) in [-1, 1]; not rounded, which would stop gradients.
+      rule: one of `RULES`.
+    """
+    values = (images + 1.0) * 127.5
+    layers = layers_of(Inception(), ConvUnit, Mixed)
+    return layers(params, rule.normalise(resize(values, rule)))
+
+
 def load_inception(file: str | Path, rule: str) -> Extractor:
     """Loads Inception-v3 as `weights_conversion.inception_fid` wrote it.
 
@@ -100,13 +113,15 @@ def load_inception(file: str | Path, rule: str) -> Extractor:
         features, logits = look(params, images, RULES[rule])
         return features, nn.softmax(logits)
 
+    resident = jax.device_put(params)
     return Extractor(
         name=f"{description['name']}, resized as {rule}",
         sha256=description["sha256"],
         resolution=None,
         channels=3,
         class_names=tuple(str(number) for number in range(NUM_CLASSES)),
-        embed=partial(see, jax.device_put(params)),
+        embed=partial(see, resident),
+        maps=lambda images: maps(resident, images, RULES[rule]),
     )
 
 

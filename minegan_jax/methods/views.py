@@ -62,3 +62,18 @@ def enlarge(images: Given, resolution: int) -> Images:
         return images
     shape = (len(images), resolution, resolution, images.shape[-1])
     return jax.image.resize(images, shape, "linear")
+
+
+def fit(images: Given, resolution: int | None, channels: int) -> Float[Array, "batch _ _ _"]:
+    """Turns colour into grey or back and resizes (antialiased linear), as a frozen network asks.
+
+    Args:
+      images: of any size.
+      resolution: that it looks at, in pixels; None keeps the size.
+      channels: that it looks at: 1 grey, 3 RGB.
+    """
+    images = recolour(images, channels)
+    shape = (len(images), resolution, resolution, channels)
+    if resolution is None or images.shape == shape:
+        return images
+    return jax.image.resize(images, shape, "linear", antialias=True)

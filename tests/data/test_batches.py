@@ -7,7 +7,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minegan_jax.data import batches, make_batch_at
 
-LABELS = np.arange(6, dtype=np.int32)
+LABELS = np.arange(6, dtype=np.int32)[::-1]  # no image's label is its index
 # Every image says its label on the left and a mark on the right.
 PIXELS = np.zeros((6, 2, 2, 1), np.uint8)
 PIXELS[:, :, 0, 0] = LABELS[:, None]
@@ -33,7 +33,7 @@ def test_a_step_has_one_batch():
     assert first.images.shape == (8, 3, 2, 2, 1)
     assert first.images.dtype == np.uint8
     assert first.labels.shape == (8, 3)
-    assert first.labels.dtype == np.int32
+    assert first.labels.dtype == first.indices.dtype == np.int32
     np.testing.assert_array_equal(first.images, again.images)
     assert (first.labels != later.labels).any()
     assert (first.labels != other.labels).any()
@@ -43,6 +43,7 @@ def test_a_step_has_one_batch():
 def test_labels_go_with_their_images_and_are_drawn_evenly():
     batch = batch_at(0, batch_size=3000, turns=2)
     np.testing.assert_array_equal(batch.images[:, :, 0, 0, 0], batch.labels)
+    np.testing.assert_array_equal(LABELS[batch.indices], batch.labels)
     share = np.bincount(batch.labels.ravel()) / batch.labels.size
     np.testing.assert_allclose(share, 1 / 6, atol=0.02)
     assert (batch.labels[:, 0] != batch.labels[:, 1]).any()
@@ -55,7 +56,7 @@ def test_flips_are_horizontal_and_of_single_images():
     assert abs(marks.mean() - 0.5) < 0.05
     assert (marks[:, 0] != marks[:, 1]).any()
     restored = np.where(marks[..., None, None, None], batch.images[:, :, :, ::-1], batch.images)
-    np.testing.assert_array_equal(restored, PIXELS[batch.labels])
+    np.testing.assert_array_equal(restored, PIXELS[batch.indices])
 
 
 @pytest.mark.usefixtures("place")
@@ -82,4 +83,4 @@ def test_one_compilation_serves_every_step(monkeypatch):
 
 def test_a_single_image_fills_a_batch():
     batch = make_batch_at(PIXELS[:1], LABELS[:1], batch_size=4, turns=2, seed=0)(0)
-    np.testing.assert_array_equal(np.asarray(batch.labels), np.zeros((4, 2)))
+    np.testing.assert_array_equal(np.asarray(batch.indices), np.zeros((4, 2)))
