@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import jax
 
-from minegan_jax import sources
+from minegan_jax import guides, sources
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
 from minegan_jax.features import digits
-from minegan_jax.methods import classes, classification, finetuning, mining
+from minegan_jax.features.extractor import Extractor
+from minegan_jax.methods import activation, classes, classification, finetuning, mining
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import Phase, TransferMethod
 from minegan_jax.nets import family
@@ -35,6 +36,7 @@ class Experiment(NamedTuple):
     resolution: int  # in pixels
     channels: int  # 1 grey, 3 RGB
     critics_source: sources.Source | None = None  # whose critic the game starts from; mined or not
+    classifier: Extractor | None = None  # that a search asks
 
 
 def build(config: Config) -> Experiment:
@@ -99,13 +101,10 @@ def _with_critic(source: sources.Source) -> sources.Source:
 
 
 def _transfergan(config: Config) -> Experiment:
-    loaded = _load_sources(config)
-    if len(loaded) > 1:
-        raise InputError(f"transfergan starts from one source, found {len(loaded)}")
-    source = _with_critic(loaded[0])
+    source = _with_critic(_one_source(config))
     methods = {"finetune": finetuning.transfergan(source, rules(config), config.classes)}
-    networks, phases = loaded[0].networks, _phases(methods, {"finetune": config.finetune_steps})
-    return Experiment(config, loaded, phases, methods, networks.resolution, networks.channels)
+    networks, phases = source.networks, _phases(methods, {"finetune": config.finetune_steps})
+    return Experiment(config, (source,), phases, methods, networks.resolution, networks.channels)
 
 
 def _scratch(config: Config) -> Experiment:
@@ -117,6 +116,47 @@ def _scratch(config: Config) -> Experiment:
     method = finetuning.scratch(networks, rules(config))
     phase = Phase("scratch", config.train_steps, method.learner)
     return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
+
+
+def _dgn_am(config: Config) -> Experiment:
+    source, classifier = _one_source(config), guides.load_classifier(config)
+    method = activation.dgn_am(source, guides.goal(config, classifier), config.classes)
+    return _searched(config, source, classifier, method, num_steps=0)
+
+
+def _ppgn(config: Config) -> Experiment:
+    source, classifier = _one_source(config), guides.load_classifier(config)
+    rules = activation.EncoderRules(
+        width=config.width,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+    )
+    method = activation.ppgn(source, guides.goal(config, classifier), rules, config.classes)
+    return _searched(config, source, classifier, method, num_steps=config.train_steps)
+
+
+def _searched(
+    config: Config,
+    source: sources.Source,
+    classifier: Extractor,
+    method: TransferMethod,
+    *,
+    num_steps: int,
+) -> Experiment:
+    """Returns an experiment of one phase, called like its method."""
+    phase = Phase(config.method, num_steps, method.learner)
+    shape = source.networks.resolution, source.networks.channels
+    methods = {phase.name: method}
+    return Experiment(config, (source,), (phase,), methods, *shape, classifier=classifier)
+
+
+def _one_source(config: Config) -> sources.Source:
+    """Returns the source of a method that takes one."""
+    loaded = _load_sources(config)
+    if len(loaded) > 1:
+        raise InputError(f"{config.method} starts from one source, found {len(loaded)}")
+    return loaded[0]
 
 
 def _classifier(config: Config) -> Experiment:
@@ -136,6 +176,8 @@ METHODS: dict[str, Callable[[Config], Experiment]] = {
     "minegan": _minegan,
     "transfergan": _transfergan,
     "scratch": _scratch,
+    "dgn_am": _dgn_am,
+    "ppgn": _ppgn,
     "classifier": _classifier,
 }
 
