@@ -7,18 +7,30 @@ from typing import NamedTuple
 
 import jax
 
-from minegan_jax import sources
+from minegan_jax import guides, sources
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
-from minegan_jax.features import catalogue, digits
-from minegan_jax.methods import batch_statistics, classes, classification, finetuning, mining, vae
-from minegan_jax.methods.adversarial import Rules
+from minegan_jax.features import digits
+from minegan_jax.features.extractor import Extractor
+from minegan_jax.methods import (
+    activation,
+    batch_statistics,
+    classes,
+    classification,
+    finetuning,
+    mining,
+    vae,
+)
 from minegan_jax.methods.base import Phase, TransferMethod
-from minegan_jax.methods.reconstruction import Rules as FitRules
-from minegan_jax.methods.views import fit
 from minegan_jax.nets import family
 from minegan_jax.nets.function import as_function
-from minegan_jax.types import Images
+from minegan_jax.rules import (
+    encoder_rules,
+    fit_rules,
+    game_rules,
+    miner_shape,
+    network_arguments,
+)
 
 LOG = logging.getLogger(__name__)
 FRESH = "fresh"  # the critic that knows nothing yet
@@ -38,6 +50,7 @@ class Experiment(NamedTuple):
     resolution: int  # in pixels
     channels: int  # 1 grey, 3 RGB
     critics_source: sources.Source | None = None  # whose critic the game starts from; mined or not
+    guide: Extractor | None = None  # the frozen network that a baseline asks
     num_images: int | None = None  # training images that there must be; None takes any number
 
 
@@ -57,7 +70,7 @@ def _minegan(config: Config) -> Experiment:
     critics_source = _critics_source(config, loaded)
     _check_colours(config, [*loaded, critics_source])
     critic = _critic(config, critics_source, len(loaded))
-    game = loaded, rules(config), miner_shape(config), critic
+    game = loaded, game_rules(config), miner_shape(config), critic
     methods = {"mine": mining.mine(*game)}
     if config.finetune_steps:  # without, this is MineGAN (w/o FT)
         methods["finetune"] = mining.finetune(*game)
@@ -103,27 +116,26 @@ def _with_critic(source: sources.Source) -> sources.Source:
 
 
 def _transfergan(config: Config) -> Experiment:
-    loaded = _load_sources(config)
-    if len(loaded) > 1:
-        raise InputError(f"transfergan starts from one source, found {len(loaded)}")
-    source = _with_critic(loaded[0])
-    methods = {"finetune": finetuning.transfergan(source, rules(config), config.classes)}
-    networks, phases = loaded[0].networks, _phases(methods, {"finetune": config.finetune_steps})
-    return Experiment(config, loaded, phases, methods, networks.resolution, networks.channels)
+    source = _with_critic(_one_source(config))
+    methods = {"finetune": finetuning.transfergan(source, game_rules(config), config.classes)}
+    networks, phases = source.networks, _phases(methods, {"finetune": config.finetune_steps})
+    return Experiment(config, (source,), phases, methods, networks.resolution, networks.channels)
 
 
 def _scratch(config: Config) -> Experiment:
-    networks = family.build(config.family, network_arguments(config))
-    method = finetuning.scratch(networks, rules(config), labelled=config.num_classes > 0)
+    networks = _fresh(config)
+    method = finetuning.scratch(networks, game_rules(config), labelled=config.num_classes > 0)
     phase = Phase("scratch", config.train_steps, method.learner)
     return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
 
 
+def _fresh(config: Config) -> family.Networks:
+    """Builds networks that start from nothing."""
+    return family.build(config.family, network_arguments(config))
+
+
 def _bsa(config: Config) -> Experiment:
-    loaded = _load_sources(config)
-    if len(loaded) > 1:
-        raise InputError(f"bsa starts from one source, found {len(loaded)}")
-    (source,) = loaded
+    source, guide = _one_source(config), guides.load_perceptual(config)
     if not batch_statistics.adapts(source.generator):
         raise InputError(
             f"source {source.name!r}: family {source.description['family']!r} has no normalisations"
@@ -136,7 +148,7 @@ def _bsa(config: Config) -> Experiment:
         )
     method = batch_statistics.bsa(
         source,
-        fit_rules(config),
+        fit_rules(config, guides.maps(guide)),
         num_images=config.max_images,
         latent_rate=config.miner_learning_rate,
         truncation=config.truncation,
@@ -145,14 +157,54 @@ def _bsa(config: Config) -> Experiment:
     methods, networks = {"bsa": method}, source.networks
     phases = _phases(methods, {"bsa": config.finetune_steps})
     shape = networks.resolution, networks.channels
-    return Experiment(config, loaded, phases, methods, *shape, num_images=config.max_images)
+    return Experiment(
+        config, (source,), phases, methods, *shape, guide=guide, num_images=config.max_images
+    )
 
 
 def _vae(config: Config) -> Experiment:
-    networks = family.build(config.family, network_arguments(config))
-    method = vae.vae(networks, config.width, fit_rules(config), kl_weight=config.kl_weight)
+    networks, guide = _fresh(config), guides.load_perceptual(config)
+    rules = fit_rules(config, guides.maps(guide))
+    method = vae.vae(networks, config.width, rules, kl_weight=config.kl_weight)
     phases = _phases({"vae": method}, {"vae": config.train_steps})
-    return Experiment(config, (), phases, {"vae": method}, config.resolution, config.channels)
+    shape = config.resolution, config.channels
+    return Experiment(config, (), phases, {"vae": method}, *shape, guide=guide)
+
+
+def _dgn_am(config: Config) -> Experiment:
+    source, classifier = _one_source(config), guides.load_classifier(config)
+    method = activation.dgn_am(source, guides.goal(config, classifier), config.classes)
+    return _searched(config, source, classifier, method, num_steps=0)
+
+
+def _ppgn(config: Config) -> Experiment:
+    source, classifier = _one_source(config), guides.load_classifier(config)
+    goal, rules = guides.goal(config, classifier), encoder_rules(config)
+    method = activation.ppgn(source, goal, rules, config.classes)
+    return _searched(config, source, classifier, method, num_steps=config.train_steps)
+
+
+def _searched(
+    config: Config,
+    source: sources.Source,
+    classifier: Extractor,
+    method: TransferMethod,
+    *,
+    num_steps: int,
+) -> Experiment:
+    """Returns an experiment of one phase, called like its method."""
+    phase = Phase(config.method, num_steps, method.learner)
+    shape = source.networks.resolution, source.networks.channels
+    methods = {phase.name: method}
+    return Experiment(config, (source,), (phase,), methods, *shape, guide=classifier)
+
+
+def _one_source(config: Config) -> sources.Source:
+    """Returns the source of a method that takes one."""
+    loaded = _load_sources(config)
+    if len(loaded) > 1:
+        raise InputError(f"{config.method} starts from one source, found {len(loaded)}")
+    return loaded[0]
 
 
 def _classifier(config: Config) -> Experiment:
@@ -174,6 +226,8 @@ METHODS: dict[str, Callable[[Config], Experiment]] = {
     "scratch": _scratch,
     "bsa": _bsa,
     "vae": _vae,
+    "dgn_am": _dgn_am,
+    "ppgn": _ppgn,
     "classifier": _classifier,
 }
 
@@ -242,77 +296,3 @@ def _named_apart(loaded: Iterable[sources.Source]) -> tuple[sources.Source, ...]
 def _phases(methods: Mapping[str, TransferMethod], steps: Mapping[str, int]) -> tuple[Phase, ...]:
     """Lines the methods up as phases."""
     return tuple(Phase(name, steps[name], method.learner) for name, method in methods.items())
-
-
-def rules(config: Config) -> Rules:
-    """Reads the game's rules off the config."""
-    return Rules(
-        learning_rates={
-            "miners": config.miner_learning_rate,
-            "generators": config.learning_rate,
-            "critic": config.critic_learning_rate,
-        },
-        betas=(config.beta1, config.beta2),
-        batch_size=config.batch_size,
-        critic_turns=config.critic_turns,
-        penalty_weight=config.penalty_weight,
-        average_decay=config.average_decay,
-        exploration=config.exploration,
-        exploration_steps=config.exploration_steps,
-        warmup_steps=config.warmup_steps,
-        selector_window=config.selector_window,
-        drop_below=config.drop_below,
-        spread=config.spread_sources,
-        accumulation=config.accumulation,
-        loss=config.loss,
-        precision=config.precision,
-        remat=config.remat,
-    )
-
-
-def fit_rules(config: Config) -> FitRules:
-    """Reads off the config how BSA and the VAE learn to make images."""
-    return FitRules(
-        learning_rate=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        batch_size=config.batch_size,
-        maps=_perceptual(config),
-        maps_weight=config.perceptual_weight,
-        accumulation=config.accumulation,
-        precision=config.precision,
-        remat=config.remat,
-    )
-
-
-def _perceptual(config: Config) -> Callable[[Images], tuple[jax.Array, ...]] | None:
-    """Returns the maps of the network that compares images in training, if the config names one."""
-    if not config.perceptual:
-        return None
-    network = catalogue.load_extractor(config.perceptual)
-    if network.sha256 == catalogue.load_extractor(config.judge).sha256:
-        raise InputError(
-            f"perceptual {config.perceptual!r} is the judge, which training must not see: expected"
-            " another network"
-        )
-    if network.sha256 == catalogue.load_extractor(config.features).sha256:
-        LOG.warning("%r trains and measures: its distances will flatter", config.perceptual)
-    return lambda images: network.maps(fit(images, network.resolution, network.channels))
-
-
-def network_arguments(config: Config) -> dict[str, int]:
-    """Reads the arguments of fresh networks off the config.
-
-    A family that cannot do without classes has one if nothing is learnt from labels.
-    """
-    names = ("resolution", "channels", "width", "latent_size")
-    arguments = {name: getattr(config, name) for name in names}
-    if config.num_classes or family.build(config.family, arguments).num_classes:
-        arguments["num_classes"] = max(config.num_classes, 1)
-    return arguments
-
-
-def miner_shape(config: Config) -> mining.MinerShape:
-    """Reads the miners' layers off the config."""
-    return mining.MinerShape(
-        config.miner_depth, config.miner_width, config.miner_start, config.classes
-    )

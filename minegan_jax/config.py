@@ -23,8 +23,9 @@ class Config:
 
     # The method: "minegan" (mine, then finetune), "transfergan" (finetune a source without
     # mining), "scratch" (fresh networks; also how a source is pretrained), "bsa" (scales and shifts
-    # of a source, and a latent for each of `max_images`), "vae" (fresh networks) or "classifier" (a
-    # feature network of labelled digits).
+    # of a source, and a latent for each of `max_images`), "vae" (fresh networks), "dgn_am" or
+    # "ppgn" (a search for each image of a class), or "classifier" (a feature network of labelled
+    # digits).
     method: str = "minegan"
 
     # Pretrained sources: packaged names or directories. The critic starts from the first one's.
@@ -67,7 +68,7 @@ class Config:
 
     # Fresh networks, for "scratch" and "vae"; a classifier has a width and features.
     family: str = "dcgan"
-    width: int = 32  # channels of the largest hidden feature map
+    width: int = 32  # channels of the largest hidden feature map; also of "ppgn"'s encoder
     num_features: int = 64  # of a classifier
     latent_size: int = 16
     resolution: int = 28  # of images, in pixels
@@ -77,7 +78,7 @@ class Config:
     # The game (section 3.1). Optimizer: Adam.
     mine_steps: int = 1000  # of "minegan"
     finetune_steps: int = 1000  # of "minegan", "transfergan" and "bsa"
-    train_steps: int = 1000  # of "scratch", "vae" and "classifier"
+    train_steps: int = 1000  # of "scratch", "vae", "classifier" and "ppgn"'s encoder
     batch_size: int = 64  # images per minibatch, over all devices
     accumulation: int = 1  # parts in which a device goes through its share of a minibatch
     precision: str = "float32"  # or "bfloat16": that generators and critic compute in
@@ -85,7 +86,7 @@ class Config:
     critic_turns: int = 5  # critic updates per step
     loss: str = "wasserstein"  # or "hinge" or "logistic"
     penalty_weight: float = 10.0  # of the gradient penalty; 0 does without
-    learning_rate: float = 1e-4  # of generators (and of a classifier or an autoencoder)
+    learning_rate: float = 1e-4  # of generators (and of a classifier or an encoder)
     critic_learning_rate: float = 1e-4
     miner_learning_rate: float = 1e-4  # and of the latents of "bsa"
     beta1: float = 0.5
@@ -98,6 +99,11 @@ class Config:
     perceptual_weight: float = 0.001  # of these; 0.001 is BSA's for VGG-16
     truncation: float = 0.3  # "bsa" samples latents from N(0, 1) within +- this
     kl_weight: float = 0.1  # "vae": of its KL divergence over the number of an image's values
+
+    # The search of "dgn_am" and "ppgn" (Table 2), which see no target image, only its class.
+    classifier: str = ""  # the network that names classes, as for `features`; never the judge
+    sought_class: int | None = None  # its number there; None takes the single one of `labels`
+    search_steps: int = 200  # for each image
 
     # What is written while training; 0 switches the last three off until the end of a phase.
     log_every_steps: int = 10
@@ -144,6 +150,8 @@ AT_LEAST = {
     "mine_steps": 0,
     "finetune_steps": 0,
     "train_steps": 0,
+    "sought_class": 0,
+    "search_steps": 0,
     "batch_size": 1,
     "accumulation": 1,
     "critic_turns": 1,

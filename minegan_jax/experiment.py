@@ -290,9 +290,13 @@ def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
 
 
 def _source_digests(experiment: build.Experiment) -> dict[str, str]:
-    """Returns the sources' digests by where they were loaded from."""
+    """Returns the digests of what a run starts from, by where it was loaded from."""
     used = *experiment.sources, experiment.critics_source
-    return {source.location: source.sha256 for source in used if source}
+    digests = {source.location: source.sha256 for source in used if source}
+    if experiment.guide:
+        named = experiment.config.classifier or experiment.config.perceptual
+        digests[named] = experiment.guide.sha256
+    return digests
 
 
 def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[loop.Hook]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minegan_jax import adapters, build, runs, selector, sources, weights
+from minegan_jax import adapters, build, rules, runs, selector, sources, weights
 from minegan_jax.data import Dataset
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import digits
@@ -30,7 +30,7 @@ def _adapter(
         workdir / runs.ADAPTER,
         state.averages["miners"],
         sources=experiment.sources,
-        shape=build.miner_shape(experiment.config),
+        shape=rules.miner_shape(experiment.config),
         image_shape=(experiment.resolution, experiment.channels),
         probabilities=np.asarray(selector.probabilities(record)).tolist(),
         about={"target": dataset.description},
@@ -45,7 +45,7 @@ def _source(
     description = {
         "name": workdir.name,
         "family": experiment.config.family,
-        "arguments": build.network_arguments(experiment.config),
+        "arguments": rules.network_arguments(experiment.config),
         "config": dataclasses.asdict(experiment.config),
         "images": dataset.description,
     }

@@ -8,7 +8,7 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax import build, config, experiment
+from minegan_jax import config, experiment, rules
 from minegan_jax.errors import InputError
 from minegan_jax.methods import mining
 from minegan_jax.methods.accumulation import in_parts
@@ -147,6 +147,6 @@ def test_a_run_says_so_before_it_makes_a_folder(tiny_fields, tmp_path):
 
 
 def test_the_field_reaches_the_rules_and_is_checked():
-    assert build.rules(config.from_values({"accumulation": 4})).accumulation == 4
+    assert rules.game_rules(config.from_values({"accumulation": 4})).accumulation == 4
     with pytest.raises(InputError, match="'accumulation': expected 1 or more, found 0"):
         config.from_values({"accumulation": 0})

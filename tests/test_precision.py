@@ -8,7 +8,7 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax import build, config, losses
+from minegan_jax import config, losses, rules
 from minegan_jax.errors import InputError
 from minegan_jax.methods import mining
 from minegan_jax.methods.adversarial import Rules
@@ -121,7 +121,7 @@ def test_training_that_computes_twice_is_the_same(tiny_source, exact):
 
 
 def test_the_fields_reach_the_rules_and_are_checked():
-    rules = build.rules(config.from_values({"precision": "bfloat16", "remat": True}))
-    assert (rules.precision, rules.remat) == ("bfloat16", True)
+    read = rules.game_rules(config.from_values({"precision": "bfloat16", "remat": True}))
+    assert (read.precision, read.remat) == ("bfloat16", True)
     with pytest.raises(InputError, match="'precision': expected float32 or bfloat16"):
         config.from_values({"precision": "float16"})

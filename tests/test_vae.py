@@ -16,7 +16,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.methods import vae
 from minegan_jax.methods.reconstruction import Rules
 from minegan_jax.nets import family
-from minegan_jax.nets.autoencoder import Encoder
+from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.function import as_function
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
@@ -56,13 +56,13 @@ def test_the_divergence_is_that_of_the_densities():
 
 def slow_terms(params, batch, draws):
     """Image by image."""
-    encode = as_function(Encoder(WIDTH, DCGAN["latent_size"]))
+    encode = as_function(Encoder(2 * DCGAN["latent_size"], WIDTH))
     decode = family.build("dcgan", DCGAN).generate
     pixels = perceptual = divergence = 0.0
     count = len(draws)
     for place in range(count):
         real = batch.images[place] / np.float32(127.5) - 1.0
-        mean, log_variance = encode(params["encoder"], jnp.asarray(real))
+        mean, log_variance = jnp.split(encode(params["encoder"], jnp.asarray(real)), 2, axis=1)
         made = decode(params["decoder"], mean + jnp.exp(log_variance) ** 0.5 * draws[place][None])
         pixels += jnp.mean(jnp.abs(made - real)) / count
         perceptual += jnp.mean(jnp.abs(made**2 - real**2)) / count

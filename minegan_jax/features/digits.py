@@ -97,5 +97,6 @@ def load_classifier(directory: Path) -> Extractor:
         channels=1,
         class_names=tuple(str(digit) for digit in range(10)),
         embed=embed,
+        logits=lambda images: look(params, images)[1],
         maps=lambda images: tuple(map(nn.relu, convolve(params, images))),
     )

@@ -17,4 +17,5 @@ class Extractor(NamedTuple):
     channels: int  # 1 grey, 3 RGB
     class_names: tuple[str, ...]
     embed: Callable[[Images], tuple[jax.Array, jax.Array]]  # (batch, features), (batch, classes)
+    logits: Callable[[Images], jax.Array]  # (batch, classes), of any images: for gradients
     maps: Callable[[Images], tuple[jax.Array, ...]]  # what its layers see, the first one's first

@@ -77,6 +77,12 @@ def look(params: Params, images: Images, rule: Rule) -> tuple[jax.Array, jax.Arr
     return as_function(Inception())(params, rule.normalise(resize(values, rule)))
 
 
+def logits(params: Params, images: Images, rule: Rule) -> jax.Array:
+    """Returns the logits of any images; arguments as for `maps`."""
+    values = (images + 1.0) * 127.5
+    return as_function(Inception())(params, rule.normalise(resize(values, rule)))[1]
+
+
 def maps(params: Params, images: Images, rule: Rule) -> tuple[jax.Array, ...]:
     """Returns what each convolution before the blocks, and each block, makes of any images.
 
@@ -121,6 +127,7 @@ def load_inception(file: str | Path, rule: str) -> Extractor:
         channels=3,
         class_names=tuple(str(number) for number in range(NUM_CLASSES)),
         embed=partial(see, resident),
+        logits=lambda images: logits(resident, images, RULES[rule]),
         maps=lambda images: maps(resident, images, RULES[rule]),
     )
 

@@ -170,7 +170,7 @@ def earth_movers(latents: Latents, prior: Float[Array, "draws latent"]) -> Float
 def moved(generator: Params, source: Params) -> Float[Array, ""]:
     """Returns the mean square by which scales and shifts differ from the source's, over layers."""
     pairs = zip(_norms(generator), _norms(source), strict=True)
-    return jnp.stack([((now - then) ** 2).mean() for now, then in pairs]).sum()
+    return jnp.stack([jnp.square(jnp.subtract(now, then)).mean() for now, then in pairs]).sum()
 
 
 def _norms(generator: Params) -> list[ArrayLike]:

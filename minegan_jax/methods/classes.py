@@ -4,6 +4,7 @@ Where all classes take part, u = (z, t): t names a class, see `nets.miner.Condit
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -45,6 +46,26 @@ def prior(networks: Networks, classes: str) -> Callable[[Params, Latents], Any]:
     if not takes_part(networks, classes):
         return lambda _, draws: draws
     return lambda _, draws: (draws[:, :-1], class_drawn(draws[:, -1], networks.num_classes))
+
+
+def searchable(
+    networks: Networks, classes: str
+) -> Callable[[Params, Latents], tuple[Latents, Callable[[Latents], Images]]]:
+    """Returns what opens draws u to a search, as a function of (params, u).
+
+    It gives the latents to start from, and their images as a function of them. A class that u
+    names is no part of the search: each image keeps its own.
+    """
+    generate = generator(networks, classes)
+    if not takes_part(networks, classes):
+        return lambda params, draws: (draws, partial(generate, params))
+    named = prior(networks, classes)
+
+    def opened(params: Params, draws: Latents) -> tuple[Latents, Callable[[Latents], Images]]:
+        latents, numbers = named({}, draws)
+        return latents, lambda latents: generate(params, (latents, numbers))
+
+    return opened
 
 
 def nearest(

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from minegan_jax.methods.base import TransferMethod
 from minegan_jax.methods.reconstruction import FitState, Rules, differences, fit
 from minegan_jax.nets import spectral
-from minegan_jax.nets.autoencoder import Encoder
+from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.precision import lighter
@@ -40,7 +40,7 @@ def vae(networks: Networks, width: int, rules: Rules, *, kl_weight: float) -> Tr
       kl_weight: of the KL divergence over the number of an image's values. It is the mean absolute
         difference for which the sum is the bound on the likelihood of Laplace noise.
     """
-    encoder = Encoder(width, networks.latent_size)
+    encoder = Encoder(2 * networks.latent_size, width)
     encode, decode = as_function(encoder), networks.generate
     shape = (1, networks.resolution, networks.resolution, networks.channels)
 
@@ -54,7 +54,7 @@ def vae(networks: Networks, width: int, rules: Rules, *, kl_weight: float) -> Tr
 
     def terms(params: Params, batch: Batch, draws: Latents) -> Metrics:
         real = to_unit_range(batch.images[:, 0])
-        means, log_variances = encode(params["encoder"], real)
+        means, log_variances = jnp.split(encode(params["encoder"], real), 2, axis=1)
         latents = means + jnp.exp(log_variances / 2.0) * draws
         made = lighter(decode, rules.precision, remat=rules.remat)(params["decoder"], latents)
         found = differences(made, real, rules)

@@ -16,7 +16,7 @@ class Progress(NamedTuple):
     """What a hook sees after a step."""
 
     phase: Phase
-    step: int  # steps done in this phase, from 1
+    step: int  # steps done in this phase, from 1; 0 in one that has none
     state: State
     metrics: Metrics
 
@@ -51,6 +51,8 @@ def run(
     Step i of phase p gets batch number (steps of the phases before) + i and a key folded from
     the seed, p and i: a run that was cut and resumed equals one that was not, bit for bit.
 
+    A phase without steps is kept as it starts.
+
     Returns:
       The last state of each phase.
     """
@@ -62,13 +64,20 @@ def run(
         start, state = hosts.from_leader(partial(_newest, store, state), (0, state))
         state = devices.place(phase.learner, state, mesh)
         step = devices.compile_step(phase.learner, mesh)
+        if not phase.num_steps:
+            _tell(hooks, Progress(phase, 0, state, {}))
         for i in range(start, phase.num_steps):
             state, metrics = step(state, batch_at(first_batch + i), jax.random.fold_in(key, i + 1))
-            for hook in hooks:
-                hook(Progress(phase, i + 1, state, metrics))
+            _tell(hooks, Progress(phase, i + 1, state, metrics))
         states.append(hosts.whole(state))
         first_batch += phase.num_steps
     return states
+
+
+def _tell(hooks: Sequence[Hook], progress: Progress) -> None:
+    """Calls the hooks."""
+    for hook in hooks:
+        hook(progress)
 
 
 def _newest(store: Store, start: State) -> tuple[int, State]:
