@@ -15,7 +15,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.evaluation.memorisation import Memorisation, exact_copies
-from minegan_jax.features import digits, fid
+from minegan_jax.features import digits, efficientnet_lite, fid
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import classes, finetuning
 from minegan_jax.methods.adversarial import Rules
@@ -31,26 +31,29 @@ CONTEST = 500  # supersamples that say who would win without a source, or which 
 TOP = 10  # classes that a report names
 WALKS = 8  # rows, and steps of each, of the latent walks
 
-# The frozen networks that can look at images, by the name that a config gives.
+# The frozen networks that can look at images, by the name that a config gives: those that are
+# packaged, and those out of a file.
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     name: partial(digits.load_classifier, PACKAGED / name) for name in ("digits", "digits_judge")
+}
+STORED: dict[str, Callable[[str], Extractor]] = {
+    **{rule: partial(fid.load_inception, rule=rule) for rule in fid.RULES},
+    "efficientnet_lite0": efficientnet_lite.load_efficientnet,
 }
 
 
 def load_extractor(name: str) -> Extractor:
-    """Loads a network of `EXTRACTORS`, `classifier:DIRECTORY` that this project trained, or FID's:
-    `torch_fidelity:FILE`, `pytorch_fid:FILE`.
+    """Loads a network of `EXTRACTORS`, `classifier:DIRECTORY` that this project trained, or one of
+    `STORED` from its file: `torch_fidelity:FILE`.
     """
-    rule, _, file = name.partition(":")
-    if rule == "classifier" and file:
+    kind, _, file = name.partition(":")
+    if kind == "classifier" and file:
         return digits.load_classifier(Path(file))
-    if rule in fid.RULES and file:
-        return fid.load_inception(file, rule)
+    if kind in STORED and file:
+        return STORED[kind](file)
     if name not in EXTRACTORS:
-        known = ", ".join(
-            [*EXTRACTORS, "classifier:DIRECTORY", *(f"{rule}:FILE" for rule in fid.RULES)]
-        )
-        raise InputError(f"unknown features {name!r}: expected one of {known}")
+        known = [*EXTRACTORS, "classifier:DIRECTORY", *(f"{kind}:FILE" for kind in STORED)]
+        raise InputError(f"unknown features {name!r}: expected one of {', '.join(known)}")
     return EXTRACTORS[name]()
 
 

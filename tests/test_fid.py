@@ -13,7 +13,7 @@ from minegan_jax import reporting
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import fid
-from weights_conversion import inception_fid
+from weights_conversion import command, inception_fid
 
 EXPECTED = np.load(Path(__file__).parent / "fixtures" / "inception" / "expected.npz")
 SCALES = {  # of the random weights: the end of a name, mean, standard deviation
@@ -53,9 +53,8 @@ def file(tmp_path_factory):
 
 
 @pytest.mark.parametrize("rule", fid.RULES)
-def test_features_are_those_of_the_tool(rule, file, monkeypatch):
-    monkeypatch.setattr("minegan_jax.evaluation.embed.BLOCK", 2)
-    extractor = reporting.load_extractor(f"{rule}:{file}")
+def test_features_are_those_of_the_tool(rule, file):
+    extractor = reporting.load_extractor(f"{rule}:{file}")._replace(together=2)
     assert rule in extractor.name
     seen = embed(extractor, EXPECTED["images"])
     assert seen.features.shape == (2, 2048)
@@ -98,7 +97,7 @@ def test_what_is_no_inception_is_refused(tmp_path):
         inception_fid.convert(str(tmp_path / "other.pth"))
     with pytest.raises(InputError, match="unknown features 'inception': expected one of digits"):
         reporting.load_extractor("inception")
-    with pytest.raises(InputError, match=r"found no gone.json"):
+    with pytest.raises(InputError, match=r"gone.safetensors: no such file: .* converts .*digits"):
         reporting.load_extractor(f"pytorch_fid:{tmp_path / 'gone.safetensors'}")
     with pytest.raises(InputError, match=r"expected a name that ends in .safetensors"):
-        inception_fid.deliver(inception_fid.Converted({}, "x"), tmp_path / "out")
+        inception_fid.deliver(command.Weights("x", {}, (), ""), tmp_path / "out")

@@ -7,6 +7,8 @@ import jax
 
 from minegan_jax.types import Images
 
+TOGETHER = 250  # images that most networks look at together
+
 
 class Extractor(NamedTuple):
     """Maps images in [-1, 1] to features and to the probabilities of its classes."""
@@ -17,3 +19,4 @@ class Extractor(NamedTuple):
     channels: int  # 1 grey, 3 RGB
     class_names: tuple[str, ...]
     embed: Callable[[Images], tuple[jax.Array, jax.Array]]  # (batch, features), (batch, classes)
+    together: int = TOGETHER  # images per call of `embed`

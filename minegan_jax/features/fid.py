@@ -5,7 +5,6 @@ as they are, without smoothing before they shrink.
 """
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
+from minegan_jax.features import stored
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.features.inception import NUM_CLASSES, RESOLUTION, Inception
 from minegan_jax.nets.function import as_function
 from minegan_jax.types import Images, Params
+
+ADVICE = (
+    "`python -m weights_conversion.inception_fid` converts pt_inception-2015-12-05-6726825d.pth of"
+    " torch-fidelity's releases"
+)
 
 Values = Float[Array, "batch height width channels"]  # in [0, 255]
 Places = Float[np.ndarray, "pixels"]
@@ -89,25 +93,13 @@ def load_inception(file: str | Path, rule: str) -> Extractor:
     """
     if rule not in RULES:
         raise InputError(f"unknown resize rule {rule!r}: expected {' or '.join(RULES)}")
-    file = Path(file)
-    description = weights.load_description(file.with_suffix(".json"), ("name", "sha256"))
-    params = weights.cast(weights.load_tree(file, description["sha256"]), "float32")
-    if (found := trees.named_shapes(params)) != trees.named_shapes(inception_shapes()):
-        raise InputError(f"{file}: expected the weights of Inception-v3, found {len(found)} others")
+    kept = stored.load_network(file, inception_shapes(), name="Inception-v3", advice=ADVICE)
 
-    @jax.jit
     def see(params: Params, images: Images) -> tuple[jax.Array, jax.Array]:
         features, logits = look(params, images, RULES[rule])
         return features, nn.softmax(logits)
 
-    return Extractor(
-        name=f"{description['name']}, resized as {rule}",
-        sha256=description["sha256"],
-        resolution=None,
-        channels=3,
-        class_names=tuple(str(number) for number in range(NUM_CLASSES)),
-        embed=partial(see, jax.device_put(params)),
-    )
+    return stored.as_extractor(kept, see, resolution=None, num_classes=NUM_CLASSES, rule=rule)
 
 
 def inception_shapes() -> Params:
