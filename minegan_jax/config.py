@@ -112,7 +112,7 @@ class Config:
     evaluate_every_steps: int = 0
 
     # The report.
-    features: str = "digits"  # the network whose features are compared
+    features: str = "digits"  # the network whose features are compared; or a kind and its file
     judge: str = "digits_judge"  # says what is recognised; or classifier:DIRECTORY
     num_report_images: int = 1000  # generated images that are measured
     neighbours: int = 5  # k of precision, recall, density and coverage

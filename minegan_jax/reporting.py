@@ -129,7 +129,9 @@ def write_report(
         name: {
             **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
             "recognised": _recognised(looker, pixels),
+            "verdict": measure.judged(reals, fakes[name], copies[name]),
             "memorisation": measure.summary(copies[name]),
+            "copying": measure.copying(reals, fakes[name], recipe.seed),
             "exact_copies": exact_copies(dataset.train, pixels),
         }
         for name, pixels in images.items()

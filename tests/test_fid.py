@@ -1,4 +1,4 @@
-"""Inception-v3 and the two ways of resizing against the tools that FID is measured with."""
+"""Inception-v3 and the ways of resizing against the tools that FID is measured with."""
 
 import json
 import zlib
@@ -8,14 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from weight_files import keys_of, legacy_layout
 
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import catalogue, fid
-from weights_conversion import inception_fid
+from weights_conversion import command, inception_fid
 
 EXPECTED = np.load(Path(__file__).parent / "fixtures" / "inception" / "expected.npz")
+LINEAR = ("torch_fidelity", "pytorch_fid")
 SCALES = {  # of the random weights: the end of a name, mean, standard deviation
     ".bn.weight": (1.0, 0.15),
     ".bn.bias": (-0.1, 0.25),
@@ -52,10 +54,9 @@ def file(tmp_path_factory):
     return folder / "inception.safetensors"
 
 
-@pytest.mark.parametrize("rule", fid.RULES)
-def test_features_are_those_of_the_tool(rule, file, monkeypatch):
-    monkeypatch.setattr("minegan_jax.evaluation.embed.BLOCK", 2)
-    extractor = catalogue.load_extractor(f"{rule}:{file}")
+@pytest.mark.parametrize("rule", LINEAR)
+def test_features_are_those_of_the_tool(rule, file):
+    extractor = catalogue.load_extractor(f"{rule}:{file}")._replace(together=2)
     assert rule in extractor.name
     seen = embed(extractor, EXPECTED["images"])
     assert seen.features.shape == (2, 2048)
@@ -86,7 +87,7 @@ def slow_pixel(pixels, row, column):
 
 
 @pytest.mark.parametrize("size", [(5, 7), (299, 299), (320, 600)])
-@pytest.mark.parametrize("rule", fid.RULES)
+@pytest.mark.parametrize("rule", LINEAR)
 def test_resizing_is_linear_between_the_rules_places(rule, size):
     pixels = np.random.default_rng(0).uniform(0, 255, size)
     resized = fid.resize(jnp.asarray(pixels, jnp.float32)[None, :, :, None], fid.RULES[rule])
@@ -101,6 +102,26 @@ def test_resizing_is_linear_between_the_rules_places(rule, size):
         np.testing.assert_allclose(resized[0, row, column, 0], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("size", [(5, 7), (64, 64), (299, 299), (320, 601)])
+def test_clean_resizing_is_that_of_pillow(size):
+    # clean-fid resizes each channel as an image of floats and clips what the cubic overshoots.
+    pixels = np.random.default_rng(0).choice(np.float32([0, 60, 255]), (*size, 2))
+    channels = [Image.fromarray(pixels[..., n]) for n in range(2)]
+    slow = [
+        np.asarray(channel.resize((299, 299), Image.Resampling.BICUBIC)) for channel in channels
+    ]
+    expected = np.stack(slow, axis=-1).clip(0, 255)
+    assert expected.min() == 0
+    rule = fid.RULES["clean_fid"]
+    resized = fid.resize(jnp.asarray(pixels)[None], rule)
+    np.testing.assert_allclose(rule.normalise(resized)[0], (expected - 128) / 128, atol=2e-6)
+
+
+def test_clean_features_are_named_after_their_rule(file):
+    extractor = catalogue.load_extractor(f"clean_fid:{file}")
+    assert extractor.name == "inception_v3_2015, resized as clean_fid"
+
+
 def test_what_is_no_inception_is_refused(tmp_path):
     with pytest.raises(InputError, match="expected --checkpoint"):
         inception_fid.convert()
@@ -109,7 +130,7 @@ def test_what_is_no_inception_is_refused(tmp_path):
         inception_fid.convert(str(tmp_path / "other.pth"))
     with pytest.raises(InputError, match="unknown features 'inception': expected one of digits"):
         catalogue.load_extractor("inception")
-    with pytest.raises(InputError, match=r"found no gone.json"):
+    with pytest.raises(InputError, match=r"gone.safetensors: no such file: .* converts .*digits"):
         catalogue.load_extractor(f"pytorch_fid:{tmp_path / 'gone.safetensors'}")
     with pytest.raises(InputError, match=r"expected a name that ends in .safetensors"):
-        inception_fid.deliver(inception_fid.Converted({}, "x"), tmp_path / "out")
+        inception_fid.deliver(command.Weights("x", {}, (), ""), tmp_path / "out")

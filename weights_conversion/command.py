@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from minegan_jax import pictures, sources
+from minegan_jax import pictures, sources, weights
 from minegan_jax.errors import InputError
 from minegan_jax.nets import family
 from minegan_jax.types import Params, Pixels, to_pixels
@@ -47,6 +47,15 @@ class Converted(NamedTuple):
     files: tuple[str, ...]  # that they came from
     licence: str  # what is known of the weights' licence
     class_names: tuple[str, ...] = ()  # in order, where they are known
+
+
+class Weights(NamedTuple):
+    """A network that looks at images, out of published files."""
+
+    name: str
+    params: Params
+    files: tuple[str, ...]  # that it came from
+    licence: str  # what is known of the weights' licence
 
 
 class Network(NamedTuple):
@@ -235,6 +244,32 @@ def deliver(converted: Converted, directory: Path) -> str:
         pictures.save_png(directory / SAMPLES, sheet, magnify=1)
         said += f"; look at {directory / SAMPLES}"
     return said
+
+
+def deliver_weights(converted: Weights, file: Path, *, use: str) -> str:
+    """Writes weights, and beside them the JSON that describes them.
+
+    Args:
+      converted: the network.
+      file: to write; the JSON has its name and the suffix `.json`.
+      use: the flag that measures with it.
+
+    Returns:
+      A line that says so.
+
+    Raises:
+      InputError: the file's name has another ending.
+    """
+    if file.suffix != ".safetensors":
+        raise InputError(f"--out={file}: expected a name that ends in .safetensors")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    described = {"name": converted.name, "licence": converted.licence}
+    sha256 = weights.save_tree(file, converted.params)
+    weights.save_description(
+        file.with_suffix(".json"),
+        {**described, "origin": origin(*converted.files), "sha256": sha256},
+    )
+    return f"{file}: {converted.name}; measure with {use}"
 
 
 def run(

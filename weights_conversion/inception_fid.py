@@ -10,15 +10,15 @@ after the other tool whose way of resizing is published.
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from minegan_jax import trees, weights
+from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.features.fid import inception_shapes
 from minegan_jax.types import Params
 
 from . import reader, rules
-from .command import Flag, main, origin
+from .command import Flag, Weights, deliver_weights, main
 
 NAME = "inception_v3_2015"
 LICENCE = "Apache 2.0, as the TensorFlow network"
@@ -36,13 +36,6 @@ ENDS = {
 COUNTERS = ".num_batches_tracked"  # which a file may have or lack
 
 
-class Converted(NamedTuple):
-    """The network, and the file that it came from."""
-
-    params: Params
-    file: str
-
-
 def network_rules(shapes: Params) -> Iterable[rules.Rule]:
     """Yields a rule for each weight; layers have the file's names."""
     for path in trees.named_shapes(shapes):
@@ -52,7 +45,7 @@ def network_rules(shapes: Params) -> Iterable[rules.Rule]:
         yield rules.Rule(f"{layer}{theirs}", path, layout)
 
 
-def convert(checkpoint: str | None = None) -> Converted:
+def convert(checkpoint: str | None = None) -> Weights:
     """Converts the network.
 
     Raises:
@@ -64,18 +57,12 @@ def convert(checkpoint: str | None = None) -> Converted:
     arrays = {name: array for name, array in saved.items() if not name.endswith(COUNTERS)}
     shapes = inception_shapes()
     params = rules.convert(arrays, network_rules(shapes), shapes, file=checkpoint)
-    return Converted(params, checkpoint)
+    return Weights(NAME, params, (checkpoint,), LICENCE)
 
 
-def deliver(converted: Converted, file: Path) -> str:
+def deliver(converted: Weights, file: Path) -> str:
     """Writes the weights, and beside them the JSON that describes them."""
-    if file.suffix != ".safetensors":
-        raise InputError(f"--out={file}: expected a name that ends in .safetensors")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    description = {"name": NAME, "licence": LICENCE, "origin": origin(converted.file)}
-    sha256 = weights.save_tree(file, converted.params)
-    weights.save_description(file.with_suffix(".json"), {**description, "sha256": sha256})
-    return f"{file}: {NAME}; measure with --config.features=torch_fidelity:{file}"
+    return deliver_weights(converted, file, use=f"--config.features=torch_fidelity:{file}")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods.views import fit
 from minegan_jax.types import Features, Pixels, to_unit_range
 
-BLOCK = 250  # images looked at together
-
 
 class Embedding(NamedTuple):
     """What an extractor says of images."""
@@ -23,9 +21,10 @@ class Embedding(NamedTuple):
 def embed(extractor: Extractor, pixels: Pixels) -> Embedding:
     """Looks at (n, height, width, channels) in [0, 255]; other sizes and colours are fitted."""
     parts = []
-    for first in range(0, len(pixels), BLOCK):
-        block = pixels[first : first + BLOCK]
-        padded = np.pad(block, ((0, BLOCK - len(block)), (0, 0), (0, 0), (0, 0)))
+    for first in range(0, len(pixels), extractor.together):
+        block = pixels[first : first + extractor.together]
+        # Every block has one shape, so that the network is compiled once.
+        padded = np.pad(block, ((0, extractor.together - len(block)), (0, 0), (0, 0), (0, 0)))
         images = fit(to_unit_range(jnp.asarray(padded)), extractor.resolution, extractor.channels)
         looked_at = extractor.embed(images)
         parts.append([np.asarray(part, np.float64)[: len(block)] for part in looked_at])

@@ -52,9 +52,9 @@ def memorisation(
     Raises InputError for fewer than 2 training images, no held-out image or no fake, ValueError
     for a quantile outside [0, 1].
     """
-    train, held_out, fake = _check_sets(train, held_out, fake)
+    train, held_out, fake = check_sets(train, held_out, fake)
     spacing = np.sqrt(kth_nearest_other(train, 1))
-    threshold = float(np.quantile(spacing, quantile))
+    threshold = near_copy_distance(train, quantile)
     of_fake, of_held_out = nearest(fake, train), nearest(held_out, train)
     to_train, to_held_out = _equal_size_distances(train, held_out, fake, seed)
     closest_fakes = np.argsort(of_fake.distances, kind="stable")[:num_closest]
@@ -73,9 +73,15 @@ def memorisation(
     )
 
 
-def _check_sets(
+def near_copy_distance(train: TrainFeatures, quantile: float = 0.01) -> float:
+    """The `quantile` of each training image's distance to its nearest other one; needs two."""
+    return float(np.quantile(np.sqrt(kth_nearest_other(train, 1)), quantile))
+
+
+def check_sets(
     train: np.ndarray, held_out: np.ndarray, fake: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The three sets in float64, of one width; at least 2 training rows and 1 of the others."""
     train = check_rows(train, name="training", at_least=2)
     held_out = check_rows(held_out, name="held-out", at_least=1)
     fake = check_rows(fake, name="fake", at_least=1)

@@ -29,6 +29,8 @@ COPIES: tuple[tuple[str, str], ...] = (
     ("near copies ↓", "near_copies"),
     ("near copies among held-out images", "held_out_near_copies"),
     ("train-against-held-out gap ↓", "gap"),
+    ("C_T (0; copies: below)", "copying_score"),
+    ("memorisation-informed Fréchet distance ↓", "memorisation_informed_frechet_distance"),
 )
 
 
@@ -42,7 +44,8 @@ def write(workdir: Path, record: dict[str, Any]) -> None:
 def to_markdown(record: dict[str, Any], workdir: Path) -> str:
     """Returns the report for people."""
     phases = record["phases"]
-    parts = [f"# {workdir.name}", ", ".join(phases) + ", and the target images:"]
+    parts = [f"# {workdir.name}", _verdicts(phases)]
+    parts.append(", ".join(phases) + ", and the target images:")
     for name, caption in PICTURES.items():
         if (workdir / "samples" / f"{name}.png").exists():
             parts += [caption, f"![{name}](samples/{name}.png)"]
@@ -61,6 +64,8 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
         "## Against the training images",
         "These figures reward copying; the held-out ones do not.",
         _distances(record, "train"),
+        "In brackets: where 95 of 100 values of as many other images would lie.",
+        *_left_out(record),
         "## Copies and diversity",
         _copies(phases),
         "## Recipe",
@@ -75,6 +80,27 @@ PICTURES = {
     "selector": "How often each source is used, over time:",
     "walk": "Walks between two latents, one a row:",
 }
+
+
+def _verdicts(phases: dict[str, Any]) -> str:
+    """Returns a line per phase: whether its images are copies."""
+    lines = (
+        f"- **{name}**: **{phase['verdict']['verdict']}** ({phase['verdict']['because']})"
+        for name, phase in phases.items()
+    )
+    return "Copies of the training images?\n\n" + "\n".join(lines)
+
+
+def _left_out(record: dict[str, Any]) -> list[str]:
+    """Returns a paragraph on measures that need more images, if there are such."""
+    reasons = {
+        f"{name}: {reason}"
+        for phase in record["phases"].values()
+        for part in (phase["held_out"], phase["train"], phase["copying"])
+        if part
+        for name, reason in part["left_out"].items()
+    }
+    return ["Left out: " + "; ".join(sorted(reasons)) + "."] if reasons else []
 
 
 def _recognised(phases: dict[str, Any]) -> str:
@@ -117,7 +143,7 @@ def _distances(record: dict[str, Any], against: str) -> str:
     rows = {name: phase[against] or {} for name, phase in record["phases"].items()}
     if against == "held_out" and record["real"]:
         rows["training images"] = record["real"]
-    cells = [[name, *(_number(row, path) for _, path in COLUMNS)] for name, row in rows.items()]
+    cells = [[name, *(_settled(row, path) for _, path in COLUMNS)] for name, row in rows.items()]
     return markdown(["", *(title for title, _ in COLUMNS)], cells)
 
 
@@ -127,7 +153,10 @@ def _copies(phases: dict[str, Any]) -> str:
         [
             name,
             str(phase["exact_copies"]),
-            *(_number(phase["memorisation"] or {}, (key,)) for _, key in COPIES),
+            *(
+                _number({**(phase["memorisation"] or {}), **phase["copying"]}, (k,))
+                for _, k in COPIES
+            ),
             _number(phase, ("mean_variance",)),
         ]
         for name, phase in phases.items()
@@ -142,3 +171,9 @@ def _number(row: dict[str, Any], path: tuple[str, ...]) -> str:
     for name in path:
         value = value.get(name) if value else None
     return "-" if value is None else f"{value:.4g}"
+
+
+def _settled(row: dict[str, Any], path: tuple[str, ...]) -> str:
+    """Returns a value as text, and its interval if it has one."""
+    ends = row.get("intervals", {}).get(path[-1])
+    return _number(row, path) + (" ({:.4g} to {:.4g})".format(*ends) if ends else "")

@@ -5,27 +5,32 @@ from functools import partial
 from pathlib import Path
 
 from minegan_jax.errors import InputError
-from minegan_jax.features import digits, fid
+from minegan_jax.features import digits, efficientnet_lite, fid
 from minegan_jax.features.extractor import Extractor
 
 PACKAGED = Path(__file__).parents[1] / "assets"
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     name: partial(digits.load_classifier, PACKAGED / name) for name in ("digits", "digits_judge")
 }
+STORED: dict[str, Callable[[str], Extractor]] = {  # out of a file
+    **{rule: partial(fid.load_inception, rule=rule) for rule in fid.RULES},
+    "efficientnet_lite0": efficientnet_lite.load_efficientnet,
+}
 
 
 def load_extractor(name: str) -> Extractor:
-    """Loads a network of `EXTRACTORS`, `classifier:DIRECTORY` that this project trained, or FID's:
-    `torch_fidelity:FILE`, `pytorch_fid:FILE`.
+    """Loads a network of `EXTRACTORS`, `classifier:DIRECTORY` that this project trained, or one of
+    `STORED` from its file: `torch_fidelity:FILE`.
+
+    Raises:
+      InputError: there is no such network, or its file is missing or damaged.
     """
-    rule, _, file = name.partition(":")
-    if rule == "classifier" and file:
+    kind, _, file = name.partition(":")
+    if kind == "classifier" and file:
         return digits.load_classifier(Path(file))
-    if rule in fid.RULES and file:
-        return fid.load_inception(file, rule)
+    if kind in STORED and file:
+        return STORED[kind](file)
     if name not in EXTRACTORS:
-        known = ", ".join(
-            [*EXTRACTORS, "classifier:DIRECTORY", *(f"{rule}:FILE" for rule in fid.RULES)]
-        )
-        raise InputError(f"unknown features {name!r}: expected one of {known}")
+        known = [*EXTRACTORS, "classifier:DIRECTORY", *(f"{kind}:FILE" for kind in STORED)]
+        raise InputError(f"unknown features {name!r}: expected one of {', '.join(known)}")
     return EXTRACTORS[name]()

@@ -7,6 +7,8 @@ import jax
 
 from minegan_jax.types import Images
 
+TOGETHER = 250  # images that most networks look at together
+
 
 class Extractor(NamedTuple):
     """Maps images in [-1, 1] to features and to the probabilities of its classes."""
@@ -19,3 +21,4 @@ class Extractor(NamedTuple):
     embed: Callable[[Images], tuple[jax.Array, jax.Array]]  # (batch, features), (batch, classes)
     logits: Callable[[Images], jax.Array]  # (batch, classes), of any images: for gradients
     maps: Callable[[Images], tuple[jax.Array, ...]]  # what its layers see, the first one's first
+    together: int = TOGETHER  # images per call of `embed`

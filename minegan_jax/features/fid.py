@@ -1,7 +1,8 @@
-"""Images as FID sees them: resized by one of the two published rules, then through Inception-v3.
+"""Images as FID sees them: resized by one of the published rules, then through Inception-v3.
 
-The rules give different figures, so an extractor carries its rule in its name. Both look at pixels
-as they are, without smoothing before they shrink.
+The rules give different figures, so an extractor carries its rule in its name. The first two look
+at pixels as they are, without smoothing before they shrink; clean-fid smooths (Parmar et al. 2022,
+arXiv:2104.11222).
 """
 
 from collections.abc import Callable
@@ -15,21 +16,27 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
+from minegan_jax.features import stored
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.features.inception import NUM_CLASSES, RESOLUTION, ConvUnit, Inception, Mixed
 from minegan_jax.nets.function import as_function, layers_of
 from minegan_jax.types import Images, Params
 
+ADVICE = (
+    "`python -m weights_conversion.inception_fid` converts pt_inception-2015-12-05-6726825d.pth of"
+    " torch-fidelity's releases"
+)
+
 Values = Float[Array, "batch height width channels"]  # in [0, 255]
 Places = Float[np.ndarray, "pixels"]
+Mixing = Float[np.ndarray, "new old"]  # weights of the old pixels in the new ones
 
 
 class Rule(NamedTuple):
     """How values in [0, 255] become Inception's input."""
 
-    places: Callable[[int], Places]  # of the new pixels between the old ones, of so many
+    mixing: Callable[[int], Mixing]  # of so many old pixels
     normalise: Callable[[Values], Values]  # towards [-1, 1]
 
 
@@ -43,25 +50,47 @@ def _centre_places(size: int) -> Places:
     return np.maximum((np.arange(RESOLUTION) + 0.5) * (size / RESOLUTION) - 0.5, 0.0)
 
 
-RULES = {
-    "torch_fidelity": Rule(_corner_places, lambda values: (values - 128.0) / 128.0),
-    "pytorch_fid": Rule(_centre_places, lambda values: 2.0 * (values / 255.0) - 1.0),
-}
-
-
-def _mixing(places: Places, size: int) -> Float[np.ndarray, "new old"]:
-    """Returns the weights of the old pixels in the new ones: linear between two neighbours."""
-    below = np.minimum(places.astype(int), size - 1)
+def _linear(places: Callable[[int], Places], size: int) -> Mixing:
+    """Mixes the two neighbours of each place between the old pixels."""
+    found = places(size)
+    below = np.minimum(found.astype(int), size - 1)
     above = np.minimum(below + 1, size - 1)
-    share = (places - below)[:, None]
+    share = (found - below)[:, None]
     return (1.0 - share) * np.eye(size)[below] + share * np.eye(size)[above]
 
 
+def _bicubic(size: int) -> Mixing:
+    """Weighs old pixels by a cubic (Keys 1981, a = -1/2), as Pillow does.
+
+    Where the image shrinks, the cubic is as much wider, so that nothing is skipped.
+    """
+    step = size / RESOLUTION
+    wider = max(1.0, step)
+    centres = (np.arange(RESOLUTION)[:, None] + 0.5) * step
+    far = np.abs((np.arange(size)[None] + 0.5 - centres) / wider)
+    near = (1.5 * far - 2.5) * far**2 + 1.0
+    beyond = ((-0.5 * far + 2.5) * far - 4.0) * far + 2.0
+    weights = np.where(far < 1, near, np.where(far < 2, beyond, 0.0))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _from_tensorflow(values: Values) -> Values:
+    return (values - 128.0) / 128.0
+
+
+RULES = {
+    "torch_fidelity": Rule(partial(_linear, _corner_places), _from_tensorflow),
+    "pytorch_fid": Rule(
+        partial(_linear, _centre_places), lambda values: 2.0 * (values / 255.0) - 1.0
+    ),
+    # A cubic overshoots at edges.
+    "clean_fid": Rule(_bicubic, lambda values: _from_tensorflow(values.clip(0.0, 255.0))),
+}
+
+
 def resize(values: Values, rule: Rule) -> Float[Array, "batch 299 299 channels"]:
-    """Resizes bilinearly, by one of `RULES`."""
-    rows, columns = (
-        jnp.asarray(_mixing(rule.places(size), size), values.dtype) for size in values.shape[1:3]
-    )
+    """Resizes by one of `RULES`, rows and columns apart."""
+    rows, columns = (jnp.asarray(rule.mixing(size), values.dtype) for size in values.shape[1:3])
     return jnp.einsum("bhwc,rh,sw->brsc", values, rows, columns, precision="highest")
 
 
@@ -108,27 +137,20 @@ def load_inception(file: str | Path, rule: str) -> Extractor:
     """
     if rule not in RULES:
         raise InputError(f"unknown resize rule {rule!r}: expected {' or '.join(RULES)}")
-    file = Path(file)
-    description = weights.load_description(file.with_suffix(".json"), ("name", "sha256"))
-    params = weights.cast(weights.load_tree(file, description["sha256"]), "float32")
-    if (found := trees.named_shapes(params)) != trees.named_shapes(inception_shapes()):
-        raise InputError(f"{file}: expected the weights of Inception-v3, found {len(found)} others")
+    kept = stored.load_network(file, inception_shapes(), name="Inception-v3", advice=ADVICE)
 
-    @jax.jit
     def see(params: Params, images: Images) -> tuple[jax.Array, jax.Array]:
         features, logits = look(params, images, RULES[rule])
         return features, nn.softmax(logits)
 
-    resident = jax.device_put(params)
-    return Extractor(
-        name=f"{description['name']}, resized as {rule}",
-        sha256=description["sha256"],
+    return stored.as_extractor(
+        kept,
+        see,
+        partial(logits, rule=RULES[rule]),
+        partial(maps, rule=RULES[rule]),
         resolution=None,
-        channels=3,
-        class_names=tuple(str(number) for number in range(NUM_CLASSES)),
-        embed=partial(see, resident),
-        logits=lambda images: logits(resident, images, RULES[rule]),
-        maps=lambda images: maps(resident, images, RULES[rule]),
+        num_classes=NUM_CLASSES,
+        rule=rule,
     )
 
 

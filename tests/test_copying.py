@@ -1,0 +1,224 @@
+"""Copies of the training images are called copies by every report; honest images are not."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+
+from minegan_jax import reporting
+from minegan_jax.adapters import Mined
+from minegan_jax.data import Dataset
+from minegan_jax.errors import InputError
+from minegan_jax.evaluation import measure
+from minegan_jax.evaluation.data_copying import copying_score, k_means
+from minegan_jax.evaluation.frechet import frechet_distance
+from minegan_jax.evaluation.mifid import memorisation_informed
+from minegan_jax.methods.base import Learner, TransferMethod
+from minegan_jax.types import to_pixels, to_unit_range
+
+
+def gaussians(*counts, width=8, seed=0):
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(size=(count, width)) for count in counts)
+
+
+# C_T.
+
+
+def test_copying_score_of_one_region_matches_a_loop():
+    train, held_out, fake = gaussians(30, 25, 40, width=4)
+    fake[:5] = train[:5]
+    of_held_out = [oracles.nearest(row, train)[1] for row in held_out]
+    of_fake = [oracles.nearest(row, train)[1] for row in fake]
+    pairs = sum((q > p) + 0.5 * (q == p) for q in of_fake for p in of_held_out)
+    expected = (pairs - 25 * 40 / 2) / np.sqrt(25 * 40 * 66 / 12)
+    assert copying_score(train, held_out, fake, num_regions=1) == pytest.approx(expected)
+
+
+def test_copying_score_weighs_regions_by_their_held_out_images():
+    places = np.array([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]])
+    sets = []
+    for seed, counts in enumerate([(20, 20, 20), (10, 20, 30), (40, 25, 5)]):
+        rng = np.random.default_rng(seed)
+        sets.append(
+            [place + rng.normal(size=(n, 2)) for place, n in zip(places, counts, strict=True)]
+        )
+    alone = [copying_score(*(part[i] for part in sets), num_regions=1) for i in range(2)]
+    found = copying_score(*map(np.concatenate, sets))
+    assert found == pytest.approx(np.average(alone, weights=[10, 20]))  # the third has 5 fakes
+
+
+def test_copying_score_of_one_distribution_is_about_standard_normal():
+    scores = [
+        copying_score(*gaussians(200, 60, 200, seed=seed), num_regions=1) for seed in range(60)
+    ]
+    assert abs(np.mean(scores)) < 0.6
+    assert np.std(scores) < 2.0  # training images are shared by all pairs, so that it is above 1
+    train, held_out, fake = gaussians(200, 60, 200)
+    assert copying_score(train, held_out, train + 0.01) < -5
+    assert copying_score(train, held_out, 3 * fake) > 5
+
+
+def test_copying_score_looks_at_64_components():
+    train, held_out, fake = gaussians(90, 40, 60, width=100)
+    centre = train.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(train, rowvar=False))
+    seen = [(rows - centre) @ vectors[:, :-65:-1] for rows in (train, held_out, fake)]
+    expected = copying_score(*seen, num_regions=1)
+    assert copying_score(train, held_out, fake, num_regions=1) == pytest.approx(expected)
+
+
+def test_copying_score_refuses_too_few():
+    train, held_out, fake = gaussians(30, 10, 19)
+    with pytest.raises(InputError, match=r"20 fakes and a held-out image .* 19 and 10"):
+        copying_score(train, held_out, fake)
+    with pytest.raises(InputError, match="at least 3 rows, found 2"):
+        copying_score(train[:2], held_out, fake)
+    with pytest.raises(ValueError, match="NaN"):
+        copying_score(train, held_out, fake * np.nan)
+
+
+def test_k_means_finds_what_lies_apart():
+    rng = np.random.default_rng(0)
+    places = np.array([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]])
+    rows = np.concatenate([place + rng.normal(size=(30, 2)) for place in places])
+    centres = k_means(rows, 3, seed=0)
+    expected = [rows[30 * i : 30 * (i + 1)].mean(axis=0) for i in range(3)]
+    np.testing.assert_allclose(sorted(map(tuple, centres)), sorted(map(tuple, expected)))
+    assert k_means(np.ones((4, 2)), 3, seed=0).tolist() == [[1.0, 1.0]] * 3
+
+
+# The memorisation-informed distance.
+
+
+def test_memorisation_informed_distance_matches_loops():
+    train, fake = gaussians(20, 30, width=5)
+    fake = 2 * fake + 0.1
+    cosines = [[abs(x @ y) / np.sqrt((x @ x) * (y @ y)) for y in train] for x in fake]
+    distance = np.mean([1 - max(row) for row in cosines])
+    found = memorisation_informed(train, fake, threshold=1.0)
+    assert found.cosine_distance == pytest.approx(distance)
+    assert found.value == pytest.approx(frechet_distance(train, fake) / distance)
+    assert memorisation_informed(train, fake, threshold=0.01).value == pytest.approx(
+        frechet_distance(train, fake)
+    )
+
+
+def test_memorisation_informed_distance_punishes_copies():
+    train, fake = gaussians(40, 200, width=40)
+    honest, copies = (memorisation_informed(train, rows).value for rows in (fake, train[:30]))
+    assert frechet_distance(train, train[:30]) < frechet_distance(train, fake)
+    assert copies > 1e6 * honest
+
+
+# The verdict.
+
+
+def verdict(train, held_out, fake):
+    reals = measure.Reals(train, held_out)
+    return measure.judged(reals, fake, measure.remembered(reals, fake, 0))["verdict"]
+
+
+@pytest.mark.parametrize("num_held_out", [0, 1, 4, 100])
+@pytest.mark.parametrize("num_train", [1, 2, 25, 300])
+def test_exact_copies_are_never_called_anything_else(num_train, num_held_out):
+    train, held_out = gaussians(num_train, num_held_out)
+    fake = np.repeat(train, -(-50 // num_train), axis=0)
+    assert verdict(train, held_out, fake) == "copies"
+    (honest,) = gaussians(200, seed=1)
+    assert verdict(train, held_out, np.concatenate([honest, fake[:50]])) == "copies"
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.3])
+def test_near_copies_are_copies(noise):
+    train, held_out, fake = gaussians(100, 100, 400, width=32)
+    assert verdict(train, held_out, np.repeat(train, 4, axis=0) + noise * fake) == "copies"
+
+
+def test_many_training_images_beside_few_held_out_ones_do_not_hide_near_copies():
+    train, held_out, fake = gaussians(500, 20, 500, width=32)
+    assert verdict(train, held_out, train + 0.1 * fake) == "copies"
+    assert verdict(train, held_out[:0], train + 0.1 * fake) == "copies"
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7, 1.3])
+@pytest.mark.parametrize("num_held_out", [4, 30, 200])
+@pytest.mark.parametrize("num_train", [10, 200])
+def test_honest_images_are_not_called_copies(num_train, num_held_out, scale):
+    # Images of less variety than the real ones are nearer to all of them, and still no copies.
+    for seed in range(5):
+        train, held_out, fake = gaussians(num_train, num_held_out, 500, width=16, seed=seed)
+        assert verdict(train, held_out, scale * fake) == "no sign of copies"
+
+
+def test_nothing_is_said_of_honest_images_without_held_out_ones():
+    train, held_out, fake = gaussians(50, 0, 300)
+    assert verdict(train, held_out, fake) == "cannot tell"
+
+
+def test_repeated_real_images_are_no_copies():
+    train, fake = gaussians(100, 300)
+    held_out = np.concatenate([train[:40], gaussians(60, seed=1)[0]])  # 40 % are known already
+    assert verdict(train, held_out, np.concatenate([fake, train])) == "no sign of copies"
+
+
+# The report.
+
+
+def blobs(latents):
+    """Images of a soft spot, in [-1, 1]; where it lies, how large and how bright is random."""
+    row, column, size, light = (latents[:, n, None, None] for n in range(4))
+    places = jnp.arange(28.0)
+    squared = (places[None, :, None] - 14 - 4 * row) ** 2
+    squared = squared + (places[None, None] - 14 - 4 * column) ** 2
+    spot = jnp.exp(-squared / (2 * (3 + jnp.abs(size)) ** 2))
+    return (2 * spot * jax.nn.sigmoid(2 + light) - 1)[..., None]
+
+
+def drawn_from(generate):
+    """A finished method that generates in one way."""
+
+    def generate_for(state, number, latents):
+        del state, number
+        return generate(latents)
+
+    learner = Learner(*[lambda *given: given] * 3)
+    method = TransferMethod(learner, (4,), generate_for)
+    return Mined(method, (), ("source",))
+
+
+def test_a_report_calls_copies_by_their_name(tmp_path):
+    rng = np.random.default_rng(0)
+    real = np.asarray(to_pixels(blobs(jnp.asarray(rng.normal(size=(160, 4)), jnp.float32))))
+    train, held_out = real[:60], real[60:]
+    labels = np.zeros(160, int)
+    table = to_unit_range(jnp.asarray(train))
+
+    def copy(latents):
+        return table[(1000 * jnp.abs(latents[:, 0])).astype(int) % len(table)]
+
+    phases = {
+        "honest": drawn_from(blobs),
+        "near": drawn_from(
+            lambda latents: copy(latents) + 0.03 * jnp.sin(latents[:, 1, None, None, None])
+        ),
+        "exact": drawn_from(copy),
+    }
+    recipe = reporting.Recipe("digits", "digits_judge", neighbours=5, num_images=300, seed=0)
+    dataset = Dataset(train, labels[:60], held_out, labels[60:], {})
+    reporting.write_report(tmp_path, recipe, dataset, phases, ())
+    report = json.loads((tmp_path / "report.json").read_text())
+    words = {name: phase["verdict"]["verdict"] for name, phase in report["phases"].items()}
+    assert words == {"honest": "no sign of copies", "near": "copies", "exact": "copies"}
+    text = (tmp_path / "report.md").read_text()
+    assert "- **exact**: **copies** (300 of 300 images have the very features" in text
+    assert "- **honest**: **no sign of copies**" in text
+    # What must not be read without the verdict: exact copies beat honest images here.
+    honest, exact = (report["phases"][name] for name in ("honest", "exact"))
+    assert exact["train"]["frechet_distance"] < honest["train"]["frechet_distance"]
+    assert exact["copying"]["copying_score"] < -5 < honest["copying"]["copying_score"]
+    low, high = honest["held_out"]["intervals"]["frechet_distance"]
+    assert f" ({low:.4g} to {high:.4g})" in text
