@@ -23,6 +23,7 @@ def get_config() -> ConfigDict:
     config = default_config()
     config.sources = ()
     config.target = "folder:photos"
+    config.judge = ""
     config.miner_depth = 4
     config.miner_width = 1024  # a start at the classes takes one unit for each of 1,000
     config.learning_rate = 1e-4

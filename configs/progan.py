@@ -19,6 +19,7 @@ def get_config() -> ConfigDict:
     config = default_config()
     config.sources = ()
     config.target = "folder:photos"
+    config.judge = ""
     config.miner_depth = 4
     config.miner_width = 1024  # a start at the prior takes twice the latents, which are 512
     config.learning_rate = 1e-3

@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
     config = default_config()
     config.sources = ()
     config.target = "folder:photos"
+    config.judge = ""
     config.miner_depth = 4
     config.miner_width = 256  # a start at the prior takes twice the latents, which are 128
     config.learning_rate = 2e-4

@@ -64,7 +64,7 @@ class Recipe(NamedTuple):
     """How generated images are measured."""
 
     features: str  # as for `load_extractor`: what distances are measured in
-    judge: str  # as for `load_extractor`: what says which classes are recognised
+    judge: str  # the same: what says which classes are recognised; "" for nothing
     neighbours: int  # k of precision, recall, density and coverage
     num_images: int  # generated images of each phase
     seed: int  # of images and subsets
@@ -74,12 +74,13 @@ class Looker(NamedTuple):
     """The two frozen networks of a recipe."""
 
     features: Extractor
-    judge: Extractor
+    judge: Extractor | None
 
 
 def load_looker(recipe: Recipe) -> Looker:
     """Loads what the recipe names."""
-    return Looker(load_extractor(recipe.features), load_extractor(recipe.judge))
+    judge = load_extractor(recipe.judge) if recipe.judge else None
+    return Looker(load_extractor(recipe.features), judge)
 
 
 def quick_measure(
@@ -156,7 +157,9 @@ def write_report(
 
 
 def _recognised(looker: Looker, images: Pixels) -> dict[str, float]:
-    """Returns the judge's verdicts on images."""
+    """Returns the judge's verdicts on images; none without a judge."""
+    if looker.judge is None:
+        return {}
     seen = embed(looker.judge, images).probabilities
     return measure.recognised(seen, looker.judge.class_names)
 
@@ -173,6 +176,7 @@ def _recipe(recipe: Recipe, looker: Looker, dataset: Dataset) -> dict[str, Any]:
     networks = {
         role: {"name": extractor.name, "sha256": extractor.sha256}
         for role, extractor in looker._asdict().items()
+        if extractor
     }
     return {**recipe._asdict(), **networks, "target": dataset.description}
 

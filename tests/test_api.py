@@ -29,3 +29,19 @@ def test_mining_from_python(tiny_source, tiny_images, tmp_path):
     again = mg.load_adapter(tmp_path / "run" / "adapter").sample(4, seed=0)
     np.testing.assert_array_equal(again, run.sample(4, seed=0, phase="mine"))
     np.testing.assert_array_equal(images, mg.open_run(tmp_path / "run").sample(4, seed=0))
+
+
+def test_without_a_judge_nothing_is_recognised(tiny_source, tiny_images, tmp_path):
+    run = mg.mine(
+        [mg.load_source(tiny_source)],
+        mg.open_images(f"folder:{tiny_images}"),
+        workdir=tmp_path / "run",
+        mine_steps=1,
+        finetune_steps=0,
+        batch_size=8,
+        judge="",
+    )
+    report = run.evaluate(20)
+    assert [phase["recognised"] for phase in report["phases"].values()] == [{}, {}]
+    assert report["recipe"]["judge"] == ""
+    assert "What is recognised" not in (tmp_path / "run" / "report.md").read_text()

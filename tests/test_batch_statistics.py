@@ -356,7 +356,7 @@ def test_a_cut_run_goes_on_bit_for_bit(run, tmp_path):
         ({"max_images": None}, "bsa learns a latent .*: expected --config.max_images=NUMBER"),
         ({"flip": True}, "bsa learns a latent for each .* and --config.flip=False"),
         ({"max_images": 9}, "8 training images: expected 9, as --config.max_images says"),
-        ({"perceptual": "digits_judge"}, "'digits_judge' is the judge, which training must not"),
+        ({"perceptual": "digits_judge"}, "'digits_judge' is the judge, which no method may see"),
         ({"perceptual": "vgg"}, "unknown features 'vgg': expected one of digits,"),
     ],
 )

@@ -171,7 +171,7 @@ def test_a_cut_run_goes_on_bit_for_bit(run, tmp_path):
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"perceptual": "digits_judge"}, "'digits_judge' is the judge, which training must not"),
+        ({"perceptual": "digits_judge"}, "'digits_judge' is the judge, which no method may see"),
         ({"family": "stylegan"}, "unknown family 'stylegan': expected one of biggan"),
         ({"kl_weight": -1.0}, "'kl_weight': expected 0.0 or more, found -1.0"),
     ],

@@ -55,7 +55,9 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
         parts.append(f"Entropy of these shares over that of equal ones: {evenness}.")
     if record["classes"]:
         parts += ["## Mined classes", _classes(record["classes"])]
-    parts += ["## What is recognised", _recognised(phases), "## Against held-out images"]
+    if any(phase["recognised"] for phase in phases.values()):
+        parts += ["## What is recognised", _recognised(phases)]
+    parts.append("## Against held-out images")
     if any(phase["held_out"] for phase in phases.values()):
         parts.append(_distances(record, "held_out"))
     else:
