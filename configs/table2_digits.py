@@ -7,7 +7,8 @@ source knows the digits 0 to 8; on-manifold it is the seven and the source knows
 paper's Table 2 says that a method is told the label, it is told: TransferGAN on-manifold the class
 of its source, DGN-AM and PPGN which class of their classifier to climb.
 
-Every method that plays the game gets the same images, minibatches and steps.
+Methods that play the game get the same images, minibatches and steps. Distances are measured in a
+network that no method sees: DGN-AM and PPGN climb `digits_judge`, so nothing judges them.
 """
 
 from ml_collections import ConfigDict
@@ -27,9 +28,12 @@ def get_config() -> ConfigDict:
         "on-manifold": {"sources": ("biggan_digits",), "labels": (7,), "classes": "7"},
     }
     fresh = {"sources": (), "family": "biggan", "resolution": 32, "width": 8, "latent_size": 32}
+    seen = {"classifier": "digits_judge", "judge": ""}
     config.methods = {
         "scratch": {"method": "scratch", "train_steps": steps, "classes": "all", **fresh},
         "TransferGAN": {"method": "transfergan", "finetune_steps": steps},
         "MineGAN": {"method": "minegan", "classes": "all"},
+        "DGN-AM": {"method": "dgn_am", **seen},
+        "PPGN": {"method": "ppgn", "width": 16, "learning_rate": 1e-3, **seen},
     }
     return config
