@@ -21,7 +21,7 @@ from minegan_jax.nets.function import as_function
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
 
-DCGAN = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 3}
+DCGAN = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 RULES = Rules(learning_rate=0.01, betas=(0.5, 0.9), batch_size=8)  # betas as SlowAdam's
 WIDTH, KL_WEIGHT = 4, 0.2
 
@@ -111,7 +111,7 @@ def test_any_family_decodes(name):
 def test_samples_are_decoded_draws():
     method = method_of()
     state = method.learner.init(None, jax.random.key(0))
-    draws = jax.random.normal(jax.random.key(1), (5, 3))
+    draws = jax.random.normal(jax.random.key(1), (5, 4))
     expected = family.build("dcgan", DCGAN).generate(state.params["decoder"], draws)
     np.testing.assert_allclose(method.generate(state, 0, draws), expected, atol=1e-6)
 

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.scipy.stats import norm
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Shaped
 
 from minegan_jax import trees
@@ -173,7 +172,7 @@ def moved(generator: Params, source: Params) -> Float[Array, ""]:
     return jnp.stack([jnp.square(jnp.subtract(now, then)).mean() for now, then in pairs]).sum()
 
 
-def _norms(generator: Params) -> list[ArrayLike]:
+def _norms(generator: Params) -> list[Any]:
     """Returns scales and shifts, without the stored vectors of spectral norms."""
     named = trees.by_path(generator)
     return [x for path, x in named.items() if is_norm(path) and path[-2:] not in ("/u", "/v")]
