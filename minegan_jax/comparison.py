@@ -53,7 +53,7 @@ def default_comparison() -> ConfigDict:
             "max_images": (400,),
             "seeds": (0, 1, 2),
         }
-    )
+    ).lock()
 
 
 def is_comparison(config: ConfigDict) -> bool:

