@@ -75,6 +75,20 @@ def test_maps_are_those_on_the_way_to_the_features(file):
     )
 
 
+def test_logits_have_a_gradient_in_the_images(file):
+    extractor = catalogue.load_extractor(f"torch_fidelity:{file}")
+    images = jnp.asarray(EXPECTED["images"][:1], jnp.float32) / 127.5 - 1.0
+
+    def logit(images):
+        logits = extractor.logits(images)
+        return logits[0, 3], logits
+
+    (_, logits), gradient = jax.jit(jax.value_and_grad(logit, has_aux=True))(images)
+    assert np.abs(gradient).max() > 0
+    expected = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(extractor.embed(images)[1], expected, rtol=1e-4)
+
+
 def slow_pixel(pixels, row, column):
     """The value between pixels, at a place in rows and columns."""
     total = 0.0
