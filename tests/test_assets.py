@@ -92,3 +92,12 @@ def test_maps_are_those_of_the_three_convolutions():
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
         half = expected.shape[1] // 2
         x = expected[:, : 2 * half, : 2 * half].reshape(2, half, 2, half, 2, -1).max(axis=(2, 4))
+
+
+@pytest.mark.parametrize("name", catalogue.EXTRACTORS)
+def test_logits_are_those_of_the_probabilities(name):
+    extractor = catalogue.load_extractor(name)
+    images = jnp.asarray(every(digits.open_digits(""))[:2] / np.float32(127.5) - 1)
+    logits = np.asarray(extractor.logits(images), np.float64)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(extractor.embed(images)[1], expected, rtol=1e-4, atol=1e-7)

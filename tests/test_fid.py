@@ -76,6 +76,17 @@ def test_maps_are_those_on_the_way_to_the_features(file):
     )
 
 
+def test_logits_are_those_of_the_probabilities_and_see_less_than_a_pixel(file):
+    """Rounding would leave no gradient in the images."""
+    extractor = catalogue.load_extractor(f"torch_fidelity:{file}")
+    images = jnp.asarray(EXPECTED["images"][:1], jnp.float32) / 127.5 - 1.0
+    look = jax.jit(extractor.logits)
+    logits = np.asarray(look(images), np.float64)
+    expected = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(extractor.embed(images)[1], expected, rtol=1e-4)
+    assert (np.abs(look(images + 0.3 / 127.5) - logits) > 1e-5).any()
+
+
 def slow_pixel(pixels, row, column):
     """The value between pixels, at a place in rows and columns."""
     total = 0.0

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from minegan_jax.nets.family import Networks
-from minegan_jax.nets.miner import class_drawn
+from minegan_jax.nets.miner import Draws, class_drawn
 from minegan_jax.types import ClassVectors, Images, Latents, Params
 
 ALL = "all"  # mined from all classes; each as often where nothing is mined
@@ -50,7 +50,7 @@ def prior(networks: Networks, classes: str) -> Callable[[Params, Latents], Any]:
 
 def searchable(
     networks: Networks, classes: str
-) -> Callable[[Params, Latents], tuple[Latents, Callable[[Latents], Images]]]:
+) -> Callable[[Params, Draws], tuple[Latents, Callable[[Latents], Images]]]:
     """Returns what opens draws u to a search, as a function of (params, u).
 
     It gives the latents to start from, and their images as a function of them. A class that u
@@ -61,7 +61,7 @@ def searchable(
         return lambda params, draws: (draws, partial(generate, params))
     named = prior(networks, classes)
 
-    def opened(params: Params, draws: Latents) -> tuple[Latents, Callable[[Latents], Images]]:
+    def opened(params: Params, draws: Draws) -> tuple[Latents, Callable[[Latents], Images]]:
         latents, numbers = named({}, draws)
         return latents, lambda latents: generate(params, (latents, numbers))
 
