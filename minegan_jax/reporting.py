@@ -14,8 +14,9 @@ from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
+from minegan_jax.evaluation.intra_cluster import intra_cluster_distance
 from minegan_jax.evaluation.memorisation import Memorisation, exact_copies
-from minegan_jax.features import digits, efficientnet_lite, fid
+from minegan_jax.features import digits, efficientnet_lite, fid, lpips
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import classes, finetuning
 from minegan_jax.methods.adversarial import Rules
@@ -57,6 +58,16 @@ def load_extractor(name: str) -> Extractor:
     return EXTRACTORS[name]()
 
 
+def load_perceptual(name: str) -> lpips.Perceptual | None:
+    """Loads `lpips:FILE`; nothing for an empty name."""
+    kind, _, file = name.partition(":")
+    if not name:
+        return None
+    if kind != "lpips" or not file:
+        raise InputError(f"unknown perceptual {name!r}: expected lpips:FILE")
+    return lpips.load_lpips(file)
+
+
 def unmined(
     sources: Sequence[Source], of_classes: str, *, resolution: int, channels: int
 ) -> dict[str, Mined]:
@@ -94,18 +105,24 @@ class Recipe(NamedTuple):
     neighbours: int  # k of precision, recall, density and coverage
     num_images: int  # generated images of each phase
     seed: int  # of images and subsets
+    perceptual: str = ""  # lpips:FILE, for diversity inside clusters; empty: that is not measured
 
 
 class Looker(NamedTuple):
-    """The two frozen networks of a recipe."""
+    """The frozen networks of a recipe."""
 
     features: Extractor
     judge: Extractor
+    perceptual: lpips.Perceptual | None
 
 
 def load_looker(recipe: Recipe) -> Looker:
     """Loads what the recipe names."""
-    return Looker(load_extractor(recipe.features), load_extractor(recipe.judge))
+    return Looker(
+        load_extractor(recipe.features),
+        load_extractor(recipe.judge),
+        load_perceptual(recipe.perceptual),
+    )
 
 
 def quick_measure(
@@ -159,6 +176,7 @@ def write_report(
             "memorisation": measure.summary(copies[name]),
             "copying": measure.copying(reals, fakes[name], recipe.seed),
             "exact_copies": exact_copies(dataset.train, pixels),
+            "intra_cluster": _intra_cluster(looker, dataset, pixels, recipe.seed),
         }
         for name, pixels in images.items()
     }
@@ -187,6 +205,16 @@ def _recognised(looker: Looker, images: Pixels) -> dict[str, float]:
     return measure.recognised(seen, looker.judge.class_names)
 
 
+def _intra_cluster(
+    looker: Looker, dataset: Dataset, images: Pixels, seed: int
+) -> dict[str, Any] | None:
+    """Returns how different images of one kind are, if there is what tells."""
+    if looker.perceptual is None:
+        return None
+    distances = looker.perceptual.distances
+    return intra_cluster_distance(dataset.train, images, distances, seed=seed)._asdict()
+
+
 def _features(looker: Looker, pixels: Pixels) -> Features:
     """Embeds real images, of which there may be none."""
     if len(pixels):
@@ -199,6 +227,7 @@ def _recipe(recipe: Recipe, looker: Looker, dataset: Dataset) -> dict[str, Any]:
     networks = {
         role: {"name": extractor.name, "sha256": extractor.sha256}
         for role, extractor in looker._asdict().items()
+        if extractor is not None
     }
     return {**recipe._asdict(), **networks, "target": dataset.description}
 
