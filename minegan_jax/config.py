@@ -114,6 +114,7 @@ class Config:
     # The report.
     features: str = "digits"  # the network whose features are compared; or a kind and its file
     judge: str = "digits_judge"  # says what is recognised; or classifier:DIRECTORY, or "" for none
+    diversity: str = ""  # lpips:FILE also measures diversity inside clusters
     num_report_images: int = 1000  # generated images that are measured
     neighbours: int = 5  # k of precision, recall, density and coverage
 

@@ -277,6 +277,7 @@ def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> repo
         config.neighbours,
         num_images or config.num_report_images,
         seed,
+        config.diversity,
     )
 
 

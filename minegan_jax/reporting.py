@@ -13,7 +13,9 @@ from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
+from minegan_jax.evaluation.intra_cluster import intra_cluster_distance
 from minegan_jax.evaluation.memorisation import Memorisation, exact_copies
+from minegan_jax.features import lpips
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import classes, finetuning
@@ -29,6 +31,16 @@ PANEL = 6  # rows and columns of each panel of the comparison
 CONTEST = 500  # supersamples that say who would win without a source, or which classes are mined
 TOP = 10  # classes that a report names
 WALKS = 8  # rows, and steps of each, of the latent walks
+
+
+def load_diversity(name: str) -> lpips.Perceptual | None:
+    """Loads `lpips:FILE`; nothing for an empty name."""
+    kind, _, file = name.partition(":")
+    if not name:
+        return None
+    if kind != "lpips" or not file:
+        raise InputError(f"unknown diversity {name!r}: expected lpips:FILE")
+    return lpips.load_lpips(file)
 
 
 def unmined(
@@ -68,19 +80,24 @@ class Recipe(NamedTuple):
     neighbours: int  # k of precision, recall, density and coverage
     num_images: int  # generated images of each phase
     seed: int  # of images and subsets
+    diversity: str = ""  # lpips:FILE, for diversity inside clusters; empty: that is not measured
 
 
 class Looker(NamedTuple):
-    """The two frozen networks of a recipe."""
+    """The frozen networks of a recipe."""
 
     features: Extractor
     judge: Extractor | None
+    diversity: lpips.Perceptual | None
 
 
 def load_looker(recipe: Recipe) -> Looker:
     """Loads what the recipe names."""
-    judge = load_extractor(recipe.judge) if recipe.judge else None
-    return Looker(load_extractor(recipe.features), judge)
+    return Looker(
+        load_extractor(recipe.features),
+        load_extractor(recipe.judge) if recipe.judge else None,
+        load_diversity(recipe.diversity),
+    )
 
 
 def quick_measure(
@@ -134,6 +151,7 @@ def write_report(
             "memorisation": measure.summary(copies[name]),
             "copying": measure.copying(reals, fakes[name], recipe.seed),
             "exact_copies": exact_copies(dataset.train, pixels),
+            "intra_cluster": _intra_cluster(looker, dataset, pixels, recipe.seed),
         }
         for name, pixels in images.items()
     }
@@ -164,6 +182,16 @@ def _recognised(looker: Looker, images: Pixels) -> dict[str, float]:
     return measure.recognised(seen, looker.judge.class_names)
 
 
+def _intra_cluster(
+    looker: Looker, dataset: Dataset, images: Pixels, seed: int
+) -> dict[str, Any] | None:
+    """Returns how different images of one kind are, if there is what tells."""
+    if looker.diversity is None:
+        return None
+    distances = looker.diversity.distances
+    return intra_cluster_distance(dataset.train, images, distances, seed=seed)._asdict()
+
+
 def _features(looker: Looker, pixels: Pixels) -> Features:
     """Embeds real images, of which there may be none."""
     if len(pixels):
@@ -176,7 +204,7 @@ def _recipe(recipe: Recipe, looker: Looker, dataset: Dataset) -> dict[str, Any]:
     networks = {
         role: {"name": extractor.name, "sha256": extractor.sha256}
         for role, extractor in looker._asdict().items()
-        if extractor
+        if extractor is not None
     }
     return {**recipe._asdict(), **networks, "target": dataset.description}
 

@@ -192,7 +192,7 @@ def test_it_reports_its_only_phase_beside_the_source(run):
 
 
 def test_its_images_are_those_of_the_search(run):
-    mined, goal = run.mined(), guides.goal(run.experiment.config, run.experiment.classifier)
+    mined, goal = run.mined(), guides.goal(run.experiment.config, run.experiment.guide)
     (source,) = run.experiment.sources
     assert mined.source_names == (source.name,)
     jax.tree.map(np.testing.assert_array_equal, mined.state.generator, source.generator)
@@ -309,7 +309,7 @@ def test_the_judge_by_another_name_is_the_judge(searching):
 def test_a_single_label_is_what_is_sought(searching):
     fields = config.from_values({**searching, "sought_class": None, "labels": (7,)})
     built = build.build(fields)
-    assert guides.goal(fields, built.classifier).label == 7
+    assert guides.goal(fields, built.guide).label == 7
 
 
 def test_distances_in_the_climbed_network_are_warned_of(searching, caplog):

@@ -16,6 +16,7 @@ from minegan_jax.evaluation import measure
 from minegan_jax.evaluation.data_copying import copying_score, k_means
 from minegan_jax.evaluation.frechet import frechet_distance
 from minegan_jax.evaluation.mifid import memorisation_informed
+from minegan_jax.features import lpips
 from minegan_jax.methods.base import Learner, TransferMethod
 from minegan_jax.types import to_pixels, to_unit_range
 
@@ -168,6 +169,12 @@ def test_repeated_real_images_are_no_copies():
 # The report.
 
 
+def test_a_perceptual_distance_has_a_known_name():
+    assert reporting.load_diversity("") is None
+    with pytest.raises(InputError, match="unknown diversity 'vgg': expected lpips:FILE"):
+        reporting.load_diversity("vgg")
+
+
 def blobs(latents):
     """Images of a soft spot, in [-1, 1]; where it lies, how large and how bright is random."""
     row, column, size, light = (latents[:, n, None, None] for n in range(4))
@@ -190,7 +197,12 @@ def drawn_from(generate):
     return Mined(method, (), ("source",))
 
 
-def test_a_report_calls_copies_by_their_name(tmp_path):
+def brightness(left, right):
+    """The distance of two images' mean values."""
+    return np.abs(left.mean(axis=(1, 2, 3))[:, None] - right.mean(axis=(1, 2, 3))[None])
+
+
+def test_a_report_calls_copies_by_their_name(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     real = np.asarray(to_pixels(blobs(jnp.asarray(rng.normal(size=(160, 4)), jnp.float32))))
     train, held_out = real[:60], real[60:]
@@ -207,7 +219,10 @@ def test_a_report_calls_copies_by_their_name(tmp_path):
         ),
         "exact": drawn_from(copy),
     }
-    recipe = reporting.Recipe("digits", "digits_judge", neighbours=5, num_images=300, seed=0)
+    seen = lpips.Perceptual("brightness", "0" * 64, brightness)
+    monkeypatch.setattr(lpips, "load_lpips", lambda file: seen if file == "FILE" else None)
+    recipe = reporting.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
+    recipe = recipe._replace(diversity="lpips:FILE")
     dataset = Dataset(train, labels[:60], held_out, labels[60:], {})
     reporting.write_report(tmp_path, recipe, dataset, phases, ())
     report = json.loads((tmp_path / "report.json").read_text())
@@ -220,5 +235,7 @@ def test_a_report_calls_copies_by_their_name(tmp_path):
     honest, exact = (report["phases"][name] for name in ("honest", "exact"))
     assert exact["train"]["frechet_distance"] < honest["train"]["frechet_distance"]
     assert exact["copying"]["copying_score"] < -5 < honest["copying"]["copying_score"]
+    assert exact["intra_cluster"]["value"] == 0.0 < honest["intra_cluster"]["value"]
+    assert report["recipe"]["diversity"]["name"] == "brightness"
     low, high = honest["held_out"]["intervals"]["frechet_distance"]
     assert f" ({low:.4g} to {high:.4g})" in text

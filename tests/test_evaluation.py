@@ -5,7 +5,7 @@ import oracles
 import pytest
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import distances, rows
+from minegan_jax.evaluation import distances, frechet, rows
 from minegan_jax.evaluation.frechet import frechet_distance
 from minegan_jax.evaluation.kid import kid
 from minegan_jax.evaluation.kmmd import kmmd, kmmd_floor
@@ -133,6 +133,13 @@ def test_frechet_distance_matches_eigenvalues_at_any_rank(counts):
     fake = 1.3 * fake + 0.2
     expected = oracles.frechet_distance(real, fake)
     assert frechet_distance(real, fake) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_distance_does_not_depend_on_how_many_rows_are_held(monkeypatch):
+    real, fake = gaussians(150, 95, width=12)
+    whole = frechet_distance(real, fake + 0.1)
+    monkeypatch.setattr(frechet, "ROWS", 40)
+    assert frechet_distance(real, fake + 0.1) == pytest.approx(whole, rel=1e-12)
 
 
 @pytest.mark.parametrize("count", [5, 80])

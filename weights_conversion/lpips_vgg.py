@@ -3,7 +3,7 @@ r"""LPIPS on VGG-16: torchvision's network and the weights of its layers.
 python -m weights_conversion.lpips_vgg --trunk=vgg16-397923af.pth \
     --heads=lpips/weights/v0.1/vgg.pth --out=lpips.safetensors
 
-Then `features.lpips.load_lpips("lpips.safetensors")` gives distances of images.
+Then `--config.diversity=lpips:lpips.safetensors` measures diversity inside clusters.
 """
 
 import sys
@@ -66,7 +66,7 @@ def convert(trunk: str | None = None, heads: str | None = None) -> Weights:
 
 def deliver(converted: Weights, file: Path) -> str:
     """Writes the weights, and beside them the JSON that describes them."""
-    return deliver_weights(converted, file, use=f'features.lpips.load_lpips("{file}")')
+    return deliver_weights(converted, file, use=f"--config.diversity=lpips:{file}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import numpy as np
 
 from minegan_jax.evaluation.rows import FakeFeatures, RealFeatures, check_pair
 
+ROWS = 8192  # at a time
+
 
 def frechet_distance(real: RealFeatures, fake: FakeFeatures) -> float:
     """|m_r - m_f|^2 + tr S_r + tr S_f - 2 tr (S_r S_f)^(1/2), at least 0, lower is better.
@@ -32,9 +34,16 @@ def frechet_distance(real: RealFeatures, fake: FakeFeatures) -> float:
 
 def _covariance_root(features: np.ndarray) -> np.ndarray:
     """A matrix A of at most (width, width) or (rows, width) entries with A'A = covariance."""
-    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
-    if len(features) <= features.shape[1]:
-        return centred
-    # More rows than dimensions: the triangular factor has the same A'A and is smaller. numpy's
-    # stubs promise a pair here too, hence asarray.
-    return np.asarray(np.linalg.qr(centred, mode="r"))
+    count, width = features.shape
+    mean = features.mean(axis=0)
+    if count <= width:
+        return (features - mean) / np.sqrt(count - 1)
+    # More rows than dimensions: the triangular factor has the same A'A and is smaller; that of some
+    # rows stands for them beside the next ones, so that no second copy of all rows is made.
+    root = np.zeros((0, width))
+    step = max(ROWS, width)
+    for first in range(0, count, step):
+        block = np.concatenate([root, features[first : first + step] - mean])
+        # numpy's stubs promise a pair here too, hence asarray.
+        root = np.asarray(np.linalg.qr(block, mode="r"))
+    return root / np.sqrt(count - 1)

@@ -160,10 +160,12 @@ def _copies(phases: dict[str, Any]) -> str:
                 for _, k in COPIES
             ),
             _number(phase, ("mean_variance",)),
+            _number(phase, ("intra_cluster", "value")),
         ]
         for name, phase in phases.items()
     ]
     titles = ["", "exact copies", *(title for title, _ in COPIES), "mean variance ↑"]
+    titles.append("distance inside clusters ↑")
     return markdown(titles, rows)
 
 

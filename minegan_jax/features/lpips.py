@@ -80,7 +80,9 @@ def load_lpips(file: str | Path, *, resolution: int = RESOLUTION) -> Perceptual:
     Raises:
       InputError: a file is missing or damaged, or holds another network.
     """
-    kept = stored.load_network(file, lpips_shapes(), name="LPIPS", advice=ADVICE)
+    kept = stored.load_network(
+        file, lpips_shapes(), name="LPIPS", advice=ADVICE, without="all other figures are there"
+    )
     params = jax.device_put(kept.params)
     look = jax.jit(as_function(Lpips()))
 

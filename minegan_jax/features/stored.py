@@ -12,7 +12,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.features.extractor import TOGETHER, Extractor
 from minegan_jax.types import Images, Params
 
-WITHOUT = "without it --config.features=digits measures in packaged features"
+WITHOUT = "--config.features=digits measures in packaged features"
 
 
 class Kept(NamedTuple):
@@ -23,7 +23,9 @@ class Kept(NamedTuple):
     params: Params
 
 
-def load_network(file: str | Path, shapes: Params, *, name: str, advice: str) -> Kept:
+def load_network(
+    file: str | Path, shapes: Params, *, name: str, advice: str, without: str = WITHOUT
+) -> Kept:
     """Loads weights in single precision.
 
     Args:
@@ -31,13 +33,14 @@ def load_network(file: str | Path, shapes: Params, *, name: str, advice: str) ->
       shapes: that they must have.
       name: of the network, for messages.
       advice: how to come by the file, for messages.
+      without: what works without it, for messages.
 
     Raises:
       InputError: the file or its description is missing or damaged, or holds another network.
     """
     file = Path(file)
     if not file.is_file():
-        raise InputError(f"{file}: no such file: expected {name}: {advice}; {WITHOUT}")
+        raise InputError(f"{file}: no such file: expected {name}: {advice}; without it {without}")
     description = weights.load_description(file.with_suffix(".json"), ("name", "sha256"))
     params = weights.cast(weights.load_tree(file, description["sha256"]), "float32")
     if (found := trees.named_shapes(params)) != trees.named_shapes(shapes):
