@@ -118,7 +118,7 @@ def test_whose_critic(fields, critic, resolution):
 
 def test_an_unknown_critic(fields):
     assert (
-        "no critic 'huge': expected 'fresh', a directory of a source or one of small, large, digits"
+        "no critic 'huge': expected 'fresh', a directory of a source or one of small, large, biggan"
         in complaint(**{**fields, "critic": "huge"})
     )
 
