@@ -4,6 +4,9 @@ MineGAN's text leaves open what its VAE is ("supervised by pairs of latent vecto
 images") and no code of it was published. This is our reading: a convolutional encoder, the fresh
 generator of a family as decoder, and in the place of a likelihood the comparison of BSA: mean
 absolute differences of pixels and, if wanted, of a frozen network's maps.
+
+The first steps drive all pixels towards the images' median. Where that is black, Adam must soon
+forget such steps (beta2 = 0.9), or its later ones are too short to leave it again.
 """
 
 from functools import partial
