@@ -9,7 +9,9 @@ All methods get the same images, batches, critic turns and number of steps.
 import argparse
 from pathlib import Path
 
-from reports import mean_and_spread, print_table, report_of, same_effort
+from reports import print_table, report_of, same_effort
+
+from minegan_jax.evaluation.table import mean_and_spread
 
 METHODS = ("minegan", "transfergan", "scratch")
 # Title, where the figure lies in a phase's measures, and by how much it is multiplied.

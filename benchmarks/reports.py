@@ -1,13 +1,13 @@
 """What the experiments share: runs that are only read once they are done, and tables of them."""
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from minegan_jax import experiment
 from minegan_jax.config import from_values, load_config
+from minegan_jax.evaluation.table import markdown
 
 
 def same_effort(config_name: str, method: str, seed: int) -> dict[str, Any]:
@@ -31,13 +31,6 @@ def report_of(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads((folder / "report.json").read_text())
 
 
-def mean_and_spread(values: Sequence[float]) -> str:
-    """Returns the mean over seeds and, if there are several, the standard deviation."""
-    spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3g}{spread}"
-
-
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table in Markdown."""
-    for cells in (titles, ["---"] * len(titles), *rows):
-        print(f"| {' | '.join(cells)} |")
+    print(markdown(titles, rows))

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reports import mean_and_spread, print_table, report_of, same_effort
+from reports import print_table, report_of, same_effort
 from several_sources import report, two
+
+from minegan_jax.evaluation.table import mean_and_spread
 
 TARGET = two(0.5)
 # Row, method, and the source that it starts from.
