@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from minegan_jax.types import Features
 
 MAX_BLOCK_ENTRIES = 2**24  # 128 MiB of float64
+MAX_PAIRS = 2**12  # whose difference is taken at once
 CANCELLATION = 1e-4  # share of |x|^2 + |y|^2 below which their difference has lost digits
 
 Left = Float[np.ndarray, "left features"]
@@ -45,11 +46,11 @@ def distance_blocks(left: Left, right: Right) -> Iterator[tuple[slice, np.ndarra
 def _block(left: np.ndarray, right: np.ndarray, right_norms: np.ndarray) -> np.ndarray:
     norms = np.square(left).sum(axis=1)[:, None] + right_norms[None, :]
     block = norms - 2 * (left @ right.T)
-    cancelled = block <= CANCELLATION * norms
     # Copies must be at distance 0, not at the rounding error of a matrix product.
-    for row in np.flatnonzero(cancelled.any(axis=1)):
-        close = cancelled[row]
-        block[row, close] = np.square(left[row] - right[close]).sum(axis=1)
+    rows, columns = np.nonzero(block <= CANCELLATION * norms)
+    for first in range(0, len(rows), MAX_PAIRS):
+        row, column = rows[first : first + MAX_PAIRS], columns[first : first + MAX_PAIRS]
+        block[row, column] = np.square(left[row] - right[column]).sum(axis=1)
     return block
 
 

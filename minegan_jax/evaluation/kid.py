@@ -64,4 +64,5 @@ def _mean_of_others(rows: np.ndarray) -> float:
 
 
 def _cubic_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return (left @ right.T / left.shape[1] + 1) ** 3
+    kernel = left @ right.T / left.shape[1] + 1
+    return kernel * kernel * kernel  # far quicker than numpy's power

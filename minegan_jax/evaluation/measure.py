@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -36,6 +36,16 @@ RANGES = {
 }
 
 
+class Lots(NamedTuple):
+    """How often measures draw images by lot."""
+
+    subsets: int  # of KID
+    splits: int  # for KMMD's floor
+
+
+MANY, FEW = Lots(100, 5), Lots(2, 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Reals:
     """The real images' features."""
@@ -58,7 +68,7 @@ def compare_closely(
 
     def of_halves(real: RealFeatures, fake: FakeFeatures) -> dict[str, float]:
         # Fewer subsets and splits: what they add to the spread only widens the interval.
-        measured, _ = _attempted(_distances(real, fake, k=k, seed=seed, draws=1))
+        measured, _ = _attempted(_distances(real, fake, k=k, seed=seed, lots=FEW))
         return {name: value for name, value in measured.items() if name in RANGES}
 
     found, unsettled = _attempted(
@@ -78,16 +88,16 @@ def compare_closely(
 
 
 def _distances(
-    real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, draws: int = 5
+    real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, lots: Lots = MANY
 ) -> dict[str, Attempt]:
-    """Returns what measures two sets; `draws` scales how much of it is drawn by lot."""
+    """Returns what measures two sets."""
 
     def named_kid() -> dict[str, float]:
-        found = kid(real, fake, num_subsets=max(2, 20 * draws), seed=seed)
+        found = kid(real, fake, num_subsets=lots.subsets, seed=seed)
         return dict(zip(("kid", "kid_standard_error"), found, strict=True))
 
     def named_kmmd() -> dict[str, float]:
-        found = kmmd(real, fake, num_splits=draws, seed=seed)
+        found = kmmd(real, fake, num_splits=lots.splits, seed=seed)
         return {f"kmmd_{name}": value for name, value in found._asdict().items()}
 
     return {
