@@ -11,6 +11,7 @@ import numpy as np
 from minegan_jax import pictures, runs, sampling, selector
 from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
+from minegan_jax.errors import InputError
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.evaluation.intra_cluster import intra_cluster_distance

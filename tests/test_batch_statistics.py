@@ -378,4 +378,4 @@ def test_it_starts_from_one_source_with_normalisations(biggan, tiny_source, tiny
 
 def test_a_network_that_trains_and_measures_is_warned_of(biggan, tiny_fields, caplog):
     build.build(fields_of(biggan, tiny_fields, perceptual="digits"))
-    assert "'digits' trains and measures: its distances will flatter" in caplog.text
+    assert "perceptual 'digits' also measures: its distances mislead" in caplog.text

@@ -1,6 +1,8 @@
 """The notebook, cell by cell, on the smallest BigGAN; only what belongs to Colab is left out."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import nbformat
@@ -31,7 +33,9 @@ def parameters(folder):
 
 
 @pytest.mark.filterwarnings("default")  # Jupyter's own are not ours
-def test_the_notebook_mines_converted_weights(tmp_path):
+def test_the_notebook_mines_converted_weights(tmp_path, monkeypatch):
+    ours = Path(sys.executable).parent  # its `!python` must be this one
+    monkeypatch.setenv("PATH", f"{ours}{os.pathsep}{os.environ['PATH']}")
     (tmp_path / "photos").mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
     for number, photo in enumerate(pixels):
