@@ -34,16 +34,20 @@ def fresh_source(
 ) -> Source:
     """Makes a source of untrained weights: they take as long as trained ones.
 
-    Single numbers and vectors, such as biases, are drawn as well, so that none is without effect.
+    Single numbers and vectors, such as biases, are drawn as well, so that none is without effect;
+    statistics stay what they are, for a variance is never negative.
     """
     arguments = {"resolution": 28, "channels": 1, **arguments}
     networks = family.build(family_name, arguments)
     rng = np.random.default_rng(seed)
 
-    def stir(weight: jax.Array) -> jax.Array:
-        return weight if weight.ndim > 1 else weight + 0.1 * rng.normal(size=weight.shape)
+    def stir(path: tuple, weight: jax.Array) -> jax.Array:
+        if weight.ndim > 1 or "statistics" in jax.tree_util.keystr(path):
+            return weight
+        return weight + 0.1 * rng.normal(size=weight.shape)
 
-    generator, critic = jax.tree.map(stir, networks.init(jax.random.key(seed)))
+    weights = networks.init(jax.random.key(seed))
+    generator, critic = jax.tree_util.tree_map_with_path(stir, weights)
     description = {"arguments": arguments}
     return Source(f"fresh{seed}", "", networks, generator, critic, "", description)
 
