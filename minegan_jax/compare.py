@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import UInt8
 
 from minegan_jax import experiment, pictures, reporting
 from minegan_jax.adapters import Mined
@@ -122,19 +123,17 @@ def _save_figures(workdir: Path, rows: list[Row], comparison: Comparison) -> Non
     seed, size = comparison.seeds[0], max(comparison.max_images)
     for setting in comparison.settings:
         shown = [r for r in rows if r.cell[:2] == (setting, size) and r.cell.seed == seed]
-        strips = {row.title: _strip(row) for row in shown}
-        target = experiment.load_target(shown[0].run.experiment).train[:ACROSS]
-        strips["target"] = [target, target]
+        train = experiment.load_target(shown[0].run.experiment).train
+        strips = {row.title: _strip(row, train) for row in shown}
+        strips["target"] = [train[:ACROSS]] * 2
         name = "figure.png" if len(comparison.settings) == 1 else f"figure_{setting}.png"
         pictures.save_png(workdir / name, pictures.strips(strips), magnify=1)
 
 
-def _strip(row: Row) -> list[Pixels]:
+def _strip(row: Row, train: UInt8[np.ndarray, "train _ _ _"]) -> list[Pixels]:
     """Returns some samples and the training image that is nearest to each."""
-    built = row.run.experiment
     images = row.run.sample(ACROSS, phase=row.phase)
-    train = experiment.load_target(built).train
-    looker = reporting.load_looker(experiment.recipe(built.config)).features
+    looker = reporting.load_looker(experiment.recipe(row.cell.config)).features
     found = nearest(embed(looker, images).features, embed(looker, train).features)
     return [images, train[found.indices]]
 
