@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from minegan_jax.config import Config, default_config, from_values
 from minegan_jax.errors import InputError
+from minegan_jax.evaluation import table
 
 Fields = Mapping[str, Any]  # names and values of `Config`
 
@@ -22,6 +23,7 @@ class Comparison:
     methods: Mapping[str, Fields]  # rows
     max_images: tuple[int, ...]  # training images
     seeds: tuple[int, ...]  # of training and of which images are drawn
+    figures: tuple[str, ...] = table.SHOWN  # columns of the table for each setting
 
 
 class Cell(NamedTuple):
@@ -52,6 +54,7 @@ def default_comparison() -> ConfigDict:
             "methods": ConfigDict(),
             "max_images": (400,),
             "seeds": (0, 1, 2),
+            "figures": table.SHOWN,
         }
     ).lock()
 
@@ -73,12 +76,13 @@ def from_config_dict(config: ConfigDict) -> Comparison:
     lists = {
         name: tuple(value) if isinstance(value, list | tuple) else (value,)
         for name, value in values.items()
-        if name in ("max_images", "seeds")
+        if name in ("max_images", "seeds", "figures")
     }
     comparison = Comparison(**{**values, **lists})
     empty = [name for name in NAMES if not getattr(comparison, name)]
     if empty:
         raise InputError(f"nothing to compare: {' and '.join(empty)} of the comparison are empty")
+    list(map(table.title, comparison.figures))
     list(cells(comparison))
     return comparison
 

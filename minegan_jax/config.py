@@ -37,6 +37,9 @@ class Config:
     ratios: tuple[float, ...] = ()  # share of each of `labels`; () takes what a random draw gives
     max_images: int | None = None  # training images drawn from the target; None takes all
     num_held_out: int = 0  # images that training never sees, for the report
+    # Of `max_images`, those that only early stopping sees. Every `evaluate_every_steps` it asks
+    # whether the game knows its images by heart, and if so ends the phase; 0 never does.
+    num_left_out: int = 0
     target_seed: int = 0  # which images are drawn; the held-out ones do not depend on max_images
     exclude: str | None = None  # drop images that also occur in these, for example "digits"
     colour: str = "as_is"  # "convert" turns grey into colour images, or back, as the source needs
@@ -131,6 +134,7 @@ PACKAGED = _packaged()
 AT_LEAST = {
     "max_images": 1,
     "num_held_out": 0,
+    "num_left_out": 0,
     "miner_depth": 2,
     "miner_width": 1,
     "selector_window": 1,

@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from minegan_jax import adapters, build, exports, reporting, runs, sampling, sources, trees
+from minegan_jax import (
+    adapters,
+    build,
+    exports,
+    reporting,
+    runs,
+    sampling,
+    sources,
+    stopping,
+    trees,
+)
 from minegan_jax.config import Config, from_values
 from minegan_jax.data import Dataset, load_dataset, make_batch_at, open_listing
 from minegan_jax.errors import InputError
@@ -199,6 +209,8 @@ def train(config: Config, workdir: str | Path) -> Run:
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = load_target(run.experiment)
     _check_images(run.experiment, dataset)
+    metrics = run.workdir / runs.METRICS
+    ends = stopping.make_ends(config, dataset, run.experiment.methods, metrics)
     identity = _identity(run.experiment, dataset)
     hosts.agree("config, sources or images", identity)
     if hosts.leads():
@@ -222,6 +234,7 @@ def train(config: Config, workdir: str | Path) -> Run:
             seed=config.seed,
             stores=list(stores.values()),
             hooks=[show_progress, *_hooks(run, dataset, stores)],
+            ends=ends,
         )
     if hosts.leads():
         _finish(run, dict(zip(stores, states, strict=True)), dataset)
@@ -261,6 +274,7 @@ def load_target(experiment: build.Experiment) -> Dataset:
         ratios=config.ratios,
         max_images=config.max_images,
         num_held_out=config.num_held_out,
+        num_left_out=config.num_left_out,
         seed=config.target_seed,
         colour=config.colour,
         skip_unreadable=config.skip_unreadable,

@@ -74,6 +74,9 @@ def test_a_rows_figures_are_those_of_its_run(done):
         assert row["kmmd"] == phase["held_out"]["kmmd_biased"]
         assert row["frechet_distance"] == phase["held_out"]["frechet_distance"]
         assert row["mean_variance"] == phase["mean_variance"]
+        assert row["recognised"] == phase["recognised"]
+        assert row["hits"] is None  # of images without labels
+        assert row["probability"] == {"tiny": 1.0}
         described = report["recipe"]["target"]
         assert (described["train"], described["seed"]) == (row["max_images"], row["seed"])
         assert described["held_out"] == 5
@@ -128,6 +131,12 @@ def test_mistakes(small):
         ({"seeds": ()}, "nothing to compare: seeds of the comparison are empty"),
         ({"methods": {}}, "nothing to compare: methods"),
         ({"methods": {"a": {"mine_step": 1}}}, "'mine_step': did you mean 'mine_steps'?"),
+        (
+            {"figures": ("fid",)},
+            "unknown figure 'fid' of a table: expected one of frechet_distance",
+        ),
+        ({"figures": ("recognised",)}, "unknown figure 'recognised'"),
+        ({"figures": ("hits:9",)}, "unknown figure 'hits:9'"),
         ({"settings": {"a": {"labels": "nine"}}}, "'labels': expected int, found 'nine'"),
     ]:
         values = small.copy_and_resolve_references()
@@ -146,12 +155,22 @@ def test_methods_that_are_told_the_class(small):
     assert compare.is_told(first.config.__class__(**{**vars(first.config), **told}))
 
 
+def test_hits_are_images_of_the_targets_classes(small):
+    (first, *_) = comparison.cells(comparison.from_config_dict(small))
+    config = first.config.__class__(**{**vars(first.config), "labels": (2, 9)})
+    assert compare._hits({"1": 0.5, "2": 0.2, "9": 0.25, "confident": 1.0}, config) == 0.45
+    assert compare._hits({}, config) is None
+
+
 def test_figures_that_are_missing_leave_a_dash():
     row = {"title": "a", "setting": "s", "max_images": 1, "seed": 0, "label": False}
     record = {
         **row,
         **table.figures({"held_out": None, "mean_variance": 1.0, "memorisation": None}),
     }
-    text = table.to_markdown([record], {"a": 1.0})
-    assert "| a | no | - | - | - | 1 | - | 1 |" in text
+    shown = ("frechet_distance", "mean_variance", "hits", "recognised:9", "probability:b")
+    record |= {"hits": None, "recognised": {}, "probability": {"b": 0.25}}
+    text = table.to_markdown([record], {"a": 1.0}, shown)
+    assert "| a | no | - | 1 | - | - | 0.25 | 1 |" in text
+    assert "| recognised as 9, s | p of b, s |" in text
     assert table.over_sizes([record], "kmmd") == [(1, [])]

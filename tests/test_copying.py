@@ -223,7 +223,7 @@ def test_a_report_calls_copies_by_their_name(tmp_path, monkeypatch):
     monkeypatch.setattr(lpips, "load_lpips", lambda file: seen if file == "FILE" else None)
     recipe = reporting.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
     recipe = recipe._replace(diversity="lpips:FILE")
-    dataset = Dataset(train, labels[:60], held_out, labels[60:], {})
+    dataset = Dataset(train, labels[:60], held_out, labels[60:], train[:0], {})
     reporting.write_report(tmp_path, recipe, dataset, phases, ())
     report = json.loads((tmp_path / "report.json").read_text())
     words = {name: phase["verdict"]["verdict"] for name, phase in report["phases"].items()}

@@ -39,6 +39,7 @@ class Dataset(NamedTuple):
     train_labels: Labels
     held_out: Pixels  # no rows where nothing is held out
     held_out_labels: Labels
+    left_out: Pixels  # of the training images, those that only early stopping sees
     description: dict[str, Any]  # how it came about: plain values, ready for JSON
     class_names: tuple[str, ...] = ()  # by label, where the data has names
 
@@ -66,13 +67,18 @@ def load_dataset(
     ratios: tuple[float, ...] = (),
     max_images: int | None = None,
     num_held_out: int = 0,
+    num_left_out: int = 0,
     seed: int = 0,
     colour: str = "as_is",
     skip_unreadable: bool = False,
     exclude: str | None = None,
     enlarge: bool = False,
 ) -> Dataset:
-    """Opens, chooses and reads images; `exclude` names data whose exact images are left out."""
+    """Opens, chooses and reads images.
+
+    `exclude` names data whose exact images are not taken. The last `num_left_out` of the training
+    images are no longer among them.
+    """
     read = partial(
         conform,
         resolution=resolution,
@@ -95,10 +101,16 @@ def load_dataset(
     train, held_out = (read(listing, candidates[part]) for part in subset)
     if not len(train.pixels):
         raise InputError(f"{spec}: none of the {len(subset.train)} chosen images is readable")
+    count = len(train.pixels) - num_left_out
+    if count < 1:
+        raise InputError(
+            f"{spec}: {num_left_out} of {len(train.pixels)} training images to leave out: expected"
+            " one to train on at least"
+        )
     description = {
         "spec": spec,
         "exclude": exclude,
-        "train": len(train.pixels),
+        "train": count,
         "held_out": len(held_out.pixels),
         "seed": seed,
         "labels": list(labels),
@@ -106,10 +118,11 @@ def load_dataset(
         "skipped": [*unreadable, *train.skipped, *held_out.skipped],
     }
     return Dataset(
-        train.pixels,
-        listing.labels[train.indices],
+        train.pixels[:count],
+        listing.labels[train.indices[:count]],
         held_out.pixels,
         listing.labels[held_out.indices],
+        train.pixels[count:],
         description,
         tuple(listing.class_names),
     )

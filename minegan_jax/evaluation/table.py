@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from minegan_jax.errors import InputError
+
 Record = Mapping[str, Any]
 
 
@@ -22,7 +24,28 @@ FIGURES: Mapping[str, Figure] = {
     "mean_variance": Figure("mean variance ↑", ("mean_variance",)),
     "near_copies": Figure("near copies ↓", ("memorisation", "near_copies")),
 }
-SHOWN = ("frechet_distance", "kmmd", "coverage", "mean_variance", "near_copies")
+# Of a record besides; the last two take a class or a source, as in `recognised:9`.
+TITLES: Mapping[str, str] = {
+    **{name: figure.title for name, figure in FIGURES.items()},
+    "hits": "recognised as the target ↑",
+    "recognised": "recognised as",
+    "probability": "p of",
+}
+NAMED = ("recognised", "probability")
+SHOWN = ("frechet_distance", "kmmd", "coverage", "hits", "mean_variance", "near_copies")
+
+
+def title(name: str) -> str:
+    """Returns the title of a column.
+
+    Raises:
+      InputError: there is no such figure.
+    """
+    figure, _, key = name.partition(":")
+    if figure not in TITLES or bool(key) != (figure in NAMED):
+        known = ", ".join(f"{n}:NAME" if n in NAMED else n for n in TITLES)
+        raise InputError(f"unknown figure {name!r} of a table: expected one of {known}")
+    return f"{TITLES[figure]} {key}".strip()
 
 
 def figures(phase: Record) -> dict[str, float | None]:
@@ -44,35 +67,42 @@ def over_sizes(records: Sequence[Record], figure: str) -> list[tuple[float, list
     return [(float(size), _values(records, figure, max_images=size)) for size in sizes]
 
 
-def to_markdown(records: Sequence[Record], milliseconds: Mapping[str, float]) -> str:
+def to_markdown(
+    records: Sequence[Record],
+    milliseconds: Mapping[str, float],
+    shown: Sequence[str] = SHOWN,
+) -> str:
     """Returns a table for each number of training images: a row a method, columns by setting.
 
     Args:
       records: one for each method, setting, size and seed.
       milliseconds: that one image takes, by title.
+      shown: names of figures, see `title`.
     """
     parts = []
     for size in _unlike(records, "max_images"):
         mine = [record for record in records if record["max_images"] == size]
-        parts += [f"## {size} training images", _one_size(mine, milliseconds)]
+        parts += [f"## {size} training images", _one_size(mine, milliseconds, shown)]
     return "\n\n".join(parts) + "\n"
 
 
-def _one_size(records: Sequence[Record], milliseconds: Mapping[str, float]) -> str:
+def _one_size(
+    records: Sequence[Record], milliseconds: Mapping[str, float], shown: Sequence[str]
+) -> str:
     """Returns the table of one number of training images."""
     settings = _unlike(records, "setting")
     titles = ["method", "label"]
-    titles += [f"{FIGURES[name].title}, {setting}" for setting in settings for name in SHOWN]
+    titles += [f"{title(name)}, {setting}" for setting in settings for name in shown]
     rows = []
-    for title in _unlike(records, "title"):
-        mine = [record for record in records if record["title"] == title]
+    for method in _unlike(records, "title"):
+        mine = [record for record in records if record["title"] == method]
         label = "yes" if any(record["label"] for record in mine) else "no"
         cells = [
             mean_and_spread(_values(mine, name, setting=setting))
             for setting in settings
-            for name in SHOWN
+            for name in shown
         ]
-        rows.append([title, label, *cells, f"{milliseconds[title]:.3g}"])
+        rows.append([method, label, *cells, f"{milliseconds[method]:.3g}"])
     return markdown([*titles, "ms an image"], rows)
 
 
@@ -83,7 +113,8 @@ def _unlike(records: Sequence[Record], name: str) -> list[Any]:
 
 def _values(records: Sequence[Record], figure: str, **where: Any) -> list[float]:
     """Returns the values of the records that have these fields, one for each seed."""
-    found = [r[figure] for r in records if all(r[name] == x for name, x in where.items())]
+    mine = (r for r in records if all(r[name] == x for name, x in where.items()))
+    found = [_at(record, figure.split(":")) for record in mine]
     return [value for value in found if value is not None]
 
 

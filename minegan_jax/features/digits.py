@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from minegan_jax import weights
 from minegan_jax.features.extractor import Extractor
+from minegan_jax.nets.convolution import Conv
 from minegan_jax.nets.function import as_function, layers_of
 from minegan_jax.nets.resampling import max_pool
 from minegan_jax.types import Features, Images, Params
@@ -36,7 +37,7 @@ class DigitsClassifier(nn.Module):
         """Maps (batch, 28, 28, 1) in [-1, 1] to features and to the logits of the ten digits."""
         x = images
         for i in range(3):
-            x = max_pool(nn.relu(nn.Conv(self.width * 2**i, (3, 3))(x)))
+            x = max_pool(nn.relu(Conv(self.width * 2**i)(x)))
         features = nn.relu(nn.Dense(self.num_features)(x.reshape(len(x), -1)))
         return features, nn.Dense(10)(features)
 
@@ -81,9 +82,9 @@ def load_classifier(directory: Path) -> Extractor:
     params, description = weights.load_weights(
         directory, json_name=JSON_NAME, fields=("name", "arguments")
     )
-    params = weights.cast(params, "float32")
+    params = jax.tree.map(jnp.asarray, weights.cast(params, "float32"))
     classifier = DigitsClassifier(**description["arguments"])
-    look, convolve = as_function(classifier), layers_of(classifier, nn.Conv)
+    look, convolve = as_function(classifier), layers_of(classifier, Conv)
 
     @jax.jit
     def embed(images: Images) -> tuple[jax.Array, jax.Array]:

@@ -33,6 +33,7 @@ from minegan_jax.types import (
     Latents,
     Metrics,
     Params,
+    Scores,
     SuperScores,
     to_unit_range,
 )
@@ -329,6 +330,13 @@ def adversarial_method(
         critic, allowed = state.params["critic"], state.selector.allowed
         return supersamples.contest(cast, critic, averaged, latents, allowed)[1]
 
+    @jax.jit
+    def score(state: GameState, images: Images) -> Scores:
+        # One by one, so that no score depends on what else is asked.
+        return jax.lax.map(
+            lambda image: cast.critic(state.params["critic"], image[None])[0], images
+        )
+
     return TransferMethod(
         learner=Learner(
             init, partial(draw, game), partial(step, game), ("generators",) if rules.spread else ()
@@ -338,4 +346,5 @@ def adversarial_method(
         mined=mined,
         generate=generate,
         contest=contest,
+        score=None if cast.num_classes else score,
     )

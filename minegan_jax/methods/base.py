@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from minegan_jax.selector import SelectorState, init_selector
-from minegan_jax.types import Batch, Images, Key, Latents, Metrics, SuperScores
+from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Scores, SuperScores
 
 State = Any  # a NamedTuple of arrays, the learner's own
 Draws = Any  # a tree of arrays whose first axis is the batch
@@ -41,7 +41,8 @@ class TransferMethod(NamedTuple):
     """A learner whose state can be asked for images, by way of one of its sources.
 
     To draw an image, choose a source i by the selector and u from N(0, I); `generate` then gives
-    G_i(M_i(u)), from the averaged weights. `contest` has the critic judge so many supersamples.
+    G_i(M_i(u)), from the averaged weights. `contest` has the critic judge so many supersamples,
+    `score` images.
     """
 
     learner: Learner
@@ -50,6 +51,7 @@ class TransferMethod(NamedTuple):
     selector: Callable[[State], SelectorState] = _alone
     mined: Callable[[State, int, Latents], Any] | None = None  # what the generator gets for u
     contest: Callable[[State, Key, int], SuperScores] | None = None  # where sources compete
+    score: Callable[[State, Images], Scores] | None = None  # where there is a critic
 
 
 class Phase(NamedTuple):

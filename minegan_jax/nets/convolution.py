@@ -18,6 +18,8 @@ Kernel = Float[Array, "rows columns inputs outputs"]
 Convolution = Callable[[jax.Array, jax.Array], jax.Array]  # of maps and kernel
 AXES = ("NHWC", "HWIO", "NHWC")  # of maps, kernel and result
 LARGE = 2**17  # weights, from which on XLA's CPU backend divides them between its threads
+TALL = 16  # rows of a kernel, from which on it goes through XLA's CPU backend in slices ...
+TILE = 16  # ... of so many outputs
 Pads = tuple[tuple[int, int], tuple[int, int]]  # zeros before and after rows, and columns
 
 
@@ -76,7 +78,7 @@ def _over_squares(kernel: Kernel) -> Float[Array, "2 2 2 2 inputs outputs"]:
 def _convolve(maps: Maps, kernel: Kernel, pads: Pads) -> Float[Array, "batch taller wider outputs"]:
     """Convolves with stride 1 and the given padding."""
     narrow = kernel.size < LARGE and kernel.shape[1] < maps.shape[2]
-    on_cpu = _in_a_row if narrow else _one_by_one
+    on_cpu = _in_a_row if narrow else _in_slices if kernel.shape[0] >= TALL else _one_by_one
     return jax.lax.platform_dependent(
         maps,
         kernel,
@@ -103,6 +105,16 @@ def _in_a_row(maps: Maps, kernel: Kernel, pads: Pads) -> jax.Array:
     row = _one_by_one(side.reshape(1, height, -1, inputs), kernel, (vertical, (0, mixed)))
     apart = row.reshape(row.shape[1], batch, side.shape[2], -1)[:, :, : side.shape[2] - mixed]
     return apart.transpose(1, 0, 2, 3)
+
+
+def _in_slices(maps: Maps, kernel: Kernel, pads: Pads) -> jax.Array:
+    """Convolves with a few outputs at a time.
+
+    XLA's CPU backend is two to five times slower with more where the kernel is as large as an
+    image: that is, in the derivative by a kernel.
+    """
+    slices = jnp.split(kernel, list(range(TILE, kernel.shape[3], TILE)), axis=3)
+    return jnp.concatenate([_one_by_one(maps, part, pads) for part in slices], axis=3)
 
 
 def _keep(maps: Maps, kernel: Kernel, pads: Pads) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:

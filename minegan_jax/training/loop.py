@@ -19,14 +19,22 @@ class Progress(NamedTuple):
     step: int  # steps done in this phase, from 1; 0 in one that has none
     state: State
     metrics: Metrics
+    ended: bool = False  # whether the phase ends early, here
 
     @property
     def done(self) -> bool:
         """Whether this was the phase's last step."""
-        return self.step == self.phase.num_steps
+        return self.ended or self.step == self.phase.num_steps
 
 
 Hook = Callable[[Progress], None]
+Ends = Callable[[Progress], bool]  # whether a phase ends early; asked again where a run resumes
+
+
+def by_its_steps(progress: Progress) -> bool:
+    """Ends no phase early."""
+    del progress
+    return False
 
 
 @runtime_checkable
@@ -45,6 +53,7 @@ def run(
     seed: int,
     stores: Sequence[Store],
     hooks: Sequence[Hook],
+    ends: Ends = by_its_steps,
 ) -> list[State]:
     """Trains phase after phase, each from where its store left it.
 
@@ -66,10 +75,14 @@ def run(
         step = devices.compile_step(phase.learner, mesh)
         if not phase.num_steps:
             _tell(hooks, Progress(phase, 0, state, {}))
-        for i in range(start, phase.num_steps):
-            state, metrics = step(state, batch_at(first_batch + i), jax.random.fold_in(key, i + 1))
-            _tell(hooks, Progress(phase, i + 1, state, metrics))
-        states.append(hosts.whole(state))
+        now = Progress(phase, start, state, {})
+        now = now._replace(ended=start > 0 and not now.done and ends(now))
+        while not now.done:
+            batch, drawn = batch_at(first_batch + now.step), jax.random.fold_in(key, now.step + 1)
+            now = Progress(phase, now.step + 1, *step(now.state, batch, drawn))
+            now = now._replace(ended=ends(now))
+            _tell(hooks, now)
+        states.append(hosts.whole(now.state))
         first_batch += phase.num_steps
     return states
 

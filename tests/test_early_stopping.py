@@ -1,0 +1,120 @@
+"""A phase ends where critic or players know the images by heart, and a resumed run knows that."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from minegan_jax import config, experiment, runs
+from minegan_jax.errors import InputError
+from minegan_jax.evaluation import overfitting
+from minegan_jax.evaluation.overfitting import Signs, critic_gap, overfits, signs
+from minegan_jax.training import log
+
+
+@pytest.fixture(scope="module")
+def fields(tiny_fields):
+    """A run that looks for signs after each two steps."""
+    return {**tiny_fields, "mine_steps": 6, "num_left_out": 2, "evaluate_every_steps": 2}
+
+
+def test_the_critics_gap():
+    train, fake = np.array([1.0, 3.0]), np.array([-2.0, -2.0, -2.0])
+    assert critic_gap(train, np.array([2.0]), fake) == 0.0
+    assert critic_gap(train, np.array([1.0]), fake) == 0.25
+    assert critic_gap(train, np.array([-2.0]), fake) == 1.0
+    assert critic_gap(train, np.array([-2.0]), train) == 0.0  # nothing to compare with
+
+
+def test_copies_end_a_phase_and_new_images_do_not():
+    rng = np.random.default_rng(0)
+    train, left_out, new = (rng.standard_normal((n, 8)) for n in (60, 30, 200))
+    copies = train[rng.integers(0, 60, 200)]
+    assert signs(0.0, train, left_out, copies).authentic == 0.0
+    assert overfits(signs(0.0, train, left_out, copies))
+    assert not overfits(signs(0.0, train, left_out, new))
+    assert overfits(signs(overfitting.CRITIC, train, left_out, new))
+
+
+@pytest.mark.parametrize(
+    ("gap", "authentic", "ends"),
+    [(0.0, 0.5, False), (0.6, 0.5, True), (0.3, 0.25, True), (0.29, 0.25, False), (0.0, 0.0, True)],
+)
+def test_half_of_each_sign_is_enough(gap, authentic, ends):
+    assert overfits(Signs(gap, authentic, left_out_authentic=0.5)) is ends
+
+
+def steps_kept(workdir):
+    """Returns the last step of each phase."""
+    folder = workdir / runs.CHECKPOINTS
+    return {
+        phase.name: max(int(step.name) for step in phase.glob("[0-9]*"))
+        for phase in folder.iterdir()
+    }
+
+
+def test_a_phase_that_ended_stays_ended(fields, tmp_path, monkeypatch):
+    asked = []
+
+    def at_the_second(found):
+        asked.append(found)
+        return len(asked) == 2
+
+    with monkeypatch.context() as patch:
+        patch.setattr(overfitting, "overfits", at_the_second)
+        experiment.train(config.from_values(fields), tmp_path / "run")
+    assert steps_kept(tmp_path / "run") == {"mine": 4, "finetune": 2}
+    lines = [line for line in log.read(tmp_path / "run" / runs.METRICS) if "signs" in line]
+    assert [(line["phase"], line["step"]) for line in lines] == [
+        ("mine", 2),
+        ("mine", 4),
+        ("finetune", 2),
+    ]
+    assert set(lines[0]["signs"]) == set(Signs._fields)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["recipe"]["target"]["train"] == 12 - 4 - 2
+    # Resumed, it asks the state that it kept, and says the same of it.
+    before = asked[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(overfitting, "overfits", lambda found: found == before)
+        experiment.train(config.from_values(fields), tmp_path / "run")
+    assert steps_kept(tmp_path / "run") == {"mine": 4, "finetune": 2}
+    assert len([x for x in log.read(tmp_path / "run" / runs.METRICS) if "signs" in x]) == 3
+
+
+def test_images_left_out_are_never_trained_on(fields):
+    built = experiment.build.build(config.from_values(fields))
+    dataset = experiment.load_target(built)
+    whole = experiment.load_target(
+        built._replace(config=config.from_values({**fields, "num_left_out": 0}))
+    )
+    assert len(dataset.left_out) == 2
+    np.testing.assert_array_equal(np.concatenate([dataset.train, dataset.left_out]), whole.train)
+    np.testing.assert_array_equal(dataset.held_out, whole.held_out)
+
+
+def test_scores_do_not_depend_on_what_else_is_asked(fields):
+    method = experiment.build.build(config.from_values(fields)).methods["mine"]
+    state = method.learner.init(None, jax.random.key(0))
+    images = jax.random.uniform(jax.random.key(1), (5, 8, 8, 1), minval=-1.0)
+    together = np.asarray(method.score(state, images))
+    np.testing.assert_allclose(together[:1], method.score(state, images[:1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"evaluate_every_steps": 0}, "num_left_out without --config.evaluate_every_steps"),
+        ({"num_left_out": 8}, "8 of 8 training images to leave out: expected one"),
+        ({"num_left_out": -1}, "num_left_out"),
+        (
+            {"method": "vae", "sources": (), "resolution": 8, "train_steps": 1},
+            "'vae' has no critic to ask",
+        ),
+    ],
+)
+def test_mistakes(fields, tmp_path, changes, said):
+    with pytest.raises(InputError, match=said):
+        experiment.train(config.from_values({**fields, **changes}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
