@@ -40,7 +40,10 @@ def get_config() -> ConfigDict:
         "TransferGAN": {"method": "transfergan", "finetune_steps": steps},
         "MineGAN": {"method": "minegan", "classes": "all"},
         "DGN-AM": {"method": "dgn_am", **seen},
-        "PPGN": {"method": "ppgn", "width": 16, "learning_rate": 1e-3, **seen},
+        "PPGN": {
+            **{"method": "ppgn", "width": 16, "learning_rate": 1e-3, "train_steps": 500},
+            **{"sample_every_steps": 0, **seen},
+        },
         "BSA": {
             **{"method": "bsa", "classes": "all", "finetune_steps": steps},
             **{"learning_rate": 5e-3, "miner_learning_rate": 5e-2, "beta1": 0.9, "beta2": 0.999},

@@ -70,7 +70,8 @@ def _minegan(config: Config) -> Experiment:
     critics_source = _critics_source(config, loaded)
     _check_colours(config, [*loaded, critics_source])
     critic = _critic(config, critics_source, len(loaded))
-    game = loaded, game_rules(config), miner_shape(config), critic
+    rules = game_rules(config, _frozen(config, critics_source.networks))
+    game = loaded, rules, miner_shape(config), critic
     methods = {"mine": mining.mine(*game)}
     if config.finetune_steps:  # without, this is MineGAN (w/o FT)
         methods["finetune"] = mining.finetune(*game)
@@ -115,9 +116,23 @@ def _with_critic(source: sources.Source) -> sources.Source:
     raise InputError(f"source {source.name!r} has no critic: {OTHERS_CRITIC}")
 
 
+def _frozen(config: Config, networks: family.Networks) -> tuple[str, ...]:
+    """Returns the critic's layers that the config freezes."""
+    count = config.freeze_critic_layers
+    if not count:
+        return ()
+    layers = networks.critic_layers()
+    if count >= len(layers):
+        raise InputError(
+            f"freeze_critic_layers: expected fewer than the critic's {len(layers)}, found {count}"
+        )
+    return layers[:count]
+
+
 def _transfergan(config: Config) -> Experiment:
     source = _with_critic(_one_source(config))
-    methods = {"finetune": finetuning.transfergan(source, game_rules(config), config.classes)}
+    rules = game_rules(config, _frozen(config, source.networks))
+    methods = {"finetune": finetuning.transfergan(source, rules, config.classes)}
     networks, phases = source.networks, _phases(methods, {"finetune": config.finetune_steps})
     return Experiment(config, (source,), phases, methods, networks.resolution, networks.channels)
 

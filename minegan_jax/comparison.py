@@ -23,7 +23,7 @@ class Comparison:
     methods: Mapping[str, Fields]  # rows
     max_images: tuple[int, ...]  # training images
     seeds: tuple[int, ...]  # of training and of which images are drawn
-    figures: tuple[str, ...] = table.SHOWN  # columns of the table for each setting
+    figures: tuple[str, ...] = table.SHOWN  # columns of the table
 
 
 class Cell(NamedTuple):

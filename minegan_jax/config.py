@@ -87,6 +87,7 @@ class Config:
     precision: str = "float32"  # or "bfloat16": that generators and critic compute in
     remat: bool = False  # activations are computed twice rather than kept
     critic_turns: int = 5  # critic updates per step
+    freeze_critic_layers: int = 0  # of a source's critic, the first ones; they do not learn
     loss: str = "wasserstein"  # or "hinge" or "logistic"
     penalty_weight: float = 10.0  # of the gradient penalty; 0 does without
     learning_rate: float = 1e-4  # of generators (and of a classifier or an encoder)
@@ -141,6 +142,7 @@ AT_LEAST = {
     "exploration": 0.0,
     "exploration_steps": 0,
     "warmup_steps": 0,
+    "freeze_critic_layers": 0,
     "drop_below": 0.0,
     "width": 1,
     "num_features": 1,

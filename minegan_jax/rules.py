@@ -15,8 +15,8 @@ from minegan_jax.types import Images
 Maps = Callable[[Images], tuple[jax.Array, ...]]
 
 
-def game_rules(config: Config) -> Rules:
-    """Reads the game's rules off the config."""
+def game_rules(config: Config, frozen_critic: tuple[str, ...] = ()) -> Rules:
+    """Reads the game's rules off the config; `frozen_critic` names layers that do not learn."""
     return Rules(
         learning_rates={
             "miners": config.miner_learning_rate,
@@ -26,6 +26,7 @@ def game_rules(config: Config) -> Rules:
         betas=(config.beta1, config.beta2),
         batch_size=config.batch_size,
         critic_turns=config.critic_turns,
+        frozen_critic=frozen_critic,
         penalty_weight=config.penalty_weight,
         average_decay=config.average_decay,
         exploration=config.exploration,

@@ -87,7 +87,7 @@ def test_the_table_has_the_mean_over_seeds(done):
     values = [row["frechet_distance"] for row in rows if row["title"] == "MineGAN"]
     text = (done / "table.md").read_text()
     assert f"| {statistics.mean(values):.3g} ± {statistics.stdev(values):.2g} |" in text
-    assert text.count("\n| MineGAN | no |") == 2
+    assert text.count("\n| on-manifold | MineGAN | no |") == 2
     assert "## 4 training images" in text
 
 
@@ -171,6 +171,6 @@ def test_figures_that_are_missing_leave_a_dash():
     shown = ("frechet_distance", "mean_variance", "hits", "recognised:9", "probability:b")
     record |= {"hits": None, "recognised": {}, "probability": {"b": 0.25}}
     text = table.to_markdown([record], {"a": 1.0}, shown)
-    assert "| a | no | - | 1 | - | - | 0.25 | 1 |" in text
-    assert "| recognised as 9, s | p of b, s |" in text
+    assert "| s | a | no | - | 1 | - | - | 0.25 | 1 |" in text
+    assert "| recognised as 9 | p of b | ms an image |" in text
     assert table.over_sizes([record], "kmmd") == [(1, [])]

@@ -1,10 +1,10 @@
-"""When to stop without a validation set: two signs that a game has learnt its images by heart.
+"""When to stop without a validation set: two signs that a game knows its training images by heart.
 
-A few of the target images are left out of training, far fewer than a distance would need. The first
-sign comes from the critic: of what it says of training images, how much is true of them alone. The
-second comes from the players: how often their images are copies. The critic memorises long before
-the players copy what it knows, and a critic that knows its images still teaches; so each sign has
-its own bound, and a phase ends where their shares of these add up to one.
+The critic shows the first. A few of the target images are left out of training, far fewer than a
+distance would need; where the critic takes them for worse than generated ones, all that it still
+teaches is what is true of its training images alone. That comes early, and players go on to gain
+from such a critic for a long time. The second sign comes from them: their images are copies more
+often than real images would be. A phase ends where both are seen.
 """
 
 from typing import NamedTuple
@@ -12,28 +12,65 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from minegan_jax.evaluation.memorisation import HeldOutFeatures, TrainFeatures, memorisation
-from minegan_jax.evaluation.rows import FakeFeatures
+from minegan_jax.evaluation.distances import distance_blocks, nearest
+from minegan_jax.evaluation.memorisation import TrainFeatures
+from minegan_jax.evaluation.rows import FakeFeatures, check_rows, check_width
 
-CRITIC = 0.6  # the critic's gap at which a phase ends: what ADA's augmentation holds r_v's twin at
-COPIED = 0.5  # the share of copies at which it ends
-AtLeastOne = Float[np.ndarray, "_"]
+Some = Float[np.ndarray, "_"]  # scores of at least one image
+
+CRITIC = 1.0  # the critic's gap, where left-out images score like generated ones
 
 
 class Signs(NamedTuple):
     """What a state shows."""
 
     critic_gap: float  # 0 none; 1 the critic takes left-out images for generated ones
-    authentic: float  # share of fakes that are no copies, see `memorisation`
-    left_out_authentic: float  # the same share of left-out images
-
-    @property
-    def copied(self) -> float:
-        """The share of fakes that are copies, beyond that of left-out images; at least 0."""
-        return max(0.0, self.left_out_authentic - self.authentic)
+    authentic: float  # share of fakes that are no copies by the test of Alaa et al. 2022
+    usually_authentic: float  # the same share of the training images, each against the others
 
 
-def critic_gap(train: AtLeastOne, left_out: AtLeastOne, fake: AtLeastOne) -> float:
+def signs(gap: float, train: TrainFeatures, fake: FakeFeatures) -> Signs:
+    """Returns both signs.
+
+    A fake is authentic if it is farther from its nearest training image than that is from its own
+    nearest other one (arXiv:2102.08921).
+
+    Args:
+      gap: the critic's.
+      train: features of the training images.
+      fake: of generated images.
+
+    Raises:
+      InputError: fewer than 3 training images, no fake, or features that are not finite.
+    """
+    train = check_rows(train, name="training", at_least=3)
+    fake = check_rows(fake, name="fake", at_least=1)
+    check_width(fake, name="fake", width=train.shape[1])
+    neighbours, first, second = _nearest_others(train)
+    found = nearest(fake, train)
+    # To a training image that stands for a new one, the others are all there is.
+    alone = np.where(
+        neighbours[neighbours] == np.arange(len(train)), second[neighbours], first[neighbours]
+    )
+    return Signs(
+        critic_gap=gap,
+        authentic=float((found.distances > first[found.indices]).mean()),
+        usually_authentic=float((first > alone).mean()),
+    )
+
+
+def _nearest_others(rows: TrainFeatures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns which other row is nearest to each, how far it is, and how far the next one is."""
+    neighbours, nearby = np.empty(len(rows), np.int64), np.empty((len(rows), 2))
+    for part, block in distance_blocks(rows, rows):
+        own = np.arange(part.start, part.stop)
+        block[own - part.start, own] = np.inf
+        neighbours[part] = block.argmin(axis=1)
+        nearby[part] = np.sqrt(np.partition(block, 1, axis=1)[:, :2])
+    return neighbours, nearby[:, 0], nearby[:, 1]
+
+
+def critic_gap(train: Some, left_out: Some, fake: Some) -> float:
     """Returns how far the critic's scores of left-out images fell towards those of fakes.
 
     (D(train) - D(left out)) / (D(train) - D(fake)), of means: r_v of Karras et al. 2020
@@ -48,27 +85,6 @@ def critic_gap(train: AtLeastOne, left_out: AtLeastOne, fake: AtLeastOne) -> flo
     return float((train.mean() - left_out.mean()) / whole) if whole > 0.0 else 0.0
 
 
-def signs(
-    gap: float,
-    train: TrainFeatures,
-    left_out: HeldOutFeatures,
-    fake: FakeFeatures,
-) -> Signs:
-    """Returns both signs.
-
-    Args:
-      gap: the critic's.
-      train: features of all training images; at least 2.
-      left_out: of those left out; at least 1.
-      fake: of generated images.
-
-    Raises:
-      InputError: too few images, or features that are not finite.
-    """
-    found = memorisation(train, left_out, fake)
-    return Signs(gap, found.authentic, found.held_out_authentic)
-
-
 def overfits(found: Signs) -> bool:
-    """Says whether a phase should end: by one sign alone, or by half of each."""
-    return found.critic_gap / CRITIC + found.copied / COPIED >= 1.0
+    """Says whether a phase should end."""
+    return found.critic_gap >= CRITIC and found.authentic < found.usually_authentic

@@ -72,7 +72,7 @@ def to_markdown(
     milliseconds: Mapping[str, float],
     shown: Sequence[str] = SHOWN,
 ) -> str:
-    """Returns a table for each number of training images: a row a method, columns by setting.
+    """Returns a table for each number of training images: a row for each setting and method.
 
     Args:
       records: one for each method, setting, size and seed.
@@ -90,20 +90,16 @@ def _one_size(
     records: Sequence[Record], milliseconds: Mapping[str, float], shown: Sequence[str]
 ) -> str:
     """Returns the table of one number of training images."""
-    settings = _unlike(records, "setting")
-    titles = ["method", "label"]
-    titles += [f"{title(name)}, {setting}" for setting in settings for name in shown]
     rows = []
-    for method in _unlike(records, "title"):
-        mine = [record for record in records if record["title"] == method]
-        label = "yes" if any(record["label"] for record in mine) else "no"
-        cells = [
-            mean_and_spread(_values(mine, name, setting=setting))
-            for setting in settings
-            for name in shown
-        ]
-        rows.append([method, label, *cells, f"{milliseconds[method]:.3g}"])
-    return markdown([*titles, "ms an image"], rows)
+    for setting in _unlike(records, "setting"):
+        here = [record for record in records if record["setting"] == setting]
+        for method in _unlike(here, "title"):
+            mine = [record for record in here if record["title"] == method]
+            label = "yes" if any(record["label"] for record in mine) else "no"
+            cells = [mean_and_spread(_values(mine, name)) for name in shown]
+            rows.append([setting, method, label, *cells, f"{milliseconds[method]:.3g}"])
+    titles = ["target", "method", "label", *map(title, shown), "ms an image"]
+    return markdown(titles, rows)
 
 
 def _unlike(records: Sequence[Record], name: str) -> list[Any]:

@@ -61,6 +61,7 @@ class Rules(NamedTuple):
     exploration_steps: int = 0  # of all phases together, in which that share falls to 0
     warmup_steps: int = 0  # of each phase, in which only the critic learns
     selector_window: int = 1000  # minibatches
+    frozen_critic: tuple[str, ...] = ()  # layers of the critic that stay as they start
     drop_below: float = 0.0  # sources with a smaller p have no part in later phases
     spread: bool = False  # devices share the generators' weights, moments and averages
     accumulation: int = 1  # parts in which a device's minibatch is gone through
@@ -112,6 +113,18 @@ def _adam(
     return optax.chain(optax.adam(rate, *betas), spectral.power_iteration(whole))
 
 
+def _moving_only(
+    optimizer: optax.GradientTransformation, frozen: tuple[str, ...]
+) -> optax.GradientTransformation:
+    """Keeps an optimizer from some of the layers (FreezeD, Mo et al. 2020, arXiv:2002.10964)."""
+    if not frozen:
+        return optimizer
+    return optax.partition(
+        {True: optimizer, False: optax.set_to_zero()},
+        lambda params: {name: name not in frozen for name in params},
+    )
+
+
 def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
     """Gives each part that moves its Adam; the rest gets no update and no optimizer state."""
     rates = {name: _after(rules.warmup_steps, rules.learning_rates[name]) for name in PLAYERS}
@@ -128,7 +141,9 @@ def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
         cast,
         rules,
         moving,
-        critic_optimizer=_adam(rules.learning_rates["critic"], rules.betas),
+        critic_optimizer=_moving_only(
+            _adam(rules.learning_rates["critic"], rules.betas), rules.frozen_critic
+        ),
         players_optimizer=optax.partition(
             {**adams, "frozen": optax.set_to_zero()},
             {name: name if name in moving else "frozen" for name in PLAYERS},

@@ -19,7 +19,8 @@ Convolution = Callable[[jax.Array, jax.Array], jax.Array]  # of maps and kernel
 AXES = ("NHWC", "HWIO", "NHWC")  # of maps, kernel and result
 LARGE = 2**17  # weights, from which on XLA's CPU backend divides them between its threads
 TALL = 16  # rows of a kernel, from which on it goes through XLA's CPU backend in slices ...
-TILE = 16  # ... of so many outputs
+TILE = 16  # ... of so many outputs, if it has no more ...
+WIDEST = 64  # ... than these
 Pads = tuple[tuple[int, int], tuple[int, int]]  # zeros before and after rows, and columns
 
 
@@ -78,7 +79,8 @@ def _over_squares(kernel: Kernel) -> Float[Array, "2 2 2 2 inputs outputs"]:
 def _convolve(maps: Maps, kernel: Kernel, pads: Pads) -> Float[Array, "batch taller wider outputs"]:
     """Convolves with stride 1 and the given padding."""
     narrow = kernel.size < LARGE and kernel.shape[1] < maps.shape[2]
-    on_cpu = _in_a_row if narrow else _in_slices if kernel.shape[0] >= TALL else _one_by_one
+    tall = kernel.shape[0] >= TALL and kernel.shape[3] <= WIDEST
+    on_cpu = _in_a_row if narrow else _in_slices if tall else _one_by_one
     return jax.lax.platform_dependent(
         maps,
         kernel,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
 from minegan_jax.nets import biggan, biggan_deep, dcgan, progan, sngan
-from minegan_jax.nets.function import as_function
+from minegan_jax.nets.function import as_function, names_of_layers
 from minegan_jax.types import Images, Key, Params, Scores
 
 
@@ -55,6 +55,7 @@ class Networks(NamedTuple):
     embedding_size: int = 0
     truncates: bool = False  # whether `generate` takes `truncation=`, in (0, 1]
     compares: bool = False  # whether scores depend on the batch unless `criticise` gets alone=True
+    critic_layers: Callable[[], tuple[str, ...]] = tuple  # names among its weights, the first first
 
 
 def build(family: str, arguments: Mapping[str, Any]) -> Networks:
@@ -79,18 +80,20 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         arguments[name] for name in ("resolution", "channels", "latent_size")
     )
 
+    blank = jnp.zeros((1, resolution, resolution, channels), jnp.float32)
+
     def init(key: Key) -> tuple[Params, Params]:
         key_generator, key_critic = jax.random.split(key)
         # Not one nor zeros: a family may start its statistics from what it makes of these.
         shape = NUM_FIRST, latent_size
         latents = jax.random.normal(jax.random.fold_in(key, 2), shape, jnp.float32)
-        images = jnp.zeros((1, resolution, resolution, channels), jnp.float32)
         weights = jax.jit(generator.init)(key_generator, latents)["params"]
-        return weights, jax.jit(critic.init)(key_critic, images)["params"] if critic else {}
+        return weights, jax.jit(critic.init)(key_critic, blank)["params"] if critic else {}
 
     return Networks(
         generate=as_function(generator),
         criticise=as_function(critic) if critic else _no_critic,
+        critic_layers=lambda: names_of_layers(critic, blank) if critic else (),
         init=init,
         latent_size=latent_size,
         resolution=resolution,

@@ -18,6 +18,20 @@ def as_function(module: nn.Module) -> Callable[..., Any]:
     return function
 
 
+def names_of_layers(module: nn.Module, *inputs: Any) -> tuple[str, ...]:
+    """Returns the names of a module's own layers, in the order in which inputs come by them."""
+    seen: dict[str, None] = {}
+
+    def note(call: Callable[..., Any], args: Any, kwargs: Any, context: Any) -> Any:
+        if len(context.module.path) == 1:
+            seen.setdefault(context.module.path[0])
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(note):
+        shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+    return tuple(name for name in seen if name in shapes["params"])
+
+
 def layers_of(module: nn.Module, *kinds: type[nn.Module]) -> Callable[..., tuple[jax.Array, ...]]:
     """Returns what a module's own layers of some kinds give, as a function of (params, *inputs).
 

@@ -145,7 +145,7 @@ def progress_bars(*, shown: bool = True) -> Iterator[Hook]:
         if name not in bars:
             bars[name] = tqdm(
                 total=progress.phase.num_steps,
-                initial=progress.step - 1,
+                initial=max(progress.step - 1, 0),
                 desc=name,
                 unit="step",
                 disable=not shown,

@@ -27,6 +27,7 @@ class Progress(NamedTuple):
         return self.ended or self.step == self.phase.num_steps
 
 
+NONE = -1  # in the place of a step where none was kept
 Hook = Callable[[Progress], None]
 Ends = Callable[[Progress], bool]  # whether a phase ends early; asked again where a run resumes
 
@@ -70,10 +71,11 @@ def run(
     for number, (phase, store) in enumerate(zip(phases, stores, strict=True)):
         key = jax.random.fold_in(jax.random.key(seed), number)
         state = phase.learner.init(states[-1] if states else None, jax.random.fold_in(key, 0))
-        start, state = hosts.from_leader(partial(_newest, store, state), (0, state))
+        kept, state = hosts.from_leader(partial(_newest, store, state), (NONE, state))
         state = devices.place(phase.learner, state, mesh)
         step = devices.compile_step(phase.learner, mesh)
-        if not phase.num_steps:
+        start = max(kept, 0)
+        if kept == NONE and not phase.num_steps:
             _tell(hooks, Progress(phase, 0, state, {}))
         now = Progress(phase, start, state, {})
         now = now._replace(ended=start > 0 and not now.done and ends(now))
@@ -94,5 +96,5 @@ def _tell(hooks: Sequence[Hook], progress: Progress) -> None:
 
 
 def _newest(store: Store, start: State) -> tuple[int, State]:
-    """Returns the last step kept and its state, or that in which the phase starts."""
-    return store.newest(start) or (0, start)
+    """Returns the last step kept and its state; `NONE` and the state it starts in if none was."""
+    return store.newest(start) or (NONE, start)
