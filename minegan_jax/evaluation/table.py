@@ -76,7 +76,7 @@ def to_markdown(
 
     Args:
       records: one for each method, setting, size and seed.
-      milliseconds: that one image takes, by title.
+      milliseconds: that one image takes, by title; nothing where that was not measured.
       shown: names of figures, see `title`.
     """
     parts = []
@@ -97,9 +97,10 @@ def _one_size(
             mine = [record for record in here if record["title"] == method]
             label = "yes" if any(record["label"] for record in mine) else "no"
             cells = [mean_and_spread(_values(mine, name)) for name in shown]
-            rows.append([setting, method, label, *cells, f"{milliseconds[method]:.3g}"])
-    titles = ["target", "method", "label", *map(title, shown), "ms an image"]
-    return markdown(titles, rows)
+            timed = [f"{milliseconds[method]:.3g}"] if milliseconds else []
+            rows.append([setting, method, label, *cells, *timed])
+    timed = ["ms an image"] if milliseconds else []
+    return markdown(["target", "method", "label", *map(title, shown), *timed], rows)
 
 
 def _unlike(records: Sequence[Record], name: str) -> list[Any]:

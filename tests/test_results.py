@@ -1,0 +1,55 @@
+"""Every number of the results' tables is that of the JSON beside them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from minegan_jax.evaluation import table
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+COMPARISONS = sorted(path for path in RESULTS.glob("*.json") if "rows" in path.read_text()[:4000])
+
+
+def rows_of(text):
+    """Returns the lines of a text's tables, without their heads."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return {line for line in lines if set(line) - set("|- ")}
+
+
+def table_of(path):
+    """Returns the table that a comparison's JSON makes."""
+    found = json.loads(path.read_text())
+    return table.to_markdown(found["rows"], found["milliseconds"], found["figures"])
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_the_tables_are_made_of_the_json(path):
+    assert rows_of(table_of(path)) <= rows_of((ROOT / "docs" / "results.md").read_text())
+
+
+def test_the_readme_quotes_them():
+    """A row that starts with the target of a comparison is one of its rows."""
+    known = set().union(*(rows_of(table_of(path)) for path in COMPARISONS))
+    targets = {row.split(" | ")[0] for row in known} - {"| target"}
+    readme = rows_of((ROOT / "README.md").read_text())
+    quoted = {row for row in readme if row.split(" | ")[0] in targets}
+    assert quoted
+    assert quoted <= known
+
+
+def test_the_photographs():
+    report = json.loads((RESULTS / "lakes.json").read_text())
+    measured = {
+        "source as it is": report["phases"]["source"]["held_out"],
+        "MineGAN (w/o FT)": report["phases"]["mine"]["held_out"],
+        "MineGAN": report["phases"]["finetune"]["held_out"],
+        "the training photographs": report["real"],
+    }
+    readme = rows_of((ROOT / "README.md").read_text())
+    for title, found in measured.items():
+        low, high = found["intervals"]["frechet_distance"]
+        cells = f"{found['frechet_distance']:.0f} ({low:.0f} to {high:.0f}) | {found['kid']:.3f}"
+        row = f"| {title} | {cells} | {found['kmmd_biased']:.3f} | {found['coverage']:.2f} |"
+        assert row in readme
