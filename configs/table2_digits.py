@@ -54,4 +54,5 @@ def get_config() -> ConfigDict:
             **{"learning_rate": 1e-3, "beta1": 0.5, "beta2": 0.9},
         },
     }
+    config.figures = ("frechet_distance", "kmmd", "hits", "mean_variance")
     return config
