@@ -15,7 +15,7 @@ from minegan_jax import config, experiment, runs
 from minegan_jax.evaluation import overfitting
 from minegan_jax.training import log
 
-SIZES = (25, 100)
+SIZES = (25,)
 SEEDS = (0, 1, 2)
 FIELDS = {
     "method": "transfergan",

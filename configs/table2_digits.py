@@ -10,7 +10,7 @@ those of Fig. 6, here with the same target images as all others.
 
 Methods that play the game get the same images, minibatches and steps; BSA and the VAE learn without
 a critic, at their own rates. Distances are measured in a network that no method sees: DGN-AM and
-PPGN climb `digits_judge`, so nothing judges them. A hundred images are measured of each, because
+PPGN climb `digits_judge`, so nothing judges them. Two hundred images are measured of each, because
 these two search for one about as long as a minibatch takes to learn from.
 """
 
@@ -24,7 +24,7 @@ def get_config() -> ConfigDict:
     """Returns the comparison."""
     config = default_comparison()
     config.fields = load_config("bigGAN_digits")
-    config.fields.update(mine_steps=200, finetune_steps=100, batch_size=16, num_report_images=100)
+    config.fields.update(mine_steps=200, finetune_steps=100, batch_size=16, num_report_images=200)
     steps = config.fields.mine_steps + config.fields.finetune_steps
     config.settings = {
         "off-manifold": {"sources": ("biggan_digits_0_to_8",), "labels": (9,)},
