@@ -16,7 +16,7 @@ from minegan_jax.evaluation import overfitting
 from minegan_jax.training import log
 
 SIZES = (25,)
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 5, 6)
 FIELDS = {
     "method": "transfergan",
     "finetune_steps": 800,

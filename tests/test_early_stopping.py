@@ -51,10 +51,10 @@ def test_training_images_are_usually_as_authentic_as_new_ones():
 
 @pytest.mark.parametrize(
     ("gap", "authentic", "ends"),
-    [(0.9, 0.4, False), (1.0, 0.4, True), (1.0, 0.5, False), (2.0, 0.49, True)],
+    [(0.9, 0.2, False), (1.0, 0.2, True), (1.0, 0.3, False), (2.0, 0.29, True)],
 )
 def test_both_signs_are_needed(gap, authentic, ends):
-    assert overfits(Signs(gap, authentic, usually_authentic=0.5)) is ends
+    assert overfits(Signs(gap, authentic, usually_authentic=0.5, at_least=0.3)) is ends
 
 
 def steps_kept(workdir):

@@ -4,7 +4,7 @@ The critic shows the first. A few of the target images are left out of training,
 distance would need; where the critic takes them for worse than generated ones, all that it still
 teaches is what is true of its training images alone. That comes early, and players go on to gain
 from such a critic for a long time. The second sign comes from them: their images are copies more
-often than real images would be. A phase ends where both are seen.
+often than real images would be, surely. A phase ends where both are seen.
 """
 
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from minegan_jax.evaluation.bootstrap import share_interval
 from minegan_jax.evaluation.distances import distance_blocks, nearest
 from minegan_jax.evaluation.memorisation import TrainFeatures
 from minegan_jax.evaluation.rows import FakeFeatures, check_rows, check_width
@@ -27,6 +28,7 @@ class Signs(NamedTuple):
     critic_gap: float  # 0 none; 1 the critic takes left-out images for generated ones
     authentic: float  # share of fakes that are no copies by the test of Alaa et al. 2022
     usually_authentic: float  # the same share of the training images, each against the others
+    at_least: float  # where that share's 95 % interval starts
 
 
 def signs(gap: float, train: TrainFeatures, fake: FakeFeatures) -> Signs:
@@ -52,10 +54,12 @@ def signs(gap: float, train: TrainFeatures, fake: FakeFeatures) -> Signs:
     alone = np.where(
         neighbours[neighbours] == np.arange(len(train)), second[neighbours], first[neighbours]
     )
+    count = int((first > alone).sum())
     return Signs(
         critic_gap=gap,
         authentic=float((found.distances > first[found.indices]).mean()),
-        usually_authentic=float((first > alone).mean()),
+        usually_authentic=count / len(train),
+        at_least=share_interval(count, len(train)).low,
     )
 
 
@@ -87,4 +91,4 @@ def critic_gap(train: Some, left_out: Some, fake: Some) -> float:
 
 def overfits(found: Signs) -> bool:
     """Says whether a phase should end."""
-    return found.critic_gap >= CRITIC and found.authentic < found.usually_authentic
+    return found.critic_gap >= CRITIC and found.authentic < found.at_least
