@@ -53,3 +53,10 @@ def test_the_photographs():
         cells = f"{found['frechet_distance']:.0f} ({low:.0f} to {high:.0f}) | {found['kid']:.3f}"
         row = f"| {title} | {cells} | {found['kmmd_biased']:.3f} | {found['coverage']:.2f} |"
         assert row in readme
+
+
+def test_where_early_stopping_ends():
+    readme = rows_of((ROOT / "README.md").read_text())
+    for run in json.loads((RESULTS / "early_stopping.json").read_text()):
+        cells = [f"{run[name]:.3g}" for name in run if name not in ("looks", "images")]
+        assert "| " + " | ".join(cells) + " |" in readme
