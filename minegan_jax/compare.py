@@ -96,8 +96,15 @@ def _record(row: Row) -> dict[str, Any]:
         **table.figures(phase),
         "hits": _hits(phase["recognised"], row.cell.config),
         "recognised": phase["recognised"],
-        "probability": {source["name"]: source["probability"] for source in row.report["selector"]},
+        "probability": _probabilities(row),
     }
+
+
+def _probabilities(row: Row) -> dict[str, float]:
+    """Returns how often each source is used, which a report says of a run's last phase."""
+    if row.title != row.cell.method:
+        return {}
+    return {source["name"]: source["probability"] for source in row.report["selector"]}
 
 
 def _hits(recognised: Mapping[str, float], config: Config) -> float | None:
@@ -136,8 +143,13 @@ def _save_figures(workdir: Path, rows: list[Row], comparison: Comparison) -> Non
         train = experiment.load_target(shown[0].run.experiment).train
         strips = {row.title: _strip(row, train) for row in shown}
         strips["target"] = [train[:ACROSS]] * 2
-        name = "figure.png" if len(comparison.settings) == 1 else f"figure_{setting}.png"
+        name = "figure.png" if len(comparison.settings) == 1 else f"figure_{_word(setting)}.png"
         pictures.save_png(workdir / name, pictures.strips(strips), magnify=1)
+
+
+def _word(setting: str) -> str:
+    """Returns a setting's name as a part of a file's."""
+    return "_".join(setting.split())
 
 
 def _strip(row: Row, train: UInt8[np.ndarray, "train _ _ _"]) -> list[Pixels]:
@@ -157,4 +169,4 @@ def _save_curves(workdir: Path, records: list[dict[str, Any]]) -> None:
             for title in dict.fromkeys(record["title"] for record in mine)
         }
         sheet = pictures.curves(series, across="training images", up="Frechet distance")
-        pictures.save_png(workdir / f"curves_{setting}.png", sheet, magnify=1)
+        pictures.save_png(workdir / f"curves_{_word(setting)}.png", sheet, magnify=1)
