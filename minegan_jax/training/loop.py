@@ -74,7 +74,7 @@ def run(
         kept, state = hosts.from_leader(partial(_newest, store, state), (NONE, state))
         state = devices.place(phase.learner, state, mesh)
         step = devices.compile_step(phase.learner, mesh)
-        start = max(kept, 0)
+        start = max(int(kept), 0)
         if kept == NONE and not phase.num_steps:
             _tell(hooks, Progress(phase, 0, state, {}))
         now = Progress(phase, start, state, {})
