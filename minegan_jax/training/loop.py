@@ -61,7 +61,8 @@ def run(
     Step i of phase p gets batch number (steps of the phases before) + i and a key folded from
     the seed, p and i: a run that was cut and resumed equals one that was not, bit for bit.
 
-    A phase without steps is kept as it starts.
+    A phase without steps is kept as it starts. One that `ends` early is kept as it is then; a
+    resumed run asks again, of the state that was kept.
 
     Returns:
       The last state of each phase.
