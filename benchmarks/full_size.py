@@ -13,34 +13,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import published
 from PIL import Image
-from weight_files import keys_of, zip_layout
 
 from minegan_jax import config, experiment
 from minegan_jax.training import log
 from weights_conversion import biggan_pytorch, command
-
-KEYS = {
-    "generator": ("G_ema.pth", "biggan_pytorch_128_ch96_G"),
-    "critic": ("D.pth", "biggan_pytorch_128_ch96_D"),
-}
-
-
-def write_weights(directory: Path) -> dict[str, str]:
-    """Writes both files, if they are not there; returns their paths."""
-    rng = np.random.default_rng(0)
-    files = {}
-    for network, (name, keys) in KEYS.items():
-        files[network] = str(directory / name)
-        if not (directory / name).exists():
-            arrays = {
-                key: np.ones(like.shape, like.dtype)
-                if key.endswith(("stored_var", "gain"))
-                else np.asarray(0.05 * rng.standard_normal(like.shape), like.dtype)
-                for key, like in keys_of(keys).items()
-            }
-            (directory / name).write_bytes(zip_layout(arrays))
-    return files
 
 
 def peak() -> float:
@@ -60,9 +38,8 @@ def main() -> None:
         pixels = rng.integers(0, 256, (128, 128, 3), np.uint8)
         Image.fromarray(pixels).save(photos / f"{number}.png")
 
-    start = time.perf_counter()
-    command.write(biggan_pytorch.convert(**write_weights(workdir)), workdir / "source")
-    print(f"converted         {time.perf_counter() - start:.0f} s, peak {peak():.1f} GB so far")
+    if not (workdir / "source" / "source.json").exists():
+        command.write(biggan_pytorch.convert(**published.biggan_128(workdir)), workdir / "source")
     values = config.load_config("biggan")
     values.update(
         sources=(str(workdir / "source"),),

@@ -50,7 +50,7 @@ def get_config() -> ConfigDict:
         },
         "VAE": {
             **{"method": "vae", "train_steps": 1000, **fresh},
-            **{"family": "dcgan", "width": 16, "latent_size": 16, "kl_weight": 0.5},
+            **{"family": "dcgan", "width": 16, "latent_size": 16, "kl_weight": 0.1},
             **{"learning_rate": 1e-3, "beta1": 0.5, "beta2": 0.9},
         },
     }

@@ -111,7 +111,7 @@ def _together(values: flags.FlagValues) -> Iterator[None]:
         hosts.join(*named, seconds=values.host_timeout)
         yield
     except BaseException as error:
-        hosts.leave(show(error), linger=not values.process_id)
+        hosts.leave(show(hosts.explained(error)), linger=not values.process_id)
 
 
 def run(argv: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """JAX made strict and quick for tests, and the smallest source, images and run that will do."""
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 # All of these are read when JAX is first imported.
@@ -9,6 +10,9 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 CACHE = Path.home() / ".cache" / "minegan_jax" / "tests"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+# A third of the time that XLA takes to compile goes to these. Later versions have no choice.
+if version("jaxlib").startswith("0.10."):
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import jax
 import numpy as np

@@ -58,11 +58,11 @@ def gradients_of(networks, generator, critic, **options):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_bfloat16_is_near_and_its_gradients_are_float32(name):
     networks, generator, critic = networks_of(name)
-    images = networks.generate(generator, LATENTS)
+    images = jax.jit(networks.generate)(generator, LATENTS)
     pairs = {"generate": (generator, LATENTS), "criticise": (critic, images)}
     for network, given in pairs.items():
         exact = getattr(networks, network)
-        found, expected = lighter(exact, "bfloat16")(*given), exact(*given)
+        found, expected = (jax.jit(f)(*given) for f in (lighter(exact, "bfloat16"), exact))
         assert found.dtype == jnp.float32
         assert 0 < np.abs(found - expected).max() < 0.05 * max(np.abs(expected).max(), 1.0)
     exact = gradients_of(networks, generator, critic)

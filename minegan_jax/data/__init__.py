@@ -101,12 +101,7 @@ def load_dataset(
     train, held_out = (read(listing, candidates[part]) for part in subset)
     if not len(train.pixels):
         raise InputError(f"{spec}: none of the {len(subset.train)} chosen images is readable")
-    count = len(train.pixels) - num_left_out
-    if count < 1:
-        raise InputError(
-            f"{spec}: {num_left_out} of {len(train.pixels)} training images to leave out: expected"
-            " one to train on at least"
-        )
+    count = _count_to_train_on(spec, len(train.pixels), num_left_out)
     description = {
         "spec": spec,
         "exclude": exclude,
@@ -125,6 +120,16 @@ def load_dataset(
         train.pixels[count:],
         description,
         tuple(listing.class_names),
+    )
+
+
+def _count_to_train_on(spec: str, found: int, num_left_out: int) -> int:
+    """Returns how many images training sees; there must be one."""
+    if found > num_left_out:
+        return found - num_left_out
+    raise InputError(
+        f"{spec}: {num_left_out} of {found} training images to leave out: expected one to train on"
+        " at least"
     )
 
 

@@ -77,6 +77,16 @@ def _check(coordinator: str | None, num_processes: int | None, process_id: int |
         raise InputError(f"--process_id: expected 0 to {num_processes - 1}, found {process_id}")
 
 
+def explained(error: BaseException) -> BaseException:
+    """Returns a failure as the user should read it: a lost connection means a lost process."""
+    if isinstance(error, jax.errors.JaxRuntimeError) and "Gloo" in str(error):
+        return InputError(
+            "another process died or fell silent; start all again, and they go on from the last"
+            " checkpoint"
+        )
+    return error
+
+
 def leave(status: int, *, linger: bool) -> NoReturn:
     """Ends a process that failed; a usual exit would wait for the others, and they for it.
 
