@@ -14,7 +14,8 @@ from minegan_jax import selector
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.types import Key, Latents, Pixels, to_pixels
 
-BLOCK = 100  # images generated at a time
+BLOCK = 100  # images generated at a time, ...
+BLOCK_PIXELS = 2**18  # ... fewer if they have more pixels than this together
 STREAM = 0x5A  # keeps these draws apart from those of a training run with the same seed
 
 
@@ -68,11 +69,20 @@ def generate_pixels(
     method: TransferMethod, state: State, source: int, latents: Latents
 ) -> Iterator[np.ndarray]:
     """Yields the image of each latent, in order."""
-    for first in range(0, len(latents), BLOCK):
-        block = latents[first : first + BLOCK]
+    size = _block_size(method, state, source, latents.shape[1])
+    for first in range(0, len(latents), size):
+        block = latents[first : first + size]
         # Padded, so that one compiled program serves every count.
-        padded = jnp.pad(block, ((0, BLOCK - len(block)), (0, 0)))
+        padded = jnp.pad(block, ((0, size - len(block)), (0, 0)))
         yield from np.asarray(to_pixels(method.generate(state, source, padded)))[: len(block)]
+
+
+def _block_size(method: TransferMethod, state: State, source: int, latent_size: int) -> int:
+    """Returns how many images are generated at a time, so that large ones fit into memory."""
+    latents = jax.ShapeDtypeStruct((BLOCK, latent_size), jnp.float32)
+    images = jax.eval_shape(lambda u: method.generate(state, source, u), latents)
+    pixels = images.shape[1] * images.shape[2]
+    return max(1, min(BLOCK, BLOCK_PIXELS // pixels))
 
 
 def latent_walk(

@@ -50,6 +50,21 @@ def test_an_image_does_not_depend_on_how_many_are_drawn(probabilities):
         np.testing.assert_array_equal(sample(probabilities, count), many[:count])
 
 
+@pytest.mark.parametrize(("pixels", "size"), [(12, 3), (1, 1)])
+def test_large_images_are_generated_a_few_at_a_time(pixels, size, monkeypatch):
+    seen = []
+
+    def watched(state, source, latents):
+        seen.append(len(latents))
+        return generate(state, source, latents)
+
+    monkeypatch.setattr(sampling, "BLOCK_PIXELS", pixels)
+    images = sampling.sample(METHOD._replace(generate=watched), EVEN, 23)
+    assert set(seen) == {sampling.BLOCK, size}  # the first only to see how large images are
+    monkeypatch.undo()
+    np.testing.assert_array_equal(images, sample(EVEN, 23))
+
+
 def test_sources_are_drawn_by_the_selectors_probabilities():
     images = sample(jnp.array([0.3, 0.7]), 2000)
     assert set(np.unique(images[:, :, 0])) == {0, 255}
