@@ -27,8 +27,8 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from reports import print_table
 
+from minegan_jax.evaluation.table import markdown
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import Learner
 from minegan_jax.methods.mining import MinerShape, critic_of, finetune, mine
@@ -222,7 +222,7 @@ def main() -> None:
                 rows.append(row(name, phase, chips_name, options))
                 print(" | ".join(rows[-1]), flush=True)
     titles = "step", "for", "images = devices x parts", "memory", "flops of a part"
-    print_table((*titles, "bytes of a part", "all-reduces", "compiled in"), rows)
+    print(markdown((*titles, "bytes of a part", "all-reduces", "compiled in"), rows))
 
 
 if __name__ == "__main__":

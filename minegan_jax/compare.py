@@ -14,10 +14,10 @@ import jax
 import numpy as np
 from jaxtyping import UInt8
 
-from minegan_jax import experiment, pictures, reporting
+from minegan_jax import experiment, pictures, reporting, runs
 from minegan_jax.adapters import Mined
 from minegan_jax.comparison import Cell, Comparison, cells
-from minegan_jax.config import Config
+from minegan_jax.config import Config, from_values
 from minegan_jax.evaluation import report, table
 from minegan_jax.evaluation.distances import nearest
 from minegan_jax.evaluation.embed import embed
@@ -26,6 +26,7 @@ from minegan_jax.methods import classes
 from minegan_jax.types import Pixels
 
 RUNS = "runs"
+SOURCES = "sources"
 TOLD = ("dgn_am", "ppgn")  # methods that climb a classifier's verdict for one class
 ACROSS = 8  # samples of a method in the figure, and as many nearest training images
 TIMED = 100  # images, drawn together, whose time is taken
@@ -53,7 +54,12 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
       InputError: a run's config is wrong, or its folder holds a run of another one.
     """
     workdir = Path(workdir)
-    rows = [row for cell in cells(comparison) for row in _rows(cell, workdir)]
+    trained = {
+        name: experiment.train(from_values(fields), workdir / SOURCES / name)
+        for name, fields in comparison.pretrained.items()
+    }
+    places = {name: str(run.workdir / runs.SOURCE) for name, run in trained.items()}
+    rows = [row for cell in cells(comparison, places) for row in _rows(cell, workdir)]
     milliseconds = _time(rows)
     records = [_record(row) for row in rows]
     measured = {
@@ -101,10 +107,10 @@ def _record(row: Row) -> dict[str, Any]:
 
 
 def _probabilities(row: Row) -> dict[str, float]:
-    """Returns how often each source is used, which a report says of a run's last phase."""
-    if row.title != row.cell.method:
-        return {}
-    return {source["name"]: source["probability"] for source in row.report["selector"]}
+    """Returns how often each source is used."""
+    mined = row.run.mined(row.phase)
+    shares = reporting.selector_table(mined.source_names, mined.method.selector(mined.state))
+    return {source["name"]: source["probability"] for source in shares}
 
 
 def _hits(recognised: Mapping[str, float], config: Config) -> float | None:

@@ -18,6 +18,7 @@ Fields = Mapping[str, Any]  # names and values of `Config`
 class Comparison:
     """One table. What a method says of a field goes before a setting, and that before all runs'."""
 
+    pretrained: Mapping[str, Fields]  # sources that are trained first, by the name runs give them
     fields: Fields  # of all runs
     settings: Mapping[str, Fields]  # columns: sources and targets, for example
     methods: Mapping[str, Fields]  # rows
@@ -42,13 +43,14 @@ class Cell(NamedTuple):
         return "_".join("".join(c if c.isalnum() else " " for c in words).lower().split())
 
 
-NAMES = tuple(field.name for field in dataclasses.fields(Comparison))
+NEEDED = ("fields", "settings", "methods", "max_images", "seeds", "figures")
 
 
 def default_comparison() -> ConfigDict:
     """Returns an empty comparison; a file under `configs/` fills it in `get_config`."""
     return ConfigDict(
         {
+            "pretrained": ConfigDict(),
             "fields": default_config(),
             "settings": ConfigDict(),
             "methods": ConfigDict(),
@@ -79,16 +81,22 @@ def from_config_dict(config: ConfigDict) -> Comparison:
         if name in ("max_images", "seeds", "figures")
     }
     comparison = Comparison(**{**values, **lists})
-    empty = [name for name in NAMES if not getattr(comparison, name)]
+    empty = [name for name in NEEDED if not getattr(comparison, name)]
     if empty:
         raise InputError(f"nothing to compare: {' and '.join(empty)} of the comparison are empty")
     list(map(table.title, comparison.figures))
-    list(cells(comparison))
+    list(map(from_values, comparison.pretrained.values()))
+    list(cells(comparison, {}))
     return comparison
 
 
-def cells(comparison: Comparison) -> Iterator[Cell]:
-    """Yields the runs, seed by seed, so that a table fills evenly."""
+def cells(comparison: Comparison, places: Mapping[str, str]) -> Iterator[Cell]:
+    """Yields the runs, seed by seed, so that a table fills evenly.
+
+    Args:
+      comparison: whose runs.
+      places: where the sources lie that it trained first, by name.
+    """
     axes = comparison.seeds, comparison.settings, comparison.max_images, comparison.methods
     for seed, setting, size, method in itertools.product(*axes):
         fields = {
@@ -99,4 +107,5 @@ def cells(comparison: Comparison) -> Iterator[Cell]:
             **comparison.settings[setting],
             **comparison.methods[method],
         }
+        fields["sources"] = tuple(places.get(name, name) for name in fields["sources"])
         yield Cell(setting, size, method, seed, from_values(fields))

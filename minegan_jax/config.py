@@ -9,6 +9,7 @@ import difflib
 import runpy
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def from_config_dict(config: config_dict.ConfigDict) -> Config:
     return from_values(config.to_dict())
 
 
-def from_values(values: dict[str, Any]) -> Config:
+def from_values(values: Mapping[str, Any]) -> Config:
     """Builds a Config from named values.
 
     Raises:

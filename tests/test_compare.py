@@ -76,7 +76,7 @@ def test_a_rows_figures_are_those_of_its_run(done):
         assert row["mean_variance"] == phase["mean_variance"]
         assert row["recognised"] == phase["recognised"]
         assert row["hits"] is None  # of images without labels
-        assert row["probability"] == ({} if "w/o FT" in row["title"] else {"tiny": 1.0})
+        assert row["probability"] == {"tiny": 1.0}
         described = report["recipe"]["target"]
         assert (described["train"], described["seed"]) == (row["max_images"], row["seed"])
         assert described["held_out"] == 5
@@ -126,11 +126,29 @@ def test_a_comparison_that_was_cut_goes_on(small, tmp_path, monkeypatch):
         compare.compare(given.__class__(**{**vars(given), "fields": changed}), tmp_path)
 
 
+def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
+    values = small.copy_and_resolve_references()
+    scratch = {"method": "scratch", "sources": (), "resolution": 8, "width": 4, "latent_size": 4}
+    values.pretrained = {"new": {**tiny_fields, **scratch, "train_steps": 1}}
+    values.settings = {"from a new one": {"sources": ("new",)}}
+    values.methods = {"TransferGAN": {"method": "transfergan"}}
+    (record,) = compare.compare(comparison.from_config_dict(values), tmp_path)
+    assert record["probability"] == {"new": 1.0}
+    losses = tmp_path / "sources" / "new" / "metrics.jsonl"
+    before = losses.read_text()
+    assert compare.compare(comparison.from_config_dict(values), tmp_path) == [record]
+    assert losses.read_text() == before
+    values.pretrained.new.train_steps = 2
+    with pytest.raises(InputError, match=r"holds another run.*train_steps is 1 there and 2 here"):
+        compare.compare(comparison.from_config_dict(values), tmp_path)
+
+
 def test_mistakes(small):
     for changes, said in [
         ({"seeds": ()}, "nothing to compare: seeds of the comparison are empty"),
         ({"methods": {}}, "nothing to compare: methods"),
         ({"methods": {"a": {"mine_step": 1}}}, "'mine_step': did you mean 'mine_steps'?"),
+        ({"pretrained": {"a": {"widht": 1}}}, "'widht': did you mean 'width'?"),
         (
             {"figures": ("fid",)},
             "unknown figure 'fid' of a table: expected one of frechet_distance",
@@ -149,14 +167,14 @@ def test_mistakes(small):
 
 
 def test_methods_that_are_told_the_class(small):
-    (first, *_) = comparison.cells(comparison.from_config_dict(small))
+    (first, *_) = comparison.cells(comparison.from_config_dict(small), {})
     assert not compare.is_told(first.config)
     told = {"classes": "1"}
     assert compare.is_told(first.config.__class__(**{**vars(first.config), **told}))
 
 
 def test_hits_are_images_of_the_targets_classes(small):
-    (first, *_) = comparison.cells(comparison.from_config_dict(small))
+    (first, *_) = comparison.cells(comparison.from_config_dict(small), {})
     config = first.config.__class__(**{**vars(first.config), "labels": (2, 9)})
     assert compare._hits({"1": 0.5, "2": 0.2, "9": 0.25, "confident": 1.0}, config) == 0.45
     assert compare._hits({}, config) is None
