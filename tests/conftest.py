@@ -70,7 +70,7 @@ def tiny_fields(tiny_source, tiny_images):
         "mine_steps": 3,
         "finetune_steps": 2,
         "batch_size": 8,
-        "critic_turns": 2,
+        "critic_turns": 1,
         "learning_rate": 0.01,  # so that a few steps change every pixel
         "miner_learning_rate": 0.01,
         "average_decay": 0.5,

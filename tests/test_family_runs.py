@@ -25,7 +25,9 @@ ARGUMENTS = {
         **{"resolution": 8, "width": 4, "latent_size": 4, "attention": 0},
         **{"blocks": [[1, 4, 2]], **CLASSES},
     },
+    "dcgan": {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4, "num_classes": 3},
 }
+OF_CLASSES = [name for name, arguments in ARGUMENTS.items() if "num_classes" in arguments]
 STATISTICS = {"mean", "variance", "means", "variances"}
 
 
@@ -88,6 +90,26 @@ def test_mining_moves_no_bit_of_the_generator(run):
     (source,) = run.experiment.sources
     (generator,) = run.mined("mine").state.params["generators"]
     assert not moved(source.generator, generator)
+
+
+@pytest.mark.parametrize("run", OF_CLASSES, indirect=True)
+def test_mining_moves_both_miners(run):
+    phase = run.experiment.phases[0]
+    (before,) = phase.learner.init(None, jax.random.key(0)).params["miners"]
+    (after,) = run.mined("mine").state.params["miners"]
+    assert before.keys() == {"latent", "condition"}
+    for name in before:
+        assert moved(before[name], after[name])
+
+
+@pytest.mark.parametrize("run", OF_CLASSES, indirect=True)
+def test_its_report_says_which_classes_are_mined(run):
+    report = json.loads((run.workdir / "report.json").read_text())
+    rows = report["classes"]
+    assert sum(row["share"] for row in rows) == pytest.approx(1.0)
+    assert {row["class"] for row in rows} <= {"0", "1", "2"}
+    assert [row["share"] for row in rows] == sorted((r["share"] for r in rows), reverse=True)
+    assert "## Mined classes" in (run.workdir / "report.md").read_text()
 
 
 def test_finetuning_moves_weights_and_not_statistics(run):

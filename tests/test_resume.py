@@ -11,7 +11,8 @@ from minegan_jax.training import log
 @pytest.fixture(scope="module")
 def cut_config(tiny_fields):
     """Four steps of mining and three of finetuning."""
-    return config.from_values({**tiny_fields, "mine_steps": 4, "finetune_steps": 3})
+    steps = {"mine_steps": 4, "finetune_steps": 3, "critic_turns": 2}
+    return config.from_values({**tiny_fields, **steps})
 
 
 @pytest.fixture(scope="module")
