@@ -34,11 +34,11 @@ PAIRS = {
 SHAPES = [(28, 28), (14, 14), (7, 7), (5, 5)]
 
 
-def data(shape, window=5):
+def data(shape, window=5, inputs=2, outputs=3):
     keys = jax.random.split(jax.random.key(0))
     return (
-        jax.random.normal(keys[0], (2, *shape, 2)),
-        jax.random.normal(keys[1], (window, window, 2, 3)) / window,
+        jax.random.normal(keys[0], (2, *shape, inputs)),
+        jax.random.normal(keys[1], (window, window, inputs, outputs)) / window,
     )
 
 
@@ -102,15 +102,34 @@ RESIZING = {
 }
 
 
+def results(conv, given):
+    """Returns the maps, and a value with first and second derivatives."""
+    value_and_grad = jax.value_and_grad(squared_slope(conv), argnums=(0, 1))
+    return jax.jit(lambda *given: (conv(*given), value_and_grad(*given)))(*given)
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (7, 5), (6, 9), (2, 3)])
 @pytest.mark.parametrize("name", RESIZING)
 def test_convolutions_that_resize(name, shape):
-    def results(conv):
-        value_and_grad = jax.value_and_grad(squared_slope(conv), argnums=(0, 1))
-        return jax.jit(lambda *given: (conv(*given), value_and_grad(*given)))(*data(shape, 3))
+    assert_close(*(results(conv, data(shape, 3)) for conv in RESIZING[name]))
 
-    ours, theirs = map(results, RESIZING[name])
-    assert_close(ours, theirs)
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("same", "_in_slices"), ("doubled", "_in_products"), ("halved", "_in_products")],
+)
+def test_many_inputs_and_outputs(name, way, monkeypatch):
+    """They take other ways through XLA."""
+    convolve, taken = getattr(convolution, way), []
+
+    def watch(*given, **pads):
+        taken.append(way)
+        return convolve(*given, **pads)
+
+    monkeypatch.setattr(convolution, way, watch)
+    pair = {**PAIRS, **RESIZING}[name]
+    assert_close(*(results(conv, data((32, 32), 3, 16, 24)) for conv in pair))
+    assert taken
 
 
 def test_a_1x1_kernel():

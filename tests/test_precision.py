@@ -1,6 +1,6 @@
 """Networks in bfloat16, and networks that compute activations twice."""
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,7 @@ FAMILIES = {
 LATENTS = jax.random.normal(jax.random.key(1), (4, 6))
 
 
+@cache
 def networks_of(name):
     """Returns a family's networks of 8x8 images, with fresh weights of generator and critic."""
     arguments = {"resolution": 8, "channels": 1, "width": 4, **FAMILIES[name]}
@@ -55,6 +56,12 @@ def gradients_of(networks, generator, critic, **options):
     return jax.jit(jax.grad(players_loss))(generator), jax.jit(jax.grad(critic_loss))(critic)
 
 
+@cache
+def exact_gradients(name):
+    """Returns a family's gradients in float32, which two tests compare with."""
+    return gradients_of(*networks_of(name))
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_bfloat16_is_near_and_its_gradients_are_float32(name):
     networks, generator, critic = networks_of(name)
@@ -65,7 +72,7 @@ def test_bfloat16_is_near_and_its_gradients_are_float32(name):
         found, expected = (jax.jit(f)(*given) for f in (lighter(exact, "bfloat16"), exact))
         assert found.dtype == jnp.float32
         assert 0 < np.abs(found - expected).max() < 0.05 * max(np.abs(expected).max(), 1.0)
-    exact = gradients_of(networks, generator, critic)
+    exact = exact_gradients(name)
     rounded = gradients_of(networks, generator, critic, precision="bfloat16")
     assert {leaf.dtype for leaf in jax.tree.leaves(rounded)} == {jnp.dtype("float32")}
     for found, expected in zip(rounded, exact, strict=True):
@@ -75,8 +82,7 @@ def test_bfloat16_is_near_and_its_gradients_are_float32(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_computing_twice_changes_nothing(name):
-    given = networks_of(name)
-    found, expected = gradients_of(*given, remat=True), gradients_of(*given)
+    found, expected = gradients_of(*networks_of(name), remat=True), exact_gradients(name)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), found, expected)
 
 
