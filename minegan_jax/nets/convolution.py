@@ -19,9 +19,10 @@ Convolution = Callable[[jax.Array, jax.Array], jax.Array]  # of maps and kernel
 AXES = ("NHWC", "HWIO", "NHWC")  # of maps, kernel and result
 LARGE = 2**17  # weights, from which on XLA's CPU backend divides them between its threads
 TALL = 16  # rows of a kernel, from which on it goes through XLA's CPU backend in slices ...
-TILE = 16  # ... of so many outputs, if it has no more than these:
-WIDEST = 64
-FEW = 4  # pixels of a result, up to which as many outputs make each a matrix product
+TILE = 16  # ... of so many outputs, if it has no more ...
+WIDEST = 128  # ... than these
+FEW = 4  # pixels of a result, up to which each is a matrix product if it has so many outputs:
+MANY = 64
 Pads = tuple[tuple[int, int], tuple[int, int]]  # zeros before and after rows, and columns
 
 
@@ -82,7 +83,7 @@ def _convolve(maps: Maps, kernel: Kernel, pads: Pads) -> Float[Array, "batch tal
     narrow = kernel.size < LARGE and kernel.shape[1] < maps.shape[2]
     tall = kernel.shape[0] >= TALL and kernel.shape[3] <= WIDEST
     rows, columns = _result_shape(maps, kernel, pads)
-    few = rows * columns <= FEW and kernel.shape[3] >= WIDEST
+    few = rows * columns <= FEW and kernel.shape[3] >= MANY
     on_cpu = _in_products if few else _in_a_row if narrow else _in_slices if tall else _one_by_one
     return jax.lax.platform_dependent(
         maps,
