@@ -3,21 +3,26 @@
     python -m minegan_jax.main --mode=compare --config=configs/several_digits.py --workdir=TWO
 
 Which, the argument says. `two`: the packaged halves and as many twos as nines, against finetuning
-either, against training from nothing, and with other critics to start from. `pairs`: four sources
-of two digits each, of which the target needs two; what mining leaves under 0.1 may be dropped.
+either and against training from nothing. `critics`: the same, from other critics. `pairs`: four
+sources of two digits each, of which the target needs two; the others are dropped after mining.
 `ten`: ten sources of one digit each, three of them needed. `families`: a ProGAN of 32 pixels, with
 longer latents, in the place of the second half. Sources that are not packaged are trained first,
-into `TWO/sources`.
+into `TWO/sources`. Steps and batches are those of `table1_digits.py`.
 """
 
 from ml_collections import ConfigDict
 
-from minegan_jax.comparison import default_comparison
 from minegan_jax.config import load_config
 from minegan_jax.errors import InputError
 
 HALVES = ("digits_0_to_4", "digits_5_to_9")
-SMALL = {"train_steps": 1200, "average_decay": 0.995, "width": 16, "sample_every_steps": 0}
+SMALL = {
+    "train_steps": 1200,
+    "batch_size": 32,
+    "average_decay": 0.995,
+    "width": 16,
+    "sample_every_steps": 0,
+}
 PROGAN = {
     **SMALL,
     "family": "progan",
@@ -30,51 +35,42 @@ PROGAN = {
 
 
 def get_config(case: str = "two") -> ConfigDict:
-    """Returns the comparison; `case` is "two", "pairs", "ten" or "families"."""
+    """Returns the comparison; `case` is "two", "critics", "pairs", "ten" or "families"."""
     if case not in CASES:
         raise InputError(f"several_digits:{case}: expected one of {', '.join(CASES)}")
-    config = default_comparison()
-    config.fields = load_config("mnist_two_sources")
-    config.fields.update(batch_size=32, critic_turns=2)
-    config.settings = {"2 and 9, 5 to 5": {"ratios": (0.5, 0.5)}}
-    config.methods = {"MineGAN": {"method": "minegan"}}
-    config.max_images = (200,)
+    config = load_config("table1_digits")
+    config.settings = {"5 to 5": {"ratios": (0.5, 0.5)}}
     CASES[case](config)
     return config
 
 
 def _two(config: ConfigDict) -> None:
     steps = config.fields.mine_steps + config.fields.finetune_steps
+    for digits, source in zip(("0 to 4", "5 to 9"), HALVES, strict=True):
+        given = {"method": "transfergan", "sources": (source,), "finetune_steps": steps}
+        config.methods[f"TransferGAN from {digits}"] = given
+    config.methods["scratch"] = {"method": "scratch", "sources": (), "train_steps": steps}
+    config.figures = ("frechet_distance", "kmmd", "recognised:2", "recognised:9")
+
+
+def _critics(config: ConfigDict) -> None:
     config.methods = {
-        "MineGAN": {"method": "minegan"},
-        "MineGAN, the other critic": {"critic": HALVES[1]},
-        "MineGAN, a fresh critic": {"critic": "fresh"},
-        "TransferGAN from 0 to 4": {
-            "method": "transfergan",
-            "sources": HALVES[:1],
-            "finetune_steps": steps,
-        },
-        "TransferGAN from 5 to 9": {
-            "method": "transfergan",
-            "sources": HALVES[1:],
-            "finetune_steps": steps,
-        },
-        "scratch": {"method": "scratch", "sources": (), "train_steps": steps},
+        "MineGAN, critic of 5 to 9": {"critic": HALVES[1]},
+        "MineGAN, fresh critic": {"critic": "fresh"},
     }
-    shares = "probability:digits_0_to_4", "recognised:2", "recognised:9"
-    config.figures = ("frechet_distance", "kmmd", *shares)
+    config.figures = ("frechet_distance", "kmmd", "probability:digits_0_to_4")
 
 
 def _pairs(config: ConfigDict) -> None:
-    config.settings = {"0 and 2, 5 to 5": {"labels": (0, 2), "ratios": (0.5, 0.5)}}
-    config.methods["MineGAN, unused dropped"] = {"drop_below": 0.1}
+    config.settings = {"0 and 2": {"labels": (0, 2), "ratios": (0.5, 0.5)}}
+    config.fields.drop_below = 0.1
     _pretrain(config, "01", "23", "45", "67")
     config.figures = (*_shares("01", "23", "45", "67"), "recognised:0", "recognised:2")
 
 
 def _ten(config: ConfigDict) -> None:
     mixture = {"labels": (1, 4, 7), "ratios": (0.5, 0.3, 0.2)}
-    config.settings = {"1, 4 and 7, 5 to 3 to 2": mixture}
+    config.settings = {"1, 4 and 7": mixture}
     _pretrain(config, *"0123456789")
     seen = (f"recognised:{digit}" for digit in mixture["labels"])
     config.figures = (*_shares(*"0123456789"), *seen)
@@ -99,4 +95,4 @@ def _shares(*sources: str) -> tuple[str, ...]:
     return tuple(f"probability:{name}" for name in sources)
 
 
-CASES = {"two": _two, "pairs": _pairs, "ten": _ten, "families": _families}
+CASES = {"two": _two, "critics": _critics, "pairs": _pairs, "ten": _ten, "families": _families}
