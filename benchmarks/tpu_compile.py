@@ -1,19 +1,23 @@
 """Compiles full-size steps for TPUs, without a TPU, and says what each device needs for them.
 
     pip install libtpu
-    python benchmarks/tpu_compile.py [--cases biggan_128] [--phases mine] [--topologies v5e]
+    python benchmarks/tpu_compile.py --out=docs/results/tpu.json [--cases biggan_128] [--phases mine]
 
 Nothing runs, and hardly a weight is ever made. Each program plays one critic turn and the
 players', both part by part; XLA counts the work of one part, so that flops and bytes are those of
 one. By hand they are forward passes of the networks, of which `passes` says how many there should
-be: mining never pays for a gradient of the generator's weights. A compilation takes minutes.
+be: mining never pays for a gradient of the generator's weights. A compilation takes minutes, up to
+twenty on one core; rows that the file has are kept.
 """
 
 import argparse
+import itertools
+import json
 import os
 import re
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 # libtpu would otherwise ask the network which TPU this machine has.
@@ -214,15 +218,17 @@ def main() -> None:
     parser.add_argument("--topologies", nargs="+", choices=CHIPS, default=list(CHIPS))
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     parser.add_argument("--remat", action="store_true")
+    parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    rows = []
-    for name in options.cases:
-        for phase in options.phases:
-            for chips_name in options.topologies:
-                rows.append(row(name, phase, chips_name, options))
-                print(" | ".join(rows[-1]), flush=True)
+    rows = json.loads(options.out.read_text()) if options.out.exists() else {}
+    for asked in itertools.product(options.cases, options.phases, options.topologies):
+        key = " ".join(asked)
+        if key not in rows:
+            rows[key] = row(*asked, options)
+            options.out.write_text(json.dumps(rows, indent=1) + "\n")
     titles = "step", "for", "images = devices x parts", "memory", "flops of a part"
-    print(markdown((*titles, "bytes of a part", "all-reduces", "compiled in"), rows))
+    titles = *titles, "bytes of a part", "all-reduces", "compiled in"
+    print(markdown(titles, list(rows.values())))
 
 
 if __name__ == "__main__":
