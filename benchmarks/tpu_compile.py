@@ -1,7 +1,7 @@
 """Compiles full-size steps for TPUs, without a TPU, and says what each device needs for them.
 
     pip install libtpu
-    python benchmarks/tpu_compile.py --out=docs/results/tpu.json [--cases biggan_128] [--phases mine]
+    python benchmarks/tpu_compile.py --out=docs/results/tpu.json [--cases biggan_128]
 
 Nothing runs, and hardly a weight is ever made. Each program plays one critic turn and the
 players', both part by part; XLA counts the work of one part, so that flops and bytes are those of
@@ -222,7 +222,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = json.loads(options.out.read_text()) if options.out.exists() else {}
     for asked in itertools.product(options.cases, options.phases, options.topologies):
-        key = " ".join(asked)
+        key = " ".join((*asked, options.precision, *(["remat"] if options.remat else [])))
         if key not in rows:
             rows[key] = row(*asked, options)
             options.out.write_text(json.dumps(rows, indent=1) + "\n")
