@@ -1,14 +1,16 @@
 """One generator several times, at different resolutions: the selector must not tell them apart.
 
-    python benchmarks/copies.py
+    python benchmarks/copies.py --out=docs/results/copies.json
 
 Three copies of the packaged source are mined for nines: as it is, with every pixel repeated (56
-pixels), and enlarged linearly (42 pixels). Prints p of each; 1/3 each is right.
+pixels), and enlarged linearly (42 pixels). Writes p of each; 1/3 each is right.
 """
 
 import argparse
+import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +28,9 @@ from minegan_jax.training import devices, loop
 from minegan_jax.types import Images, Latents, Params
 
 
+FIELDS = {"selector_window": 200, "batch_size": 32, "critic_turns": 2}
+
+
 def resized(source: Source, resolution: int, resize: Callable[[Images], Images]) -> Source:
     """Returns a source whose images have another resolution."""
     generate = source.networks.generate
@@ -39,7 +44,7 @@ def resized(source: Source, resolution: int, resize: Callable[[Images], Images])
 
 def share_of_each(seed: int, num_steps: int) -> list[float]:
     """Mines the copies with one seed; returns p."""
-    config = from_values({**load_config("mnist").to_dict(), "seed": seed, "selector_window": 200})
+    config = from_values({**load_config("mnist").to_dict(), **FIELDS, "seed": seed})
     experiment = build(config)
     (source,) = experiment.sources
     sources = (
@@ -77,15 +82,17 @@ class Nowhere:
 
 
 def main() -> None:
-    """Prints p of each copy, one line per seed."""
+    """Writes p of each copy, a list for each seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     devices.use_compilation_cache()
+    found = {}
     for seed in options.seeds:
-        shares = share_of_each(seed, options.steps)
-        print(f"seed {seed}: " + " : ".join(f"{share:.2f}" for share in shares), flush=True)
+        found[f"seed {seed}"] = share_of_each(seed, options.steps)
+        options.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
