@@ -27,7 +27,6 @@ from minegan_jax.sources import Source
 from minegan_jax.training import devices, loop
 from minegan_jax.types import Images, Latents, Params
 
-
 FIELDS = {"selector_window": 200, "batch_size": 32, "critic_turns": 2}
 
 
