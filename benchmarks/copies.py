@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minegan_jax import selector
+from minegan_jax import selector, targets
 from minegan_jax.build import build, miner_shape, rules
 from minegan_jax.config import from_values, load_config
 from minegan_jax.data import make_batch_at
-from minegan_jax.experiment import load_target
 from minegan_jax.methods import mining
 from minegan_jax.methods.base import Phase, State
 from minegan_jax.methods.views import enlarge
@@ -52,7 +51,7 @@ def share_of_each(seed: int, num_steps: int) -> list[float]:
         resized(source, 42, partial(enlarge, resolution=42)),
     )
     method = mining.mine(sources, rules(config), miner_shape(config), mining.critic_of(source))
-    dataset = load_target(experiment)
+    dataset = targets.load(experiment)
     mesh = devices.make_mesh(config.batch_size)
     (state,) = loop.run(
         [Phase("mine", num_steps, method.learner)],

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import UInt8
 
-from minegan_jax import experiment, pictures, reporting, runs
+from minegan_jax import experiment, pictures, reporting, runs, targets
 from minegan_jax.adapters import Mined
 from minegan_jax.comparison import Cell, Comparison, cells
 from minegan_jax.config import Config, from_values
@@ -146,7 +146,7 @@ def _save_figures(workdir: Path, rows: list[Row], comparison: Comparison) -> Non
     seed, size = comparison.seeds[0], max(comparison.max_images)
     for setting in comparison.settings:
         shown = [r for r in rows if r.cell[:2] == (setting, size) and r.cell.seed == seed]
-        train = experiment.load_target(shown[0].run.experiment).train
+        train = targets.load(shown[0].run.experiment).train
         strips = {row.title: _strip(row, train) for row in shown}
         strips["target"] = [train[:ACROSS]] * 2
         name = "figure.png" if len(comparison.settings) == 1 else f"figure_{_word(setting)}.png"

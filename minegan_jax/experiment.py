@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,10 +22,11 @@ from minegan_jax import (
     sampling,
     sources,
     stopping,
+    targets,
     trees,
 )
 from minegan_jax.config import Config, from_values
-from minegan_jax.data import Dataset, load_dataset, make_batch_at, open_listing
+from minegan_jax.data import Dataset, make_batch_at
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation import report
 from minegan_jax.files import write_atomically
@@ -74,7 +75,7 @@ class Run:
           seed: of the generated images and of the measures' subsets.
         """
         config = self.experiment.config
-        dataset = load_target(self.experiment)
+        dataset = targets.load(self.experiment)
         shape = {"resolution": self.experiment.resolution, "channels": self.experiment.channels}
         mined = {name: self.mined(name) for name in self.phases_done()}
         return reporting.write_report(
@@ -120,74 +121,18 @@ def open_run(workdir: str | Path) -> Run:
     return run
 
 
-class Target(NamedTuple):
-    """Target images as `open_images` found them; its fields are those of `Config`."""
-
-    target: str
-    labels: tuple[int, ...]
-    ratios: tuple[float, ...]
-    max_images: int | None
-    num_held_out: int
-    target_seed: int
-    exclude: str | None
-    colour: str
-    skip_unreadable: bool
-    enlarge: bool
-
-
-def open_images(
-    spec: str,
-    *,
-    labels: tuple[int, ...] = (),
-    ratios: tuple[float, ...] = (),
-    max_images: int | None = None,
-    num_held_out: int = 0,
-    seed: int = 0,
-    exclude: str | None = None,
-    colour: str = "as_is",
-    skip_unreadable: bool = False,
-    enlarge: bool = False,
-) -> Target:
-    """Finds target images; they are read once the sources say how large they must be.
-
-    Args:
-      spec: "digits", "folder:PATH", "npz:FILE" or "tfds:NAME[:SPLIT]".
-      labels: keep only these classes; () keeps all.
-      ratios: share of each of `labels`; () takes what a random draw gives.
-      max_images: training images to draw; None takes all.
-      num_held_out: images that training never sees, for the report.
-      seed: which images are drawn.
-      exclude: leave out images that also occur in these.
-      colour: "convert" turns grey into colour images, or back, as the source needs.
-      skip_unreadable: skip damaged images instead of stopping.
-      enlarge: enlarge images that are smaller than the critic's instead of stopping.
-
-    Raises:
-      InputError: there are no such images.
-    """
-    open_listing(spec)
-    return Target(
-        target=spec,
-        labels=labels,
-        ratios=ratios,
-        max_images=max_images,
-        num_held_out=num_held_out,
-        target_seed=seed,
-        exclude=exclude,
-        colour=colour,
-        skip_unreadable=skip_unreadable,
-        enlarge=enlarge,
-    )
-
-
 def mine(
-    from_sources: Sequence[sources.Source], target: Target, *, workdir: str | Path, **fields: Any
+    from_sources: Sequence[sources.Source],
+    target: targets.Target,
+    *,
+    workdir: str | Path,
+    **fields: Any,
 ) -> Run:
     """Mines sources for a target, then finetunes them: `train` for use from Python.
 
     Args:
       from_sources: loaded by `load_source`; the critic starts from the first one's.
-      target: from `open_images`.
+      target: from `targets.open_images`.
       workdir: the run folder; an unfinished run in it is resumed.
       **fields: any other field of `Config`, for example mine_steps.
     """
@@ -207,8 +152,8 @@ def train(config: Config, workdir: str | Path) -> Run:
     reporting.load_looker(recipe(config))  # a name that does not exist is better found now
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
-    dataset = load_target(run.experiment)
-    _check_images(run.experiment, dataset)
+    dataset = targets.load(run.experiment)
+    targets.check(run.experiment, dataset)
     metrics = run.workdir / runs.METRICS
     ends = stopping.make_ends(config, dataset, run.experiment.methods, metrics)
     identity = _identity(run.experiment, dataset)
@@ -241,46 +186,11 @@ def train(config: Config, workdir: str | Path) -> Run:
     return run
 
 
-def _check_images(experiment: build.Experiment, dataset: Dataset) -> None:
-    """Makes sure that there are as many images, of such labels, as the method takes."""
-    config, count, labels = experiment.config, len(dataset.train), np.unique(dataset.train_labels)
-    if config.num_classes and (labels.min() < 0 or labels.max() >= config.num_classes):
-        raise InputError(
-            f"labels {', '.join(map(str, labels))} of {config.target}: expected 0 to"
-            f" {config.num_classes - 1}, as --config.num_classes says"
-        )
-    found, processes = f"{count} training images", jax.process_count()
-    if experiment.num_images not in (None, count):
-        raise InputError(f"{found}: expected {experiment.num_images}, as --config.max_images says")
-    if count < processes:
-        raise InputError(f"{found} for {processes} processes: expected one for each at least")
-
-
 def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:
     """Writes what a trained run leaves; `states` are by phase."""
     exports.export(run.experiment, run.workdir, states, dataset)
     if run.experiment.methods and not (run.workdir / report.JSON_NAME).exists():
         run.evaluate()
-
-
-def load_target(experiment: build.Experiment) -> Dataset:
-    """Reads the target images at the size and in the colours of the sources."""
-    config = experiment.config
-    return load_dataset(
-        config.target,
-        resolution=experiment.resolution,
-        channels=experiment.channels,
-        labels=config.labels,
-        ratios=config.ratios,
-        max_images=config.max_images,
-        num_held_out=config.num_held_out,
-        num_left_out=config.num_left_out,
-        seed=config.target_seed,
-        colour=config.colour,
-        skip_unreadable=config.skip_unreadable,
-        exclude=config.exclude,
-        enlarge=config.enlarge,
-    )
 
 
 def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> reporting.Recipe:

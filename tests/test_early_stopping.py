@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from minegan_jax import config, experiment, runs
+from minegan_jax import config, experiment, runs, targets
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation import overfitting
 from minegan_jax.evaluation.overfitting import Signs, critic_gap, overfits, signs
@@ -97,10 +97,8 @@ def test_a_phase_that_ended_stays_ended(fields, tmp_path, monkeypatch):
 
 def test_images_left_out_are_never_trained_on(fields):
     built = experiment.build.build(config.from_values(fields))
-    dataset = experiment.load_target(built)
-    whole = experiment.load_target(
-        built._replace(config=config.from_values({**fields, "num_left_out": 0}))
-    )
+    dataset = targets.load(built)
+    whole = targets.load(built._replace(config=config.from_values({**fields, "num_left_out": 0})))
     assert len(dataset.left_out) == 2
     np.testing.assert_array_equal(np.concatenate([dataset.train, dataset.left_out]), whole.train)
     np.testing.assert_array_equal(dataset.held_out, whole.held_out)
