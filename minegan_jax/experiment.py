@@ -5,6 +5,7 @@ Reading guide: `train` starts a run or resumes it and returns the `Run` that a u
 
 import dataclasses
 import io
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,7 @@ from minegan_jax.training import devices, hooks, hosts, loop
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.types import Pixels
 
+LOG = logging.getLogger(__name__)
 GRID = 8  # rows and columns of a grid of samples
 
 
@@ -149,11 +151,13 @@ def train(config: Config, workdir: str | Path) -> Run:
     devices.use_compilation_cache()
     run = Run(Path(workdir), build.build(config))
     mesh = devices.make_mesh(config.batch_size, accumulation=config.accumulation)
-    reporting.load_looker(recipe(config))  # a name that does not exist is better found now
+    looker = reporting.load_looker(recipe(config))  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = targets.load(run.experiment)
     targets.check(run.experiment, dataset)
+    if run.experiment.methods and (caution := reporting.caution(looker.features, dataset)):
+        LOG.warning("%s", caution)
     metrics = run.workdir / runs.METRICS
     ends = stopping.make_ends(config, dataset, run.experiment.methods, metrics)
     identity = _identity(run.experiment, dataset)

@@ -101,6 +101,16 @@ def load_looker(recipe: Recipe) -> Looker:
     )
 
 
+def caution(features: Extractor, dataset: Dataset) -> str:
+    """Returns what to know of distances between colour images that a network sees as grey ones."""
+    if features.channels >= dataset.train.shape[-1]:
+        return ""
+    return (
+        f"features {features.name!r} see no colour, and know digits alone: for photographs give"
+        " --config.features=efficientnet_lite0:FILE or torch_fidelity:FILE"
+    )
+
+
 def quick_measure(
     recipe: Recipe, dataset: Dataset, methods: Mapping[str, TransferMethod]
 ) -> Callable[[str, State], dict[str, Any]]:
@@ -160,6 +170,7 @@ def write_report(
     table = selector_report(phases[last], recipe.seed)
     record = {
         "recipe": _recipe(recipe, looker, dataset),
+        "caution": caution(looker.features, dataset),
         "real": measure.real_reference(reals, k=recipe.neighbours, seed=recipe.seed),
         "phases": measured,
         "selector": table,

@@ -86,6 +86,13 @@ def test_its_metrics_are_finite_and_its_report_is_there(run):
     assert (run.workdir / "samples" / "comparison.png").exists()
 
 
+def test_its_report_warns_of_features_that_see_no_colour(run):
+    report = json.loads((run.workdir / "report.json").read_text())
+    colour = run.experiment.channels == 3
+    assert ("'digits' see no colour" in report["caution"]) == colour
+    assert ("Careful: features 'digits'" in (run.workdir / "report.md").read_text()) == colour
+
+
 def test_mining_moves_no_bit_of_the_generator(run):
     (source,) = run.experiment.sources
     (generator,) = run.mined("mine").state.params["generators"]

@@ -58,6 +58,8 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
     if any(phase["recognised"] for phase in phases.values()):
         parts += ["## What is recognised", _recognised(phases)]
     parts.append("## Against held-out images")
+    if record["caution"]:
+        parts.append(f"Careful: {record['caution']}.")
     if any(phase["held_out"] for phase in phases.values()):
         parts.append(_distances(record, "held_out"))
     else:
