@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from minegan_jax import selector, targets
-from minegan_jax.build import build, miner_shape, rules
+from minegan_jax.build import build
 from minegan_jax.config import from_values, load_config
 from minegan_jax.data import make_batch_at
 from minegan_jax.methods import mining
 from minegan_jax.methods.base import Phase, State
 from minegan_jax.methods.views import enlarge
 from minegan_jax.nets.resampling import upsample
+from minegan_jax.rules import game_rules, miner_shape
 from minegan_jax.sources import Source
 from minegan_jax.training import devices, loop
 from minegan_jax.types import Images, Latents, Params
@@ -50,7 +51,7 @@ def share_of_each(seed: int, num_steps: int) -> list[float]:
         resized(source, 56, upsample),
         resized(source, 42, partial(enlarge, resolution=42)),
     )
-    method = mining.mine(sources, rules(config), miner_shape(config), mining.critic_of(source))
+    method = mining.mine(sources, game_rules(config), miner_shape(config), mining.critic_of(source))
     dataset = targets.load(experiment)
     mesh = devices.make_mesh(config.batch_size)
     (state,) = loop.run(

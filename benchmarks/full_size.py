@@ -1,6 +1,6 @@
 """Mines the published BigGAN-128 at full size on a CPU, with random weights, and says what it took.
 
-    PYTHONPATH=tests python benchmarks/full_size.py --workdir=FULL
+    PYTHONPATH=.:tests python benchmarks/full_size.py --workdir=FULL
 
 Writes `G_ema.pth` and `D.pth` in the published layout (width 96, 1,000 classes), converts them, and
 takes two steps of mining and one of finetuning with 2 images, by `--config=configs/biggan.py`.

@@ -1,6 +1,7 @@
 """Every number of the results' tables is that of the JSON beside them."""
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_the_photographs():
         cells = f"{found['frechet_distance']:.0f} ({low:.0f} to {high:.0f}) | {found['kid']:.3f}"
         row = f"| {title} | {cells} | {found['kmmd_biased']:.3f} | {found['coverage']:.2f} |"
         assert row in readme
+
+
+def test_what_tpus_would_need():
+    readme = rows_of((ROOT / "README.md").read_text())
+    for *row, _ in json.loads((RESULTS / "tpu.json").read_text()).values():
+        assert "| " + " | ".join(row) + " |" in readme
+
+
+def test_copies_of_one_source():
+    found = json.loads((RESULTS / "copies.json").read_text()).values()
+    means = " : ".join(f"{statistics.mean(shares):.2f}" for shares in zip(*found, strict=True))
+    assert f"p is {means}" in (ROOT / "docs" / "results.md").read_text()
 
 
 def test_where_early_stopping_ends():
