@@ -10,6 +10,9 @@ longer latents, in the place of the second half. Sources that are not packaged a
 into `TWO/sources`. Steps and batches are those of `table1_digits.py`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from minegan_jax.config import load_config
@@ -77,18 +80,20 @@ def _ten(config: ConfigDict) -> None:
 
 
 def _families(config: ConfigDict) -> None:
-    halves = {"progan": {**load_config("mnist_pretrain:56789").to_dict(), **PROGAN}}
-    config.pretrained = halves
-    config.fields.sources = (HALVES[0], *halves)
+    config.pretrained = {"progan": _source("56789", PROGAN)}
+    config.fields.sources = (HALVES[0], "progan")
     config.figures = (*_shares(*config.fields.sources), "recognised:2", "recognised:9")
 
 
 def _pretrain(config: ConfigDict, *digits: str) -> None:
     """Has one small source trained for each name, of the digits in it."""
-    config.pretrained = {
-        name: {**load_config(f"mnist_pretrain:{name}").to_dict(), **SMALL} for name in digits
-    }
+    config.pretrained = {name: _source(name, SMALL) for name in digits}
     config.fields.sources = digits
+
+
+def _source(digits: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a source that knows these digits."""
+    return {**load_config(f"mnist_pretrain:{digits}").to_dict(), **fields}
 
 
 def _shares(*sources: str) -> tuple[str, ...]:
