@@ -22,12 +22,13 @@ from minegan_jax.training import devices
 from minegan_jax.types import Batch
 
 DCGAN = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
+OF_FAMILIES = {**ARGUMENTS, "dcgan": DCGAN}
 RULES = Rules(learning_rate=0.01, betas=(0.5, 0.9), batch_size=8)  # betas as SlowAdam's
 WIDTH, KL_WEIGHT = 4, 0.2
 
 
-def method_of(rules=RULES, name="dcgan", **changes):
-    networks = family.build(name, {**ARGUMENTS.get(name, DCGAN), **changes})
+def method_of(rules=RULES, name="dcgan"):
+    networks = family.build(name, OF_FAMILIES[name])
     return vae.vae(networks, WIDTH, rules, kl_weight=KL_WEIGHT)
 
 
@@ -94,7 +95,7 @@ def test_a_step_is_that_of_a_slow_oracle():
     assert np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(certain)]).mean() > 0.5
 
 
-@pytest.mark.parametrize("name", ["dcgan", *ARGUMENTS])
+@pytest.mark.parametrize("name", OF_FAMILIES)
 def test_any_family_decodes(name):
     method = method_of(name=name)
     before = method.learner.init(None, jax.random.key(0))
