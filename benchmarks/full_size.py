@@ -1,6 +1,6 @@
 """Mines the published BigGAN-128 at full size on a CPU, with random weights, and says what it took.
 
-    PYTHONPATH=.:tests python benchmarks/full_size.py --workdir=FULL
+    PYTHONPATH=.:tests python benchmarks/full_size.py --workdir=FULL [--out=docs/results/speed.json]
 
 Writes `G_ema.pth` and `D.pth` in the published layout (width 96, 1,000 classes), converts them, and
 takes two steps of mining and one of finetuning with 2 images, by `--config=configs/biggan.py`.
@@ -11,9 +11,9 @@ import resource
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import published
+import results
 from PIL import Image
 
 from minegan_jax import config, experiment
@@ -27,10 +27,12 @@ def peak() -> float:
 
 
 def main() -> None:
-    """Converts, trains and prints the figures."""
+    """Converts, trains and keeps the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workdir", type=Path, required=True)
-    workdir = parser.parse_args().workdir
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    workdir = options.workdir
     photos = workdir / "photos"
     photos.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
@@ -53,11 +55,11 @@ def main() -> None:
     )
     start = time.perf_counter()
     experiment.train(config.from_config_dict(values), workdir / "run")
-    print(f"trained           {time.perf_counter() - start:.0f} s with compilation and report")
+    taken = time.perf_counter() - start
     for line in log.read(workdir / "run" / "metrics.jsonl"):
         if "critic_loss" in line:
             print(line["phase"], line["step"], line["critic_loss"], line["players_loss"])
-    print(f"peak memory       {peak():.1f} GB, {jax.devices()[0].device_kind}")
+    results.keep(options.out, "full size", {"seconds": taken, "gigabytes": peak()})
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Times images drawn through the miners against images of the generator alone, on a CPU.
 
-    python benchmarks/inference.py
+    python benchmarks/inference.py [--out=docs/results/speed.json]
 
 The generator is a BigGAN of 64 pixels; two miners of 4 layers stand in front of it.
 """
 
 import argparse
+from pathlib import Path
 
 import jax
+import results
 from timing import fresh_source, medians
 
 from minegan_jax.methods.adversarial import Rules
@@ -17,11 +19,12 @@ NUM_CLASSES = 1000  # of ImageNet: the miners see which, one-hot
 
 
 def main() -> None:
-    """Times both in turn and prints the ratio."""
+    """Times both in turn and keeps the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     size = {"resolution": 64, "channels": 3, "width": options.width, "latent_size": 100}
     source = fresh_source("biggan", num_classes=NUM_CLASSES, attention=(2,), **size)
@@ -33,14 +36,14 @@ def main() -> None:
     alone = jax.jit(source.networks.generate)
     took = medians(
         {
-            "through the miners": lambda: method.generate(state, 0, draws).block_until_ready(),
-            "generator alone": lambda: alone(source.generator, *given).block_until_ready(),
+            "mined": lambda: method.generate(state, 0, draws).block_until_ready(),
+            "alone": lambda: alone(source.generator, *given).block_until_ready(),
         },
         options.rounds,
     )
-    for name, duration in took.items():
-        print(f"{name:20} {1000 * duration / options.batch:.2f} ms an image")
-    print(f"ratio                {took['through the miners'] / took['generator alone']:.3f}")
+    each = {f"{name}_milliseconds": 1000 * taken / options.batch for name, taken in took.items()}
+    figures = {**each, "mined_over_alone": took["mined"] / took["alone"]}
+    results.keep(options.out, "inference", figures)
 
 
 if __name__ == "__main__":

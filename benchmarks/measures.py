@@ -7,8 +7,8 @@
 `frechet`: the Frechet distance of two sets of 50,000 x 2,048 features. `features`: images of
 64 pixels through EfficientNet-Lite0, extrapolated to 10,000; and the largest difference from the
 features of PyTorch with the weights of ImageNet. `all`: every measure of 10,000 images, against
-1,000 real ones, in 1,280 features. `--rows` and `--images` take fewer. Prints seconds, those of the
-processors, which other work does not lengthen, and the peak of memory.
+1,000 real ones, in 1,280 features. `--rows` and `--images` take fewer. Figures are seconds, those
+of the processors, which other work does not lengthen, and the peak of memory; `--out` keeps them.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import results
 
 from minegan_jax.evaluation import measure
 from minegan_jax.evaluation.embed import embed
@@ -27,17 +28,14 @@ from minegan_jax.features.efficientnet_lite import load_efficientnet
 FIXTURE = Path(__file__).parents[1] / "tests" / "fixtures" / "efficientnet_lite0" / "expected.npz"
 
 
-def timed(name: str, run: Callable[[], object], scale: float = 1.0) -> None:
-    """Runs and prints how long it took, times `scale`, and the peak of memory so far."""
+def timed(run: Callable[[], object], scale: float = 1.0) -> dict[str, float]:
+    """Runs; returns how long it took, times `scale`, and the peak of memory so far."""
     wall, processors = time.perf_counter(), time.process_time()
     run()
     wall, processors = time.perf_counter() - wall, time.process_time() - processors
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(
-        f"{name}: {scale * wall:.0f} s, of processors {scale * processors:.0f} s,"
-        f" peak {peak:.1f} GiB",
-        flush=True,
-    )
+    taken = {"seconds": scale * wall, "processor_seconds": scale * processors}
+    return {**taken, "gibibytes": peak}
 
 
 def features(count: int, width: int, seed: int) -> np.ndarray:
@@ -49,38 +47,37 @@ def features(count: int, width: int, seed: int) -> np.ndarray:
     return rows
 
 
-def measure_frechet(count: int) -> None:
+def measure_frechet(count: int) -> dict[str, float]:
     """Times the Frechet distance."""
     real, fake = (features(count, 2048, seed) for seed in (0, 1))
-    timed(f"Frechet distance of {count:,} x 2,048", lambda: frechet_distance(real, fake))
+    return {"rows": count, **timed(lambda: frechet_distance(real, fake))}
 
 
-def measure_features(file: str, count: int) -> None:
+def measure_features(file: str, count: int) -> dict[str, float]:
     """Times the network, and compares it with PyTorch."""
     extractor = load_efficientnet(file)
     rng = np.random.default_rng(224)  # the images of the fixture, as its test makes them
     coarse = rng.integers(0, 256, (2, 28, 28, 3)).repeat(8, axis=1).repeat(8, axis=2)
     shown = ((7 * coarse + rng.integers(0, 256, (2, 224, 224, 3))) // 8).astype(np.uint8)
     difference = np.abs(embed(extractor, shown).features - np.load(FIXTURE)["imagenet"]).max()
-    print(f"largest difference from PyTorch: {difference:.1e}")
     pixels = rng.integers(0, 256, (count, 64, 64, 3), np.uint8)
     embed(extractor, pixels[:1])
-    name = f"10,000 images through EfficientNet-Lite0 (from {count})"
-    timed(name, lambda: embed(extractor, pixels), scale=10_000 / count)
+    taken = timed(lambda: embed(extractor, pixels), scale=10_000 / count)
+    return {"images": count, "largest_difference_from_torch": float(difference), **taken}
 
 
-def measure_all(count: int) -> None:
+def measure_all(count: int) -> dict[str, float]:
     """Times the measures of one report, each against held-out and training images."""
     real, fake = features(1000, 1280, 0), features(count, 1280, 1)
     reals = measure.Reals(real[:500], real[500:])
-    timed("distances with intervals", lambda: measure.distances(reals, fake, k=5, seed=0))
 
-    def copies() -> None:
+    def every_measure() -> None:
+        measure.distances(reals, fake, k=5, seed=0)
         remembered = measure.remembered(reals, fake, 0)
         measure.copying(reals, fake, 0)
         measure.judged(reals, fake, remembered)
 
-    timed("memorisation and verdict", copies)
+    return {"rows": count, **timed(every_measure)}
 
 
 def main() -> None:
@@ -90,13 +87,15 @@ def main() -> None:
     parser.add_argument("--file", default="efficientnet_lite0.safetensors")
     parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--rows", type=int)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if options.what == "frechet":
-        measure_frechet(options.rows or 50_000)
+        figures = measure_frechet(options.rows or 50_000)
     elif options.what == "features":
-        measure_features(options.file, options.images)
+        figures = measure_features(options.file, options.images)
     else:
-        measure_all(options.rows or 10_000)
+        figures = measure_all(options.rows or 10_000)
+    results.keep(options.out, f"measures {options.what}", figures)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,19 @@ The naive step differentiates through all K x N images; ours through the K that 
 the first pass, in which every source makes K images and the critic scores them. Memory is what
 XLA plans for the gradient pass of the players' turn, beside the weights.
 
-With `--num_devices` it prints instead what each of so many simulated devices needs in all, if every
+With `--num_devices` it asks instead what each of so many simulated devices needs in all, if every
 one holds all generators and if they share them. The flag has XLA order its work to save memory,
-as it does for accelerators.
+as it does for accelerators. `--out` keeps the figures.
 """
 
 import argparse
-import os
 from collections.abc import Callable
+from pathlib import Path
 from unittest import mock
 
 import jax
 import jax.numpy as jnp
+import results
 from timing import fresh_batch, fresh_source, medians
 
 from minegan_jax.methods import adversarial, mining, supersamples
@@ -91,44 +92,51 @@ def megabytes_per_device(phase: str, count: int, *, spread: bool) -> float:
     return (plan.argument_size_in_bytes + plan.temp_size_in_bytes) / 1e6
 
 
-def print_memory(phase: str, counts: list[int], num_devices: int) -> None:
-    """Prints what a device needs with all generators, and with its share of them."""
+def memory(phase: str, counts: list[int], num_devices: int) -> dict[int, dict[str, float]]:
+    """Returns what a device needs with all generators, and with its share of them."""
     jax.config.update("jax_num_cpu_devices", num_devices)
-    print(f"{phase}, MB on each of {num_devices} devices, width {WIDE}")
-    print("| sources | each holds all | they share |")
-    print("| --- | --- | --- |")
-    for count in counts:
-        alone, shared = (
-            megabytes_per_device(phase, count, spread=spread) for spread in (False, True)
-        )
-        print(f"| {count} | {alone:.0f} | {shared:.0f} |", flush=True)
+    return {
+        count: {
+            f"{name}_megabytes": megabytes_per_device(phase, count, spread=spread)
+            for name, spread in (("alone", False), ("shared", True))
+        }
+        for count in counts
+    }
+
+
+def speed(phase: str, counts: list[int], rounds: int) -> dict[int, dict[str, float]]:
+    """Returns seconds and megabytes of ours and of the naive step."""
+    ours = {count: compiled_step(phase, count) for count in counts}
+    with mock.patch.object(supersamples, "remake", naive_remake):
+        naive = {count: compiled_step(phase, count) for count in counts}
+    both = {"ours": ours, "naive": naive}
+    runs = {(name, count): run for name, steps in both.items() for count, (run, _) in steps.items()}
+    took = medians(runs, rounds)
+    return {
+        count: {
+            **{f"{name}_seconds": took[name, count] for name in both},
+            **{f"{name}_megabytes": steps[count][1] for name, steps in both.items()},
+        }
+        for count in counts
+    }
 
 
 def main() -> None:
-    """Times all, or asks for all memory, and prints a table."""
+    """Times all, or asks for all memory, and keeps the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--phase", choices=("mine", "finetune"), default="mine")
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--num_devices", type=int)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if options.num_devices:
-        print_memory(options.phase, options.counts, options.num_devices)
-        return
-    print(f"{options.phase}, load before {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    ours = {count: compiled_step(options.phase, count) for count in options.counts}
-    with mock.patch.object(supersamples, "remake", naive_remake):
-        naive = {count: compiled_step(options.phase, count) for count in options.counts}
-    both = {"ours": ours, "naive": naive}
-    runs = {(name, count): run for name, steps in both.items() for count, (run, _) in steps.items()}
-    took = medians(runs, options.rounds)
-    first = took["ours", options.counts[0]]
-    print("| sources | s a step | against one source | naive / ours | MB | naive MB |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for count in options.counts:
-        mine, other = took["ours", count], took["naive", count]
-        memory = f"{ours[count][1]:.0f} | {naive[count][1]:.0f}"
-        print(f"| {count} | {mine:.3f} | {mine / first:.2f} | {other / mine:.2f} | {memory} |")
+        name = f"sources {options.phase} on {options.num_devices} devices"
+        figures = memory(options.phase, options.counts, options.num_devices)
+    else:
+        name = f"sources {options.phase}"
+        figures = speed(options.phase, options.counts, options.rounds)
+    results.keep(options.out, name, {str(count): row for count, row in figures.items()})
 
 
 if __name__ == "__main__":

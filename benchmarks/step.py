@@ -1,6 +1,6 @@
 """Times a mining step on a CPU against the same step in PyTorch, in turn, in one process.
 
-    python benchmarks/step.py [--family=progan]
+    python benchmarks/step.py [--family=progan] [--out=docs/results/speed.json]
 
 First both must agree, from equal weights and equal draws: in images, scores and the gradient of the
 critic's loss, then in the losses of two steps. Flops are those of PyTorch's convolutions and matrix
@@ -14,11 +14,13 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import results
 import torch
 import torch_biggan
 import torch_dcgan
@@ -134,6 +136,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--turns", type=int)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     setting = SETTINGS[options.family]
     batch_size, turns = options.batch or setting.batch_size, options.turns or setting.turns
@@ -177,12 +180,17 @@ def main() -> None:
     draw = partial(torch_step.draw, batch_size, turns, method.latent_sizes[0])
     took = medians({"ours": run_ours, "torch": lambda: step_torch(draw())}, options.rounds)
     best = peak(options.rounds)
-    print(f"torch / ours      {took['torch'] / took['ours']:.2f} (above 1: ours is faster)")
-    print(f"matrix product    {best / 1e9:.0f} GFLOP/s at best, {jax.devices()[0].device_kind}")
-    print(f"compiling ours    {compile_seconds:.1f} s")
-    for name, duration in took.items():
-        share = counter.get_total_flops() / duration / best
-        print(f"{name:17} {duration:.3f} s a step, {share:.0%} of the matrix product's speed")
+    figures = {
+        **{f"{name}_seconds": duration for name, duration in took.items()},
+        "torch_over_ours": took["torch"] / took["ours"],  # above 1: ours is faster
+        "matrix_product_gigaflops_per_second": best / 1e9,
+        **{
+            f"{name}_share_of_matrix_product": counter.get_total_flops() / duration / best
+            for name, duration in took.items()
+        },
+        "ours_compile_seconds": compile_seconds,
+    }
+    results.keep(options.out, f"step {options.family} {arguments['width']}", figures)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,15 @@ from ml_collections import ConfigDict
 
 from minegan_jax.comparison import default_comparison
 from minegan_jax.config import load_config
+from minegan_jax.errors import InputError
 
 SHORT = {"mine_steps": 200, "finetune_steps": 50, "batch_size": 16, "critic_turns": 2}
 
 
 def get_config(length: str = "short") -> ConfigDict:
     """Returns the comparison; `length` is "short" or "long"."""
+    if length not in ("short", "long"):
+        raise InputError(f"figure5_digits:{length}: expected short or long")
     config = default_comparison()
     config.fields = load_config("mnist")
     config.fields.update(num_report_images=500, **({} if length == "long" else SHORT))

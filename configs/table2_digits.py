@@ -14,19 +14,23 @@ PPGN climb `digits_judge`, so nothing judges them. Two hundred images are measur
 these two search for one about as long as a minibatch takes to learn from.
 
 `table2_digits.py:rates` finetunes at other rates, with a seed that the table has not; `:vae` trusts
-the VAE's code less.
+the VAE's code less; `:long` mines and finetunes as long as `bigGAN_digits.py`, and shows the source
+beside it.
 """
 
 from ml_collections import ConfigDict
 
 from minegan_jax.comparison import default_comparison
 from minegan_jax.config import load_config
+from minegan_jax.errors import InputError
 
 RATES = (5e-4, 2e-4, 1e-4)
 
 
-def get_config(part: str = "all") -> ConfigDict:
-    """Returns the comparison; `part` is "all", "rates" or "vae"."""
+def get_config(part: str = "") -> ConfigDict:
+    """Returns the comparison; `part` may be "rates", "vae" or "long"."""
+    if part and part not in PARTS:
+        raise InputError(f"table2_digits:{part}: expected one of {', '.join(PARTS)}")
     config = default_comparison()
     config.fields = load_config("bigGAN_digits")
     config.fields.update(mine_steps=200, finetune_steps=100, batch_size=16, num_report_images=200)
@@ -60,18 +64,38 @@ def get_config(part: str = "all") -> ConfigDict:
         },
     }
     config.figures = ("frechet_distance", "kmmd", "hits", "mean_variance")
-    if part == "rates":
-        config.methods = {
-            f"{name}, {round(1e4 * rate)}e-4": {
-                **config.methods[name].to_dict(),
-                "learning_rate": rate,
-                "critic_learning_rate": RATES[0],
-            }
-            for name in ("MineGAN", "TransferGAN")
-            for rate in RATES
-        }
-        config.seeds = (7,)
-    if part == "vae":
-        config.methods = {"VAE, kl_weight 1/2": {**config.methods.VAE.to_dict(), "kl_weight": 0.5}}
-        config.settings = {"off-manifold": config.settings["off-manifold"].to_dict()}
+    if part:
+        PARTS[part](config)
     return config
+
+
+def _rates(config: ConfigDict) -> None:
+    config.methods = {
+        f"{name}, {round(1e4 * rate)}e-4": {
+            **config.methods[name].to_dict(),
+            "learning_rate": rate,
+            "critic_learning_rate": RATES[0],
+        }
+        for name in ("MineGAN", "TransferGAN")
+        for rate in RATES
+    }
+    config.seeds = (7,)
+
+
+def _vae(config: ConfigDict) -> None:
+    config.methods = {"VAE, kl_weight 1/2": {**config.methods.VAE.to_dict(), "kl_weight": 0.5}}
+    config.settings = {"off-manifold": config.settings["off-manifold"].to_dict()}
+
+
+def _long(config: ConfigDict) -> None:
+    config.fields = load_config("bigGAN_digits")
+    steps = config.fields.mine_steps + config.fields.finetune_steps
+    config.settings = {
+        f"{name}, {steps} steps": fields for name, fields in config.settings.to_dict().items()
+    }
+    config.methods = {"MineGAN": config.methods.MineGAN.to_dict()}
+    config.figures = ("hits", "frechet_distance", "kmmd", "coverage", "near_copies")
+    config.source_row = True
+
+
+PARTS = {"rates": _rates, "vae": _vae, "long": _long}

@@ -59,7 +59,12 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
         for name, fields in comparison.pretrained.items()
     }
     places = {name: str(run.workdir / runs.SOURCE) for name, run in trained.items()}
-    rows = [row for cell in cells(comparison, places) for row in _rows(cell, workdir)]
+    shown = next(iter(comparison.methods)) if comparison.source_row else None
+    rows = [
+        row
+        for cell in cells(comparison, places)
+        for row in _rows(cell, workdir, with_source=cell.method == shown)
+    ]
     milliseconds = _time(rows)
     records = [_record(row) for row in rows]
     measured = {
@@ -78,13 +83,17 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
     return records
 
 
-def _rows(cell: Cell, workdir: Path) -> list[Row]:
+def _rows(cell: Cell, workdir: Path, *, with_source: bool) -> list[Row]:
     """Trains a run, unless it is done; returns a row for each of its phases."""
     folder = workdir / RUNS / cell.folder
     run = experiment.train(cell.config, folder)
     measured = json.loads((folder / report.JSON_NAME).read_text())
     *earlier, last = run.phases_done()
-    titles = {**dict.fromkeys(earlier, f"{cell.method} (w/o FT)"), last: cell.method}
+    titles = {
+        **{name: f"{name} as it is" for name in (run.unmined() if with_source else ())},
+        **dict.fromkeys(earlier, f"{cell.method} (w/o FT)"),
+        last: cell.method,
+    }
     return [Row(title, phase, cell, run, measured) for phase, title in titles.items()]
 
 

@@ -25,6 +25,7 @@ class Comparison:
     max_images: tuple[int, ...]  # training images
     seeds: tuple[int, ...]  # of training and of which images are drawn
     figures: tuple[str, ...] = table.SHOWN  # columns of the table
+    source_row: bool = False  # also a row for what the first method's runs start from
 
 
 class Cell(NamedTuple):
@@ -57,6 +58,7 @@ def default_comparison() -> ConfigDict:
             "max_images": (400,),
             "seeds": (0, 1, 2),
             "figures": table.SHOWN,
+            "source_row": False,
         }
     ).lock()
 

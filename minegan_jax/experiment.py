@@ -50,14 +50,26 @@ class Run:
     def mined(self, phase: str | None = None) -> adapters.Mined:
         """Returns the generator as a phase left it; the last phase by default.
 
+        Args:
+          phase: its name; or "source", or "source NAME" of several, for a source as it came.
+
         Raises:
           InputError: there is no such phase, or it has no checkpoint.
         """
         methods = self.experiment.methods
         name = phase or self.phases_done()[-1]
-        if name not in methods:
-            raise InputError(f"no phase {name!r} in {self.workdir}: expected {', '.join(methods)}")
-        return adapters.Mined(methods[name], self._state(name), self.source_names)
+        if name in methods:
+            return adapters.Mined(methods[name], self._state(name), self.source_names)
+        unmined = self.unmined()
+        if name not in unmined:
+            known = ", ".join([*methods, *unmined])
+            raise InputError(f"no phase {name!r} in {self.workdir}: expected {known}")
+        return unmined[name]
+
+    def unmined(self) -> dict[str, adapters.Mined]:
+        """Returns the sources as they came, drawn from their prior; none if there are none."""
+        shape = {"resolution": self.experiment.resolution, "channels": self.experiment.channels}
+        return reporting.unmined(self.experiment.sources, self.experiment.config.classes, **shape)
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -78,13 +90,12 @@ class Run:
         """
         config = self.experiment.config
         dataset = targets.load(self.experiment)
-        shape = {"resolution": self.experiment.resolution, "channels": self.experiment.channels}
         mined = {name: self.mined(name) for name in self.phases_done()}
         return reporting.write_report(
             self.workdir,
             recipe(config, num_images, seed),
             dataset,
-            {**reporting.unmined(self.experiment.sources, config.classes, **shape), **mined},
+            {**self.unmined(), **mined},
             self.experiment.sources,
         )
 

@@ -45,7 +45,7 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_integer("seed", 0, "of the images", flag_values=values)
     flags.DEFINE_string("out", None, "the .npz file to write", flag_values=values)
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
-    flags.DEFINE_string("phase", None, "mine or finetune; the last by default", flag_values=values)
+    flags.DEFINE_string("phase", None, "mine, finetune or source; else last", flag_values=values)
     _define_host_flags(values)
     return values
 
@@ -88,12 +88,24 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     except AttributeError as error:
         raise InputError(schema.unknown_field(str(error).split("'")[1])) from error
     except flags.Error as error:
-        raise InputError(" ".join(str(error).split())) from error
+        raise _mistake(error) from error
     finally:
         sys.argv = given
     if len(rest) > 1:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
     return values
+
+
+def _mistake(error: BaseException) -> InputError:
+    """Returns what a config file said was wrong, else what is wrong with a flag, in one line.
+
+    The config flag raises a file's error anew, with its traceback for a message.
+    """
+    found, cause = InputError(" ".join(str(error).split())), error.__context__
+    while cause:
+        found = cause if isinstance(cause, InputError) else found
+        cause = cause.__context__
+    return found
 
 
 @contextlib.contextmanager

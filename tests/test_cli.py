@@ -1,5 +1,6 @@
 """Every mistake of a user: exit status 2, one line that says what to do, and nothing spoiled."""
 
+import itertools
 import json
 import shutil
 import sys
@@ -236,7 +237,7 @@ def test_samples_need_a_run_a_phase_and_a_file(cli, finished, tmp_path):
         ((workdir,), "--out is missing"),
         ((out,), "expected either --workdir or --adapter"),
         ((workdir, out, f"--adapter={finished / 'adapter'}"), "either --workdir or --adapter"),
-        ((workdir, out, "--phase=mining"), "no phase 'mining'"),
+        ((workdir, out, "--phase=mining"), "expected mine, finetune, source"),
         ((workdir, out, "--num_images=0"), "num_images"),
         ((f"--adapter={tmp_path / 'gone'}", out), "found no adapter.json"),
         ((workdir, f"--out={tmp_path / 'gone' / 'a.npz'}"), "gone"),
@@ -252,15 +253,20 @@ def test_samples_of_a_run_and_of_its_adapter(cli, finished, tmp_path):
         "run": (f"--workdir={finished}", "--phase=mine"),
         "adapter": (f"--adapter={finished / 'adapter'}",),
         "last": (f"--workdir={finished}",),
+        "source": (f"--workdir={finished}", "--phase=source"),
     }.items():
         out = f"--out={tmp_path / name}.npz"
         assert cli("--mode=sample", *flags, "--num_images=5", "--seed=2", out)[0] == 0
-    images = {
-        name: np.load(tmp_path / f"{name}.npz")["images"] for name in ("run", "adapter", "last")
-    }
+    images = {file.stem: np.load(file)["images"] for file in tmp_path.glob("*.npz")}
     assert images["run"].shape == (5, 8, 8, 1)
     np.testing.assert_array_equal(images["run"], images["adapter"])
-    assert (images["run"] != images["last"]).any()
+    for one, other in itertools.combinations(("run", "last", "source"), 2):
+        assert (images[one] != images[other]).any()
+
+
+def test_what_a_config_file_says_is_the_whole_line(cli, tmp_path):
+    flags = "--mode=compare", "--config=figure5_digits:lnog", f"--workdir={tmp_path / 'run'}"
+    assert cli(*flags) == (2, "error: figure5_digits:lnog: expected short or long")
 
 
 def test_a_list_can_be_emptied():

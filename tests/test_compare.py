@@ -132,11 +132,16 @@ def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
     values.pretrained = {"new": {**tiny_fields, **scratch, "train_steps": 1}}
     values.settings = {"from a new one": {"sources": ("new",)}}
     values.methods = {"TransferGAN": {"method": "transfergan"}}
-    (record,) = compare.compare(comparison.from_config_dict(values), tmp_path)
-    assert record["probability"] == {"new": 1.0}
+    values.source_row = True
+    records = compare.compare(comparison.from_config_dict(values), tmp_path)
+    assert [record["title"] for record in records] == ["source as it is", "TransferGAN"]
+    assert [record["probability"] for record in records] == [{"new": 1.0}] * 2
+    phases = json.loads((tmp_path / records[0]["folder"] / "report.json").read_text())["phases"]
+    measured = [phases[name]["held_out"] for name in ("source", "finetune")]
+    assert [record["kid"] for record in records] == [found["kid"] for found in measured]
     losses = tmp_path / "sources" / "new" / "metrics.jsonl"
     before = losses.read_text()
-    assert compare.compare(comparison.from_config_dict(values), tmp_path) == [record]
+    assert compare.compare(comparison.from_config_dict(values), tmp_path) == records
     assert losses.read_text() == before
     values.pretrained.new.train_steps = 2
     with pytest.raises(InputError, match=r"holds another run.*train_steps is 1 there and 2 here"):

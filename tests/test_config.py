@@ -118,6 +118,28 @@ def test_arguments_reach_a_packaged_config(name, field, value):
     assert getattr(from_config_dict(config.load_config(name)), field) == value
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("table2_digits:lnog", "expected one of rates, vae, long"),
+        ("figure5_digits:lnog", "expected short or long"),
+        ("several_digits:tow", "expected one of two, critics, pairs, ten, families"),
+        ("bigGAN_places:allee", "expected alley, arch, art_gallery, auditorium, ballroom"),
+    ],
+)
+def test_arguments_that_are_wrong_are_named(name, said):
+    with pytest.raises(InputError, match=said):
+        config.load_config(name)
+
+
+@pytest.mark.parametrize("part", ["rates", "vae", "long"])
+def test_parts_of_table_2_are_comparisons(part):
+    runs = comparison.cells(
+        comparison.from_config_dict(config.load_config(f"table2_digits:{part}")), {}
+    )
+    assert len({run.folder for run in runs}) > 1
+
+
 def test_names_and_files_are_found(tmp_path):
     packaged = config.PACKAGED / "mnist.py"
     assert config.find("mnist") == f"{packaged}"
