@@ -14,13 +14,15 @@ import jax
 import numpy as np
 from jaxtyping import UInt8
 
-from minegan_jax import experiment, pictures, reporting, runs, targets
+from minegan_jax import experiment, pictures, runs, targets
 from minegan_jax.adapters import Mined
-from minegan_jax.comparison import Cell, Comparison, cells
+from minegan_jax.comparison import Cell, Comparison, cells, file_name
 from minegan_jax.config import Config, from_values
 from minegan_jax.evaluation import report, table
 from minegan_jax.evaluation.distances import nearest
 from minegan_jax.evaluation.embed import embed
+from minegan_jax.features.catalogue import load_extractor
+from minegan_jax.features.extractor import Extractor
 from minegan_jax.files import write_atomically
 from minegan_jax.methods import classes
 from minegan_jax.types import Pixels
@@ -111,15 +113,8 @@ def _record(row: Row) -> dict[str, Any]:
         **table.figures(phase),
         "hits": _hits(phase["recognised"], row.cell.config),
         "recognised": phase["recognised"],
-        "probability": _probabilities(row),
+        "probability": phase["probability"],
     }
-
-
-def _probabilities(row: Row) -> dict[str, float]:
-    """Returns how often each source is used."""
-    mined = row.run.mined(row.phase)
-    shares = reporting.selector_table(mined.source_names, mined.method.selector(mined.state))
-    return {source["name"]: source["probability"] for source in shares}
 
 
 def _hits(recognised: Mapping[str, float], config: Config) -> float | None:
@@ -156,22 +151,17 @@ def _save_figures(workdir: Path, rows: list[Row], comparison: Comparison) -> Non
     for setting in comparison.settings:
         shown = [r for r in rows if r.cell[:2] == (setting, size) and r.cell.seed == seed]
         train = targets.load(shown[0].run.experiment).train
-        strips = {row.title: _strip(row, train) for row in shown}
+        extractor = load_extractor(shown[0].cell.config.features)
+        strips = {row.title: _strip(row, train, extractor) for row in shown}
         strips["target"] = [train[:ACROSS]] * 2
-        name = "figure.png" if len(comparison.settings) == 1 else f"figure_{_word(setting)}.png"
+        name = "figure.png" if len(comparison.settings) == 1 else f"figure_{file_name(setting)}.png"
         pictures.save_png(workdir / name, pictures.strips(strips), magnify=1)
 
 
-def _word(setting: str) -> str:
-    """Returns a setting's name as a part of a file's."""
-    return "_".join(setting.split())
-
-
-def _strip(row: Row, train: UInt8[np.ndarray, "train _ _ _"]) -> list[Pixels]:
+def _strip(row: Row, train: UInt8[np.ndarray, "train _ _ _"], extractor: Extractor) -> list[Pixels]:
     """Returns some samples and the training image that is nearest to each."""
     images = row.run.sample(ACROSS, phase=row.phase)
-    looker = reporting.load_looker(experiment.recipe(row.cell.config)).features
-    found = nearest(embed(looker, images).features, embed(looker, train).features)
+    found = nearest(embed(extractor, images).features, embed(extractor, train).features)
     return [images, train[found.indices]]
 
 
@@ -184,4 +174,4 @@ def _save_curves(workdir: Path, records: list[dict[str, Any]]) -> None:
             for title in dict.fromkeys(record["title"] for record in mine)
         }
         sheet = pictures.curves(series, across="training images", up="Frechet distance")
-        pictures.save_png(workdir / f"curves_{_word(setting)}.png", sheet, magnify=1)
+        pictures.save_png(workdir / f"curves_{file_name(setting)}.png", sheet, magnify=1)

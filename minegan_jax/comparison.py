@@ -40,8 +40,12 @@ class Cell(NamedTuple):
     @property
     def folder(self) -> str:
         """The name of the run's folder."""
-        words = f"{self.setting} {self.max_images} {self.method} {self.seed}"
-        return "_".join("".join(c if c.isalnum() else " " for c in words).lower().split())
+        return file_name(f"{self.setting} {self.max_images} {self.method} {self.seed}")
+
+
+def file_name(words: str) -> str:
+    """Returns words as a part of a file's name."""
+    return "_".join("".join(c if c.isalnum() else " " for c in words).lower().split())
 
 
 NEEDED = ("fields", "settings", "methods", "max_images", "seeds", "figures")

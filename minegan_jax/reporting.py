@@ -158,6 +158,7 @@ def write_report(
         name: {
             **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
             "recognised": _recognised(looker, pixels),
+            "probability": _probabilities(phases[name]),
             "verdict": measure.judged(reals, fakes[name], copies[name]),
             "memorisation": measure.summary(copies[name]),
             "copying": measure.copying(reals, fakes[name], recipe.seed),
@@ -192,6 +193,12 @@ def _recognised(looker: Looker, images: Pixels) -> dict[str, float]:
         return {}
     seen = embed(looker.judge, images).probabilities
     return measure.recognised(seen, looker.judge.class_names)
+
+
+def _probabilities(mined: Mined) -> dict[str, float]:
+    """Returns how often each source is used."""
+    table = selector_table(mined.source_names, mined.method.selector(mined.state))
+    return {row["name"]: row["probability"] for row in table}
 
 
 def _intra_cluster(

@@ -94,7 +94,7 @@ def test_the_table_has_the_mean_over_seeds(done):
 def test_its_pictures(done):
     figure = np.asarray(Image.open(done / "figure.png"))
     assert figure.shape[0] == 4 * (56 + 4)  # three methods and the target
-    curves = np.asarray(Image.open(done / "curves_on-manifold.png"))
+    curves = np.asarray(Image.open(done / "curves_on_manifold.png"))
     assert len(np.unique(curves.reshape(-1, 3), axis=0)) > 10
 
 
@@ -118,7 +118,7 @@ def test_a_comparison_that_was_cut_goes_on(small, tmp_path, monkeypatch):
     compare.compare(given, tmp_path)
     assert first.stat().st_mtime_ns == before
     assert len(read(tmp_path)["rows"]) == 2 * 3
-    assert len(list(tmp_path.glob("figure_o*-manifold.png"))) == 2
+    assert len(list(tmp_path.glob("figure_o*_manifold.png"))) == 2
     changed = {**given.fields, "finetune_steps": 2}
     with pytest.raises(
         InputError, match=r"holds another run.*finetune_steps is 1 there and 2 here"

@@ -19,6 +19,23 @@ def rows_of(text):
     return {line for line in lines if set(line) - set("|- ")}
 
 
+SECONDS = "{seconds:.0f} s, {gibibytes:.1f} GiB"
+RATIO = "{torch_seconds:.2f} s / {ours_seconds:.2f} s = **{torch_over_ours:.2f}**"
+# What the README's table of speeds says of a benchmark's figures.
+SPEEDS = {
+    **dict.fromkeys(["step dcgan 64", "step dcgan 32", "step biggan 16", "step progan 16"], RATIO),
+    "inference": "{mined_milliseconds:.1f} ms / {alone_milliseconds:.1f} ms"
+    " = **{mined_over_alone:.2f}**",
+    "start": "{first_seconds:.0f} s / {second_seconds:.0f} s",
+    "measures frechet": SECONDS,
+    "measures features": SECONDS,
+    "measures all": SECONDS,
+    "full size": "**{gigabytes:.1f} GB** of memory",
+    "convert biggan_pytorch": "takes {seconds:.0f} s and {gigabytes:.1f} GB",
+    "convert progan_genforce": "that of a ProGAN-1024 {seconds:.0f} s and {gigabytes:.1f} GB",
+}
+
+
 def table_of(path):
     """Returns the table that a comparison's JSON makes."""
     found = json.loads(path.read_text())
@@ -73,3 +90,48 @@ def test_where_early_stopping_ends():
     for run in json.loads((RESULTS / "early_stopping.json").read_text()):
         cells = [f"{run[name]:.3g}" for name in run if name not in ("looks", "images")]
         assert "| " + " | ".join(cells) + " |" in readme
+
+
+@pytest.fixture(scope="module")
+def speed():
+    return json.loads((RESULTS / "speed.json").read_text())
+
+
+@pytest.mark.parametrize("name", SPEEDS)
+def test_speeds(name, speed):
+    assert SPEEDS[name].format(**speed[name]) in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_a_large_step(speed):
+    found, readme = speed["step dcgan 64"], rows_of((ROOT / "README.md").read_text())
+    shares = (f"{found[f'{name}_share_of_matrix_product']:.0%}" for name in ("ours", "torch"))
+    ends = " / ".join(shares), f"{found['ours_compile_seconds']:.1f} s"
+    assert all(any(row.endswith(f"| {end} |") for row in readme) for end in ends)
+
+
+def test_steps_of_several_sources(speed):
+    readme = rows_of((ROOT / "README.md").read_text())
+    timed = {count: row for count, row in speed["sources mine"].items() if count.isdigit()}
+    for count, row in timed.items():
+        ours, naive = row["ours_seconds"], row["naive_seconds"]
+        ratios = f"{ours / timed['1']['ours_seconds']:.2f} | {naive / ours:.2f}"
+        memory = f"{row['ours_megabytes']:.0f} | {row['naive_megabytes']:.0f}"
+        assert f"| {count} | {ours:.3f} | {ratios} | {memory} |" in readme
+    phases = [speed[f"sources {phase} on 8 devices"] for phase in ("mine", "finetune")]
+    for count in ("1", "8"):
+        cells = [
+            f"{row[count][f'{how}_megabytes']:.0f} MB"
+            for row in phases
+            for how in ("alone", "shared")
+        ]
+        assert "| " + " | ".join([count, *cells]) + " |" in readme
+
+
+def test_the_quick_run(speed):
+    found, readme = speed["quick run"], " ".join((ROOT / "README.md").read_text().split())
+    mined, finetuned = (f"{found['recognised_as_nine'][name]:.0%}" for name in ("mine", "finetune"))
+    assert (
+        f"{mined[:-1]} % of the mined images are recognised as nines, {finetuned[:-1]} %" in readme
+    )
+    assert f"{found['seconds'] / 60:.1f} minutes" in readme
+    assert f"{found['gigabytes']:.1f} GB of memory" in readme
