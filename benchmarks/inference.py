@@ -2,7 +2,8 @@
 
     python benchmarks/inference.py [--out=docs/results/speed.json]
 
-The generator is a BigGAN of 64 pixels; two miners of 4 layers stand in front of it.
+The generator is a BigGAN of 64 pixels; two miners of 4 layers stand in front of it. As many images
+are drawn at once as a run's `sample` draws.
 """
 
 import argparse
@@ -12,9 +13,11 @@ import jax
 import results
 from timing import fresh_source, medians
 
+from minegan_jax import sampling
 from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, mine
 
+RESOLUTION = 64
 NUM_CLASSES = 1000  # of ImageNet: the miners see which, one-hot
 
 
@@ -22,11 +25,11 @@ def main() -> None:
     """Times both in turn and keeps the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=sampling.BLOCK_PIXELS // RESOLUTION**2)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    size = {"resolution": 64, "channels": 3, "width": options.width, "latent_size": 100}
+    size = {"resolution": RESOLUTION, "channels": 3, "width": options.width, "latent_size": 100}
     source = fresh_source("biggan", num_classes=NUM_CLASSES, attention=(2,), **size)
     shape = MinerShape(depth=4, width=1024)
     method = mine([source], Rules(), shape, critic_of(source))

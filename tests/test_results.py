@@ -10,7 +10,9 @@ from minegan_jax.evaluation import table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-COMPARISONS = sorted(path for path in RESULTS.glob("*.json") if "rows" in path.read_text()[:4000])
+COMPARISONS = sorted(
+    path for path in RESULTS.glob("*.json") if '"milliseconds": {' in path.read_text()
+)
 
 
 def rows_of(text):
@@ -104,19 +106,14 @@ def test_speeds(name, speed):
 
 def test_a_large_step(speed):
     found, readme = speed["step dcgan 64"], rows_of((ROOT / "README.md").read_text())
-    shares = (f"{found[f'{name}_share_of_matrix_product']:.0%}" for name in ("ours", "torch"))
+    parts = [found[f"{name}_share_of_matrix_product"] for name in ("ours", "torch")]
+    shares = (f"{100 * part:.0f} %" for part in parts)
     ends = " / ".join(shares), f"{found['ours_compile_seconds']:.1f} s"
     assert all(any(row.endswith(f"| {end} |") for row in readme) for end in ends)
 
 
-def test_steps_of_several_sources(speed):
+def test_memory_of_several_sources(speed):
     readme = rows_of((ROOT / "README.md").read_text())
-    timed = {count: row for count, row in speed["sources mine"].items() if count.isdigit()}
-    for count, row in timed.items():
-        ours, naive = row["ours_seconds"], row["naive_seconds"]
-        ratios = f"{ours / timed['1']['ours_seconds']:.2f} | {naive / ours:.2f}"
-        memory = f"{row['ours_megabytes']:.0f} | {row['naive_megabytes']:.0f}"
-        assert f"| {count} | {ours:.3f} | {ratios} | {memory} |" in readme
     phases = [speed[f"sources {phase} on 8 devices"] for phase in ("mine", "finetune")]
     for count in ("1", "8"):
         cells = [
