@@ -112,6 +112,16 @@ def test_a_large_step(speed):
     assert all(any(row.endswith(f"| {end} |") for row in readme) for end in ends)
 
 
+def test_steps_of_several_sources(speed):
+    readme = rows_of((ROOT / "README.md").read_text())
+    timed = {count: row for count, row in speed["sources mine"].items() if count.isdigit()}
+    for count, row in timed.items():
+        ours, naive = row["ours_seconds"], row["naive_seconds"]
+        ratios = f"{ours / timed['1']['ours_seconds']:.2f} | {naive / ours:.2f}"
+        memory = f"{row['ours_megabytes']:.0f} | {row['naive_megabytes']:.0f}"
+        assert f"| {count} | {ours:.3f} | {ratios} | {memory} |" in readme
+
+
 def test_memory_of_several_sources(speed):
     readme = rows_of((ROOT / "README.md").read_text())
     phases = [speed[f"sources {phase} on 8 devices"] for phase in ("mine", "finetune")]
