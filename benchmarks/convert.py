@@ -34,7 +34,7 @@ def main() -> None:
             subprocess.run([*command, f"--out={out}/source"], check=True)
             taken = time.perf_counter() - start
         # Of the commands so far: the smaller one comes first.
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+        peak = results.peak_gigabytes(resource.RUSAGE_CHILDREN)
         results.keep(options.out, f"convert {name}", {"seconds": taken, "gigabytes": peak})
 
 

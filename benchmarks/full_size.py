@@ -7,7 +7,6 @@ takes two steps of mining and one of finetuning with 2 images, by `--config=conf
 """
 
 import argparse
-import resource
 import time
 from pathlib import Path
 
@@ -19,11 +18,6 @@ from PIL import Image
 from minegan_jax import config, experiment
 from minegan_jax.training import log
 from weights_conversion import biggan_pytorch, command
-
-
-def peak() -> float:
-    """Returns the most memory that this process ever had, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:
@@ -59,7 +53,9 @@ def main() -> None:
     for line in log.read(workdir / "run" / "metrics.jsonl"):
         if "critic_loss" in line:
             print(line["phase"], line["step"], line["critic_loss"], line["players_loss"])
-    results.keep(options.out, "full size", {"seconds": taken, "gigabytes": peak()})
+    results.keep(
+        options.out, "full size", {"seconds": taken, "gigabytes": results.peak_gigabytes()}
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def main() -> None:
     results.keep(options.out, "start", {"first_seconds": first, "second_seconds": second})
 
     taken = seconds(workdir / "whole", workdir / "empty")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    peak = results.peak_gigabytes(resource.RUSAGE_CHILDREN)
     phases = json.loads((workdir / "whole" / "report.json").read_text())["phases"]
     nines = {name: phase["recognised"]["9"] for name, phase in phases.items()}
     figures = {"seconds": taken, "gigabytes": peak, "recognised_as_nine": nines}

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,11 @@ def keep(out: Path | None, name: str, figures: Mapping[str, object]) -> None:
     rows = json.loads(out.read_text()) if out.exists() else {}
     rows[name] = {**figures, "machine": _machine()}
     write_atomically(out, (json.dumps(rows, indent=1) + "\n").encode())
+
+
+def peak_gigabytes(whose: int = resource.RUSAGE_SELF) -> float:
+    """Returns the most memory, in 10^9 bytes, that this process or its largest child ever had."""
+    return resource.getrusage(whose).ru_maxrss * 1024 / 1e9
 
 
 def _machine() -> str:

@@ -237,7 +237,10 @@ def test_samples_need_a_run_a_phase_and_a_file(cli, finished, tmp_path):
         ((workdir,), "--out is missing"),
         ((out,), "expected either --workdir or --adapter"),
         ((workdir, out, f"--adapter={finished / 'adapter'}"), "either --workdir or --adapter"),
-        ((workdir, out, "--phase=mining"), "expected mine, finetune, source"),
+        (
+            (workdir, out, "--phase=mining"),
+            f"no phase 'mining' in {finished}: expected mine, finetune, source",
+        ),
         ((workdir, out, "--num_images=0"), "num_images"),
         ((f"--adapter={tmp_path / 'gone'}", out), "found no adapter.json"),
         ((workdir, f"--out={tmp_path / 'gone' / 'a.npz'}"), "gone"),

@@ -10,6 +10,8 @@ from minegan_jax.evaluation import table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
+README = (ROOT / "README.md").read_text()
+WORDS = " ".join(README.split())
 COMPARISONS = sorted(
     path for path in RESULTS.glob("*.json") if '"milliseconds": {' in path.read_text()
 )
@@ -53,7 +55,7 @@ def test_the_readme_quotes_them():
     """A row that starts with target and method of a comparison is one of its rows."""
     known = set().union(*(rows_of(table_of(path)) for path in COMPARISONS))
     starts = {tuple(row.split(" | ")[:2]) for row in known if not row.startswith("| target")}
-    readme = rows_of((ROOT / "README.md").read_text())
+    readme = rows_of(README)
     quoted = {row for row in readme if tuple(row.split(" | ")[:2]) in starts}
     assert quoted
     assert quoted <= known
@@ -67,7 +69,7 @@ def test_the_photographs():
         "MineGAN": report["phases"]["finetune"]["held_out"],
         "the training photographs": report["real"],
     }
-    readme = rows_of((ROOT / "README.md").read_text())
+    readme = rows_of(README)
     for title, found in measured.items():
         low, high = found["intervals"]["frechet_distance"]
         cells = f"{found['frechet_distance']:.0f} ({low:.0f} to {high:.0f}) | {found['kid']:.3f}"
@@ -76,7 +78,7 @@ def test_the_photographs():
 
 
 def test_what_tpus_would_need():
-    readme = rows_of((ROOT / "README.md").read_text())
+    readme = rows_of(README)
     for *row, _ in json.loads((RESULTS / "tpu.json").read_text()).values():
         assert "| " + " | ".join(row) + " |" in readme
 
@@ -88,7 +90,7 @@ def test_copies_of_one_source():
 
 
 def test_where_early_stopping_ends():
-    readme = rows_of((ROOT / "README.md").read_text())
+    readme = rows_of(README)
     for run in json.loads((RESULTS / "early_stopping.json").read_text()):
         cells = [f"{run[name]:.3g}" for name in run if name not in ("looks", "images")]
         assert "| " + " | ".join(cells) + " |" in readme
@@ -101,11 +103,11 @@ def speed():
 
 @pytest.mark.parametrize("name", SPEEDS)
 def test_speeds(name, speed):
-    assert SPEEDS[name].format(**speed[name]) in " ".join((ROOT / "README.md").read_text().split())
+    assert SPEEDS[name].format(**speed[name]) in WORDS
 
 
 def test_a_large_step(speed):
-    found, readme = speed["step dcgan 64"], rows_of((ROOT / "README.md").read_text())
+    found, readme = speed["step dcgan 64"], rows_of(README)
     parts = [found[f"{name}_share_of_matrix_product"] for name in ("ours", "torch")]
     shares = (f"{100 * part:.0f} %" for part in parts)
     ends = " / ".join(shares), f"{found['ours_compile_seconds']:.1f} s"
@@ -113,7 +115,7 @@ def test_a_large_step(speed):
 
 
 def test_steps_of_several_sources(speed):
-    readme = rows_of((ROOT / "README.md").read_text())
+    readme = rows_of(README)
     timed = {count: row for count, row in speed["sources mine"].items() if count.isdigit()}
     for count, row in timed.items():
         ours, naive = row["ours_seconds"], row["naive_seconds"]
@@ -123,7 +125,7 @@ def test_steps_of_several_sources(speed):
 
 
 def test_memory_of_several_sources(speed):
-    readme = rows_of((ROOT / "README.md").read_text())
+    readme = rows_of(README)
     phases = [speed[f"sources {phase} on 8 devices"] for phase in ("mine", "finetune")]
     for count in ("1", "8"):
         cells = [
@@ -135,10 +137,10 @@ def test_memory_of_several_sources(speed):
 
 
 def test_the_quick_run(speed):
-    found, readme = speed["quick run"], " ".join((ROOT / "README.md").read_text().split())
+    found = speed["quick run"]
     mined, finetuned = (f"{found['recognised_as_nine'][name]:.0%}" for name in ("mine", "finetune"))
     assert (
-        f"{mined[:-1]} % of the mined images are recognised as nines, {finetuned[:-1]} %" in readme
+        f"{mined[:-1]} % of the mined images are recognised as nines, {finetuned[:-1]} %" in WORDS
     )
-    assert f"{found['seconds'] / 60:.1f} minutes" in readme
-    assert f"{found['gigabytes']:.1f} GB of memory" in readme
+    assert f"{found['seconds'] / 60:.1f} minutes" in WORDS
+    assert f"{found['gigabytes']:.1f} GB of memory" in WORDS
