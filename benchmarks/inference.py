@@ -14,7 +14,7 @@ import results
 from timing import fresh_source, medians
 
 from minegan_jax import sampling
-from minegan_jax.methods.adversarial import Rules
+from minegan_jax.methods.game import Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, mine
 
 RESOLUTION = 64

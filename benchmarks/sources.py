@@ -23,7 +23,9 @@ import jax.numpy as jnp
 import results
 from timing import fresh_batch, fresh_source, medians
 
-from minegan_jax.methods import adversarial, mining, supersamples
+from minegan_jax.methods import mining, supersamples
+from minegan_jax.methods.base import TransferMethod
+from minegan_jax.methods.game import GameState, Rules
 from minegan_jax.training import devices
 from minegan_jax.types import Images, Params
 
@@ -54,10 +56,10 @@ def naive_remake(
 
 def make_method(
     phase: str, count: int, *, width: int = 32, spread: bool = False
-) -> tuple[adversarial.TransferMethod, adversarial.GameState]:
+) -> tuple[TransferMethod, GameState]:
     """Builds a phase's method for so many sources, and its first state."""
     sources = [fresh_source(width=width, latent_size=16, seed=seed) for seed in range(count)]
-    rules = adversarial.Rules(batch_size=BATCH, critic_turns=TURNS, spread=spread)
+    rules = Rules(batch_size=BATCH, critic_turns=TURNS, spread=spread)
     game = sources, rules, SHAPE, mining.critic_of(sources[0])
     state = mining.mine(*game).learner.init(None, jax.random.key(0))
     if phase == "mine":

@@ -30,7 +30,7 @@ from timing import fresh_batch, fresh_source, medians
 from torch.utils.flop_counter import FlopCounterMode
 
 from minegan_jax import losses
-from minegan_jax.methods.adversarial import Rules
+from minegan_jax.methods.game import Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, mine
 from minegan_jax.sources import Source
 from minegan_jax.training import devices

@@ -33,8 +33,8 @@ from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minegan_jax.evaluation.table import markdown
-from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import Learner
+from minegan_jax.methods.game import Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, finetune, mine
 from minegan_jax.methods.supersamples import BLOCK
 from minegan_jax.nets import family

@@ -10,8 +10,9 @@ import numpy as np
 
 from minegan_jax import sampling, selector, weights
 from minegan_jax.errors import InputError
-from minegan_jax.methods import adversarial, mining
+from minegan_jax.methods import mining
 from minegan_jax.methods.base import State, TransferMethod
+from minegan_jax.methods.game import Rules
 from minegan_jax.sources import Source, load_source
 from minegan_jax.types import Params, Pixels
 
@@ -103,7 +104,7 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     resolution, channels = description["image_shape"]
     # Nothing is scored any more: the critic only says how large images are.
     critic = mining.critic_of(sources[0])._replace(resolution=resolution, channels=channels)
-    method = mining.mine(sources, adversarial.Rules(), shape, critic)
+    method = mining.mine(sources, Rules(), shape, critic)
     miners = tuple(weights.cast(tree[str(i)], "float32") for i in range(len(sources)))
     state = method.learner.init(None, jax.random.key(0))
     found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.averages["miners"]))

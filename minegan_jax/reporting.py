@@ -20,8 +20,8 @@ from minegan_jax.features import lpips
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.methods import classes, finetuning
-from minegan_jax.methods.adversarial import Rules
 from minegan_jax.methods.base import State, TransferMethod
+from minegan_jax.methods.game import Rules
 from minegan_jax.methods.views import common_view
 from minegan_jax.nets.conditioning import class_table
 from minegan_jax.sources import Source

@@ -6,7 +6,7 @@ import jax
 
 from minegan_jax.config import Config
 from minegan_jax.methods.activation import EncoderRules
-from minegan_jax.methods.adversarial import Rules
+from minegan_jax.methods.game import Rules
 from minegan_jax.methods.mining import MinerShape
 from minegan_jax.methods.reconstruction import Rules as FitRules
 from minegan_jax.nets import family

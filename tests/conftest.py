@@ -105,3 +105,16 @@ def tiny_run(tmp_path_factory, tiny_fields):
     workdir = tmp_path_factory.mktemp("runs") / "tiny"
     experiment.train(config.from_values(tiny_fields), workdir)
     return workdir
+
+
+@pytest.fixture
+def count_flops():
+    """Counts the operations of a compiled function; what nobody uses XLA has dropped."""
+
+    def count(function, *arguments, **named):
+        return jax.jit(function).lower(*arguments, **named).compile().cost_analysis()["flops"]
+
+    quick = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield count
+    jax.config.update("jax_disable_most_optimizations", quick)

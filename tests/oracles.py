@@ -1,7 +1,10 @@
 """Slow truths: every published number written as its definition, with loops."""
 
 import itertools
+from functools import partial
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -104,3 +107,25 @@ def earth_movers(latents, prior) -> float:
     to_latents = [min(squared_distance(t, z) for z in latents) for t in prior]
     to_prior = [min(squared_distance(t, z) for t in prior) for z in latents]
     return np.mean(to_latents) + np.mean(to_prior)
+
+
+class SlowAdam:
+    """Adam as in its paper's Algorithm 1, in NumPy."""
+
+    def __init__(self, rate, betas):
+        self.rate, self.betas, self.time, self.first, self.second = rate, betas, 0, 0.0, 0.0
+
+    def __call__(self, params, gradients):
+        beta1, beta2 = self.betas
+        flat, unflatten = jax.flatten_util.ravel_pytree(params)
+        gradient = np.asarray(jax.flatten_util.ravel_pytree(gradients)[0], np.float64)
+        self.time += 1
+        self.first = beta1 * self.first + (1 - beta1) * gradient
+        self.second = beta2 * self.second + (1 - beta2) * gradient**2
+        first = self.first / (1 - beta1**self.time)
+        second = self.second / (1 - beta2**self.time)
+        return unflatten(jnp.asarray(flat - self.rate * first / (np.sqrt(second) + 1e-8)))
+
+
+def assert_close(found, expected, **tolerances):
+    jax.tree.map(partial(np.testing.assert_allclose, **tolerances), found, expected)

@@ -13,7 +13,7 @@ from minegan_jax import config, experiment, rules
 from minegan_jax.errors import InputError
 from minegan_jax.methods import mining
 from minegan_jax.methods.accumulation import in_parts
-from minegan_jax.methods.adversarial import Rules
+from minegan_jax.methods.game import Rules
 from minegan_jax.nets import progan
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function

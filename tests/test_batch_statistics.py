@@ -9,7 +9,6 @@ import numpy as np
 import oracles
 import pytest
 from scipy import stats
-from test_adversarial import SlowAdam, count_flops
 from test_family_runs import moved, save_source
 
 from minegan_jax import build, config, experiment, sources, trees
@@ -22,7 +21,7 @@ from minegan_jax.training import devices
 from minegan_jax.types import Batch
 
 FAMILIES = {"sngan": 8, "biggan": 8, "biggan_deep": 4}  # and how wide
-RULES = Rules(learning_rate=0.02, betas=(0.5, 0.9), batch_size=8)  # betas as SlowAdam's
+RULES = Rules(learning_rate=0.02, betas=(0.5, 0.9), batch_size=8)
 SETTINGS = {"latent_rate": 0.05, "truncation": 0.3}
 COUNT = 6  # training images
 
@@ -141,7 +140,10 @@ def test_two_steps_are_those_of_a_slow_oracle():
         state = state._replace(params={**state.params, "latents": apart})
         start = jax.tree.map(np.asarray, state.params)
         expected = start
-        adams = {"latents": SlowAdam(0.05), "norms": SlowAdam(0.02)}
+        adams = {
+            "latents": oracles.SlowAdam(0.05, RULES.betas),
+            "norms": oracles.SlowAdam(0.02, RULES.betas),
+        }
         for number in range(2):
             batch = batch_of((2, 2, 1), seed=number)
             draws = method.learner.draw(jax.random.key(number))
@@ -285,7 +287,7 @@ def placed(method, num_devices):
     return state, devices.compile_step(method.learner, mesh), devices.split(mesh)
 
 
-def test_what_is_frozen_costs_no_gradient(saved, monkeypatch):
+def test_what_is_frozen_costs_no_gradient(saved, monkeypatch, count_flops):
     def flops():
         rules = RULES._replace(accumulation=2)
         state, step, split = placed(method_of(saved["sngan"], rules), num_devices=2)

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from minegan_jax.errors import InputError
-from minegan_jax.methods import adversarial, mining, shares
+from minegan_jax.methods import mining, shares
+from minegan_jax.methods.game import Rules
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.spectral import SpectralDense
 from minegan_jax.sources import load_source
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
 
-RULES = adversarial.Rules(
+RULES = Rules(
     learning_rates={"miners": 1e-3, "generators": 1e-3, "critic": 1e-3},
     batch_size=8,
     critic_turns=2,

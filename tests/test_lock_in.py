@@ -9,7 +9,9 @@ import oracles
 import pytest
 
 from minegan_jax import selector
-from minegan_jax.methods import adversarial, supersamples
+from minegan_jax.methods import supersamples
+from minegan_jax.methods.adversarial import players_turn
+from minegan_jax.methods.game import Rules, make_game, start
 from minegan_jax.methods.supersamples import Cast
 
 STEPS = 150
@@ -44,15 +46,15 @@ def shares_after(**rules):
         latent_sizes=(1, 1),
     )
     rates = {"miners": 0.1, "generators": 0.0, "critic": 0.0}
-    rules = adversarial.Rules(learning_rates=rates, batch_size=16, selector_window=10, **rules)
-    game = adversarial.make_game(cast, rules, ("miners",))
+    rules = Rules(learning_rates=rates, batch_size=16, selector_window=10, **rules)
+    game = make_game(cast, rules, ("miners",))
     params = {
         "miners": ({"shift": jnp.full(1, 3.0)}, {"shift": jnp.full(1, -3.0)}),
         "generators": ({}, {}),
         "critic": {},
     }
-    state = adversarial.start(game, params, None)
-    turn = jax.jit(partial(adversarial.players_turn, game, average=oracles.average))
+    state = start(game, params, None)
+    turn = jax.jit(partial(players_turn, game, average=oracles.average))
     for step in range(STEPS):
         lots = supersamples.draw_lots(jax.random.key(step), (16,), cast.latent_sizes)
         state, _ = turn(state, lots=lots)

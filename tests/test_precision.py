@@ -11,7 +11,7 @@ import pytest
 from minegan_jax import config, losses, rules
 from minegan_jax.errors import InputError
 from minegan_jax.methods import mining
-from minegan_jax.methods.adversarial import Rules
+from minegan_jax.methods.game import Rules
 from minegan_jax.nets import family
 from minegan_jax.nets.precision import lighter
 from minegan_jax.sources import load_source

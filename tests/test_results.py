@@ -25,15 +25,21 @@ def rows_of(text):
 
 SECONDS = "{seconds:.0f} s, {gibibytes:.1f} GiB"
 RATIO = "{torch_seconds:.2f} s / {ours_seconds:.2f} s = **{torch_over_ours:.2f}**"
-# What the README's table of speeds says of a benchmark's figures.
+INFERENCE = "{mined_milliseconds:.1f} ms / {alone_milliseconds:.1f} ms = **{mined_over_alone:.2f}**"
+# How a row of the README's table of speeds starts, and what it says of a benchmark's figures.
 SPEEDS = {
-    **dict.fromkeys(["step dcgan 64", "step dcgan 32", "step biggan 16", "step progan 16"], RATIO),
-    "inference": "{mined_milliseconds:.1f} ms / {alone_milliseconds:.1f} ms"
-    " = **{mined_over_alone:.2f}**",
-    "start": "{first_seconds:.0f} s / {second_seconds:.0f} s",
-    "measures frechet": SECONDS,
-    "measures features": SECONDS,
-    "measures all": SECONDS,
+    "step dcgan 64": ("mining step, width 64", RATIO),
+    "step dcgan 32": ("the same at width 32", RATIO),
+    "step biggan 16": ("BigGAN of 64 pixels, width 16", RATIO),
+    "step progan 16": ("ProGAN of 64 pixels, the same", RATIO),
+    "inference": ("images of a BigGAN of 64 pixels through two miners", INFERENCE),
+    "start": ("a job of five steps", "{first_seconds:.0f} s / {second_seconds:.0f} s"),
+    "measures frechet": ("Fréchet distance of two sets", SECONDS),
+    "measures features": ("10,000 images of 64 pixels", SECONDS),
+    "measures all": ("every measure of 10,000 images", SECONDS),
+}
+# What its text says of them.
+SAID = {
     "full size": "**{gigabytes:.1f} GB** of memory",
     "convert biggan_pytorch": "takes {seconds:.0f} s and {gigabytes:.1f} GB",
     "convert progan_genforce": "that of a ProGAN-1024 {seconds:.0f} s and {gigabytes:.1f} GB",
@@ -103,7 +109,14 @@ def speed():
 
 @pytest.mark.parametrize("name", SPEEDS)
 def test_speeds(name, speed):
-    assert SPEEDS[name].format(**speed[name]) in WORDS
+    start, figures = SPEEDS[name]
+    (row,) = (row for row in rows_of(README) if row.startswith(f"| {start}"))
+    assert row.endswith(f"| {figures.format(**speed[name])} |")
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_sizes(name, speed):
+    assert SAID[name].format(**speed[name]) in WORDS
 
 
 def test_a_large_step(speed):

@@ -11,7 +11,8 @@ import safetensors.numpy
 
 from minegan_jax import adapters, build, config, experiment, files, sources
 from minegan_jax.errors import InputError
-from minegan_jax.methods import adversarial, mining
+from minegan_jax.methods import mining
+from minegan_jax.methods.game import Rules
 from minegan_jax.nets import family
 
 FILES = ["source.json", "generator.safetensors", "critic.safetensors"]
@@ -198,7 +199,7 @@ def test_an_adapters_folder_is_small(tmp_path, make_source):
     """With the miner of `configs/mnist.py`: 2 layers of 256 units for latents of length 16."""
     source = sources.load_source(make_source(tmp_path / "source", latent_size=16))
     shape = mining.MinerShape(depth=2)
-    method = mining.mine([source], adversarial.Rules(), shape, mining.critic_of(source))
+    method = mining.mine([source], Rules(), shape, mining.critic_of(source))
     state = method.learner.init(None, jax.random.key(0))
     directory = tmp_path / "adapter"
     adapters.save_adapter(

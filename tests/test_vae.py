@@ -8,7 +8,6 @@ import numpy as np
 import oracles
 import pytest
 from scipy import integrate, stats
-from test_adversarial import SlowAdam
 from test_family_runs import ARGUMENTS, moved, named
 
 from minegan_jax import config, experiment, trees
@@ -23,7 +22,7 @@ from minegan_jax.types import Batch
 
 DCGAN = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 OF_FAMILIES = {**ARGUMENTS, "dcgan": DCGAN}
-RULES = Rules(learning_rate=0.01, betas=(0.5, 0.9), batch_size=8)  # betas as SlowAdam's
+RULES = Rules(learning_rate=0.01, betas=(0.5, 0.9), batch_size=8)
 WIDTH, KL_WEIGHT = 4, 0.2
 
 
@@ -85,7 +84,7 @@ def test_a_step_is_that_of_a_slow_oracle():
     total, gradient = jax.jit(jax.value_and_grad(slow_loss))(state.params, batch, draws)
     for name, value in {**slow_terms(state.params, batch, draws), "loss": total}.items():
         np.testing.assert_allclose(metrics[name], value, rtol=1e-5)
-    expected = SlowAdam(0.01)(state.params, gradient)
+    expected = oracles.SlowAdam(0.01, RULES.betas)(state.params, gradient)
     # Adam makes steps of equal length of all gradients, also of those that are all rounding.
     certain = jax.tree.map(lambda g: np.abs(g) > 1e-6, gradient)
     jax.tree.map(

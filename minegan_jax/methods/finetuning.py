@@ -9,8 +9,9 @@ from typing import Any
 import jax
 
 from minegan_jax.methods import classes, shares
-from minegan_jax.methods.adversarial import Rules, adversarial_method
+from minegan_jax.methods.adversarial import adversarial_method
 from minegan_jax.methods.base import TransferMethod
+from minegan_jax.methods.game import Rules
 from minegan_jax.methods.supersamples import Cast
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from minegan_jax.methods import classes, shares
-from minegan_jax.methods.adversarial import Rules, adversarial_method
+from minegan_jax.methods.adversarial import adversarial_method
 from minegan_jax.methods.base import TransferMethod
+from minegan_jax.methods.game import Rules
 from minegan_jax.methods.supersamples import Cast
 from minegan_jax.methods.views import common_view
 from minegan_jax.nets import miner

@@ -1,0 +1,157 @@
+"""What each method that plays the game moves, averages, freezes and pays for."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import oracles
+import pytest
+from toys import LATENT, RULES, generate, toy_cast, toy_networks, toy_source
+
+from minegan_jax import losses, selector
+from minegan_jax.methods import finetuning, mining, supersamples
+from minegan_jax.methods.adversarial import players_turn
+from minegan_jax.methods.game import make_game, start
+from minegan_jax.nets.function import as_function
+from minegan_jax.nets.miner import Miner, at_prior
+from minegan_jax.sources import load_source
+from minegan_jax.types import Batch
+
+# Name -> what makes the method, and which players move.
+
+SHAPE = mining.MinerShape(depth=2, width=8)
+TWO = [toy_source(0), toy_source(1)]
+CRITIC = mining.critic_of(TWO[0])
+METHODS = {
+    "mine": (partial(mining.mine, TWO, RULES, SHAPE, CRITIC), ("miners",)),
+    "finetune": (partial(mining.finetune, TWO, RULES, SHAPE, CRITIC), ("miners", "generators")),
+    "transfergan": (partial(finetuning.transfergan, TWO[0], RULES), ("generators",)),
+    "scratch": (partial(finetuning.scratch, toy_networks(), RULES), ("generators",)),
+}
+
+
+def one_step(name):
+    """Returns a method's first state, the next one, and the metrics."""
+    learner = METHODS[name][0]().learner
+    previous = None
+    if name == "finetune":
+        previous = METHODS["mine"][0]().learner.init(None, jax.random.key(0))
+    state = learner.init(previous, jax.random.key(0))
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, RULES.critic_turns, 2, 2, 1), np.uint8)
+    batch = Batch(jnp.asarray(images), *jnp.zeros((2, 4, RULES.critic_turns), jnp.int32))
+    step = jax.jit(lambda *given: learner.step(*given, oracles.average))
+    return state, *step(state, batch, learner.draw(jax.random.key(1)))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_the_moving_parts_move(name):
+    before, after, _ = one_step(name)
+    moving = (*METHODS[name][1], "critic")
+    for part, tree in before.params.items():
+        pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(after.params[part]), strict=True)
+        for old, new in pairs:
+            assert (np.asarray(old).tobytes() != np.asarray(new).tobytes()) == (part in moving)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_movers_are_averaged(name):
+    before, after, _ = one_step(name)
+    moving = METHODS[name][1]
+    assert set(before.averages) == set(after.averages) == set(moving)
+    expected = jax.tree.map(
+        lambda old, new: RULES.average_decay * old + (1.0 - RULES.average_decay) * new,
+        before.averages,
+        {part: after.params[part] for part in moving},
+    )
+    oracles.assert_close(after.averages, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_movers_cost_optimizer_state(name):
+    state = one_step(name)[0]
+
+    def count_floats(tree):
+        return sum(leaf.size for leaf in jax.tree.leaves(tree) if leaf.dtype == jnp.float32)
+
+    moving = {part: state.params[part] for part in METHODS[name][1]}
+    assert count_floats(state.players_optimizer) == 2 * count_floats(moving)
+    assert count_floats(state.critic_optimizer) == 2 * count_floats(state.params["critic"])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_reports_itself(name):
+    before, after, metrics = one_step(name)
+    assert set(metrics) == {
+        "critic_loss", "wasserstein", "penalty", "players_loss", "win_rates", "probabilities"
+    }  # fmt: skip
+    assert all(np.isfinite(value).all() for value in metrics.values())
+    np.testing.assert_allclose(metrics["win_rates"].sum(), 1.0, rtol=1e-6)
+    np.testing.assert_array_equal(after.selector.win_rates[0], metrics["win_rates"])
+    assert int(after.selector.seen) == int(before.selector.seen) + 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_images_come_from_the_averages(name):
+    method = METHODS[name][0]()
+    _, state, _ = one_step(name)
+    latents = jax.random.normal(jax.random.key(2), (4, LATENT))
+    params = {**state.params, **state.averages}
+    mined = latents
+    if "miners" in METHODS[name][1]:
+        miner = Miner(LATENT, at_prior(LATENT), SHAPE.depth, SHAPE.width)
+        mined = as_function(miner)(params["miners"][0], latents)
+    expected = generate(params["generators"][0], mined)
+    np.testing.assert_allclose(method.generate(state, 0, latents), expected, atol=1e-6)
+
+
+def test_finetuning_goes_on_where_mining_stopped():
+    _, mined, _ = one_step("mine")
+    state = METHODS["finetune"][0]().learner.init(mined, jax.random.key(9))
+    oracles.assert_close(state.params, mined.params, rtol=0)
+    oracles.assert_close(state.averages["miners"], mined.averages["miners"], rtol=0)
+    oracles.assert_close(state.averages["generators"], mined.params["generators"], rtol=0)
+    oracles.assert_close(state.selector, mined.selector, rtol=0)
+    with pytest.raises(ValueError, match="goes on from another"):
+        METHODS["finetune"][0]().learner.init(None, jax.random.key(0))
+
+
+def test_a_frozen_generator_costs_no_gradient(tiny_source, count_flops):
+    source, miner = load_source(tiny_source), Miner(4, at_prior(4), depth=2, width=9)
+    networks, look, count = source.networks, as_function(miner), 32
+    cast = toy_cast((look,), (networks.generate,), networks.criticise, 4)
+    params = {
+        "miners": (miner.init(jax.random.key(0), jnp.zeros((1, 4)))["params"],),
+        "generators": (source.generator,),
+        "critic": source.critic,
+    }
+    lots = supersamples.draw_lots(jax.random.key(1), (count,), (4,))
+
+    def flops_of(moving):
+        game = make_game(cast, RULES, moving)
+        turn = partial(players_turn, game, average=oracles.average)
+        return count_flops(turn, start(game, params, None), lots=lots)
+
+    def by_hand(miners, frozen, averages, optimizer, record, latents):
+        """Differentiates with respect to the miner and nothing else."""
+
+        def loss(miners):
+            fake = networks.generate(frozen["generators"][0], look(miners[0], latents[0]))
+            scores = networks.criticise(frozen["critic"], fake)
+            return losses.wasserstein_players_loss(scores)
+
+        total, gradients = jax.value_and_grad(loss)(miners)
+        updates, optimizer = optax.adam(0.01, *RULES.betas).update(gradients, optimizer)
+        miners = optax.apply_updates(miners, updates)
+        averages = optax.incremental_update(miners, averages, 0.1)
+        record = selector.record(record, selector.win_rates(jnp.zeros(count, jnp.int32), 1))
+        return miners, frozen, averages, optimizer, record, total
+
+    miners, adam = params["miners"], optax.adam(0.01)
+    expected = count_flops(
+        by_hand, miners, params, miners, adam.init(miners), selector.init_selector(1), lots.latents
+    )
+    np.testing.assert_allclose(flops_of(("miners",)), expected, rtol=0.005)
+    assert flops_of(("miners", "generators")) > 1.1 * expected

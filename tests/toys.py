@@ -1,0 +1,75 @@
+"""The smallest networks that can play the game, and a game of theirs."""
+
+import jax
+import jax.numpy as jnp
+
+from minegan_jax.methods.game import PLAYERS, Rules, draw, make_game, start
+from minegan_jax.methods.supersamples import Cast
+from minegan_jax.nets.family import Networks
+from minegan_jax.sources import Source
+
+RULES = Rules(
+    learning_rates={"miners": 0.01, "generators": 0.02, "critic": 0.03},
+    batch_size=4,
+    critic_turns=2,
+    average_decay=0.9,
+)
+LATENT = 3
+
+
+def mine(params, latents):
+    return latents + jnp.tanh(latents @ params["weights"])
+
+
+def generate(params, latents):
+    return jnp.tanh(latents @ params["weights"]).reshape(-1, 2, 2, 1)
+
+
+def criticise(params, images):
+    return jnp.tanh(images.reshape(len(images), -1) @ params["hidden"]) @ params["out"]
+
+
+def toy_weights(key, **shapes):
+    keys = jax.random.split(key, len(shapes))
+    pairs = zip(keys, shapes.items(), strict=True)
+    return {name: jax.random.normal(key, shape) for key, (name, shape) in pairs}
+
+
+def toy_networks():
+    def init(key):
+        return (
+            toy_weights(key, weights=(LATENT, 4)),
+            toy_weights(jax.random.fold_in(key, 1), hidden=(4, 5), out=(5,)),
+        )
+
+    return Networks(generate, criticise, init, LATENT, resolution=2, channels=1)
+
+
+def toy_source(seed):
+    networks = toy_networks()
+    return Source("toy", "toy", networks, *networks.init(jax.random.key(seed)), "", {})
+
+
+def toy_cast(miners, generators, critic, latent_size):
+    """Returns a cast whose images are all of one size."""
+    sizes = (latent_size,) * len(miners)
+    return Cast(miners, generators, critic, lambda x: x, lambda x: x, sizes)
+
+
+def toy_game(num_sources):
+    """Returns a game in which all move, its first state, one step's draws and real images."""
+    sources = [toy_source(seed) for seed in range(num_sources)]
+    cast = toy_cast((mine,) * num_sources, (generate,) * num_sources, criticise, LATENT)
+    game = make_game(cast, RULES, PLAYERS)
+    params = {
+        "miners": tuple(
+            toy_weights(jax.random.key(10 + i), weights=(LATENT, LATENT))
+            for i in range(num_sources)
+        ),
+        "generators": tuple(source.generator for source in sources),
+        "critic": sources[0].critic,
+    }
+    state = start(game, params, None)
+    shape = (RULES.batch_size, RULES.critic_turns, 2, 2, 1)
+    real = jnp.tanh(jax.random.normal(jax.random.key(5), shape))
+    return game, state, draw(game, jax.random.key(4)), real
