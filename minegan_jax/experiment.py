@@ -18,6 +18,8 @@ from minegan_jax import (
     adapters,
     build,
     exports,
+    looker,
+    origins,
     reporting,
     runs,
     sampling,
@@ -162,12 +164,12 @@ def train(config: Config, workdir: str | Path) -> Run:
     devices.use_compilation_cache()
     run = Run(Path(workdir), build.build(config))
     mesh = devices.make_mesh(config.batch_size, accumulation=config.accumulation)
-    looker = reporting.load_looker(recipe(config))  # what does not exist is better found now
+    networks = looker.load_looker(recipe(config))  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = targets.load(run.experiment)
     targets.check(run.experiment, dataset)
-    if run.experiment.methods and (caution := reporting.caution(looker.features, dataset)):
+    if run.experiment.methods and (caution := looker.caution(networks.features, dataset)):
         LOG.warning("%s", caution)
     metrics = run.workdir / runs.METRICS
     ends = stopping.make_ends(config, dataset, run.experiment.methods, metrics)
@@ -208,9 +210,9 @@ def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:
         run.evaluate()
 
 
-def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> reporting.Recipe:
+def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> looker.Recipe:
     """Reads off the config how to measure."""
-    return reporting.Recipe(
+    return looker.Recipe(
         config.features,
         config.judge,
         config.neighbours,
@@ -250,10 +252,10 @@ def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[l
     save_samples = hooks.save_samples(run.workdir / runs.SAMPLES, sample)
     looking = [hooks.led_every(config.sample_every_steps, save_samples)]
     if config.evaluate_every_steps:
-        quick = reporting.quick_measure(recipe(config), dataset, methods)
+        quick = looker.quick_measure(recipe(config), dataset, methods)
         looking.append(hooks.led_every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
     if len(run.source_names) > 1:
-        table = partial(reporting.selector_table, run.source_names)
+        table = partial(origins.selector_table, run.source_names)
         write_selector = hooks.write_selector(metrics, table, methods)
         looking.append(hooks.led_every(config.log_every_steps, write_selector))
     return [

@@ -8,7 +8,7 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax import reporting
+from minegan_jax import looker, reporting
 from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
@@ -170,9 +170,9 @@ def test_repeated_real_images_are_no_copies():
 
 
 def test_a_perceptual_distance_has_a_known_name():
-    assert reporting.load_diversity("") is None
+    assert looker.load_diversity("") is None
     with pytest.raises(InputError, match="unknown diversity 'vgg': expected lpips:FILE"):
-        reporting.load_diversity("vgg")
+        looker.load_diversity("vgg")
 
 
 def blobs(latents):
@@ -221,7 +221,7 @@ def test_a_report_calls_copies_by_their_name(tmp_path, monkeypatch):
     }
     seen = lpips.Perceptual("brightness", "0" * 64, brightness)
     monkeypatch.setattr(lpips, "load_lpips", lambda file: seen if file == "FILE" else None)
-    recipe = reporting.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
+    recipe = looker.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
     recipe = recipe._replace(diversity="lpips:FILE")
     dataset = Dataset(train, labels[:60], held_out, labels[60:], train[:0], {})
     reporting.write_report(tmp_path, recipe, dataset, phases, ())

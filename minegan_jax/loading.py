@@ -1,0 +1,137 @@
+"""The sources, and the critic, that a config names: loaded, and checked to suit each other."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import jax
+
+from minegan_jax import sources
+from minegan_jax.config import Config
+from minegan_jax.errors import InputError
+from minegan_jax.methods import classes, mining
+from minegan_jax.nets import family
+
+LOG = logging.getLogger(__name__)
+FRESH = "fresh"  # the critic that knows nothing yet
+OTHERS_CRITIC = (
+    "expected one, or for minegan another source's by --config.critic=NAME or DIRECTORY, or a fresh"
+    " one by --config.critic=fresh"
+)
+
+
+def load_sources(config: Config) -> tuple[sources.Source, ...]:
+    """Loads the sources and checks that they make images."""
+    if not config.sources:
+        raise InputError(f"method {config.method!r} needs at least one source, found none")
+    loaded = _named_apart(sources.load_source(name) for name in config.sources)
+    for source in loaded:
+        if not source.generator:
+            raise InputError(f"source {source.name!r} has no generator: expected one in each")
+    broken = [source.name for source in loaded if not sources.makes_images(source)]
+    if broken and not config.exclude_broken:
+        raise InputError(
+            f"source {', '.join(broken)} makes images that are not finite: expected numbers in"
+            " [-1, 1]; --config.exclude_broken=True leaves it out"
+        )
+    loaded = tuple(source for source in loaded if source.name not in broken)
+    _check_classes(config, loaded)
+    if not loaded:
+        raise InputError(f"no source is left: {', '.join(broken)} make no finite images")
+    return loaded
+
+
+def _check_classes(config: Config, loaded: Sequence[sources.Source]) -> None:
+    """Makes sure that the sources have the classes that the config asks for."""
+    asked = config.classes
+    if asked in (classes.ALL, classes.MEAN):
+        return
+    for source in loaded:
+        count = source.networks.num_classes
+        known = f"{classes.ALL}, {classes.MEAN}" + (
+            f" or a number from 0 to {count - 1}" * (count > 0)
+        )
+        if not asked.isdecimal() or int(asked) >= count:
+            raise InputError(
+                f"classes {asked!r} of source {source.name!r}, which has {count}: expected {known}"
+            )
+
+
+def check_colours(config: Config, seen: Sequence[sources.Source]) -> None:
+    """Makes sure that sources of one game, its critic's last, make images of the same colours."""
+    channels = [source.networks.channels for source in seen]
+    if len(set(channels)) > 1 and config.colour != "convert":
+        names = dict.fromkeys(f"{source.name} {source.networks.channels}" for source in seen)
+        raise InputError(
+            f"sources of grey and of colour images (channels: {', '.join(names)}): expected one"
+            " kind, or --config.colour=convert"
+        )
+
+
+def _named_apart(loaded: Iterable[sources.Source]) -> tuple[sources.Source, ...]:
+    """Gives a source that is there twice a name of its own, and says so."""
+    apart: dict[str, sources.Source] = {}
+    for source in loaded:
+        name, number = source.name, 2
+        while name in apart:
+            name, number = f"{source.name}_{number}", number + 1
+        if name != source.name:
+            LOG.warning("source %r is there more than once: this one is %r", source.name, name)
+        apart[name] = source._replace(name=name)
+    return tuple(apart.values())
+
+
+def one_source(config: Config) -> sources.Source:
+    """Returns the source of a method that takes one."""
+    loaded = load_sources(config)
+    if len(loaded) > 1:
+        raise InputError(f"{config.method} starts from one source, found {len(loaded)}")
+    return loaded[0]
+
+
+def critics_source(config: Config, loaded: Sequence[sources.Source]) -> sources.Source:
+    """Returns the source, mined or not, whose critic the config names."""
+    if config.critic in ("", FRESH):
+        return loaded[0]
+    for source in loaded:
+        if config.critic in (source.name, source.location):
+            return source
+    packaged = sources.packaged_sources()
+    if config.critic in packaged or Path(config.critic).is_dir():
+        return sources.load_source(config.critic)
+    known = dict.fromkeys([*(source.name for source in loaded), *packaged])
+    raise InputError(
+        f"no critic {config.critic!r}: expected {FRESH!r}, a directory of a source or one of"
+        f" {', '.join(known)}"
+    )
+
+
+def critic(config: Config, source: sources.Source, num_sources: int) -> mining.Critic:
+    """Returns the critic of a source, or a fresh one like it."""
+    alone = num_sources > 1
+    if config.critic != FRESH:
+        return mining.critic_of(with_critic(source), alone=alone)
+    name = source.description["family"]
+    if family.FAMILIES[name].critic is None:
+        raise InputError(f"source {source.name!r}: family {name!r} has no critic: {OTHERS_CRITIC}")
+    return mining.fresh_critic(source, jax.random.key(config.seed), alone=alone)
+
+
+def with_critic(source: sources.Source) -> sources.Source:
+    """Returns the source if it has a critic."""
+    if source.critic:
+        return source
+    raise InputError(f"source {source.name!r} has no critic: {OTHERS_CRITIC}")
+
+
+def frozen(config: Config, networks: family.Networks) -> tuple[str, ...]:
+    """Returns the critic's layers that the config freezes."""
+    count = config.freeze_critic_layers
+    if not count:
+        return ()
+    layers = networks.critic_layers()
+    if count >= len(layers):
+        raise InputError(
+            f"freeze_critic_layers: expected fewer than the critic's {len(layers)}, found {count}"
+        )
+    return layers[:count]
