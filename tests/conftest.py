@@ -1,6 +1,8 @@
 """JAX made strict and quick for tests, and the smallest source, images and run that will do."""
 
 import os
+import shutil
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minegan_jax import config, experiment, sources, weights
+from minegan_jax import config, experiment, main, sources, weights
 from minegan_jax.nets import family
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -118,3 +120,41 @@ def count_flops():
     jax.config.update("jax_disable_most_optimizations", False)
     yield count
     jax.config.update("jax_disable_most_optimizations", quick)
+
+
+@pytest.fixture
+def config_file(tiny_config):
+    """A config file of the tiny run."""
+    return tiny_config()
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys):
+    """Runs the command line; returns its exit status and the last line that it printed."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["minegan_jax", *map(str, arguments)])
+        status = main.main()
+        shown = capsys.readouterr().err
+        # A progress bar rewrites its line.
+        lines = [line for line in shown.replace("\r", "\n").splitlines() if line.strip()]
+        assert not any("Traceback" in line for line in lines)
+        if status == 0:
+            return status, ""
+        errors = [line for line in lines if line.startswith("error: ")]
+        assert errors == lines[-1:]
+        return status, errors[0]
+
+    return run
+
+
+@pytest.fixture
+def train(cli, config_file, tmp_path):
+    """Trains the tiny config with some flags changed."""
+    return lambda *flags: cli(f"--config={config_file}", f"--workdir={tmp_path / 'run'}", *flags)
+
+
+@pytest.fixture
+def finished(tmp_path, tiny_run):
+    """A copy of a finished run that a test may change."""
+    return shutil.copytree(tiny_run, tmp_path / "finished")

@@ -1,7 +1,5 @@
-"""DGN-AM and PPGN: each update against a slow truth, the encoder, and whole runs."""
+"""DGN-AM and PPGN: each update against a slow truth, and the encoder."""
 
-import json
-import shutil
 from functools import partial
 
 import jax
@@ -9,16 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from test_family_runs import save_source
 
-from minegan_jax import build, config, experiment, guides, sources, trees
-from minegan_jax.errors import InputError
-from minegan_jax.features import digits
-from minegan_jax.features.catalogue import PACKAGED
+from minegan_jax import sources
 from minegan_jax.methods import activation
-from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
-from minegan_jax.nets.function import as_function
 from minegan_jax.types import Batch
 
 SHAPE = (2, 3, 1)  # of the toy's images
@@ -26,7 +18,6 @@ RNG = np.random.default_rng(0)
 WEIGHTS, INVERSE = RNG.normal(size=(4, 6)) / 2, RNG.normal(size=(6, 4))
 LINEAR, SQUARE = RNG.normal(size=(6, 5)), RNG.normal(size=(6, 5))
 LABEL = 3
-CLASSES = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4, "num_classes": 3}
 STARTS = 2.0 * RNG.normal(size=(7, 4))  # some beyond the limit
 
 
@@ -153,112 +144,6 @@ def test_the_encoder_learns_to_invert_a_generator():
     np.testing.assert_array_equal(state.generator["w"], weights["w"])
 
 
-# Whole runs.
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory):
-    """The directory of a narrow classifier of fresh weights."""
-    directory, arguments = tmp_path_factory.mktemp("classifier"), {"width": 2, "num_features": 4}
-    params = digits.init_classifier(digits.DigitsClassifier(**arguments), jax.random.key(0))
-    digits.save_classifier(directory, params, {"name": "narrow", "arguments": arguments})
-    return directory
-
-
-@pytest.fixture(scope="module")
-def searching(tiny_fields, classifier):
-    """Fields of a tiny search."""
-    named = {"classifier": f"classifier:{classifier}", "sought_class": 3}
-    return {**tiny_fields, **named, "search_steps": 2, "method": "dgn_am"}
-
-
-@pytest.fixture(scope="module", params=["dgn_am", "ppgn"])
-def run(request, searching, tmp_path_factory):
-    """A finished run of one method."""
-    fields = {**searching, "method": request.param, "train_steps": 2, "width": 4}
-    return experiment.train(config.from_values(fields), tmp_path_factory.mktemp("runs") / "run")
-
-
-def test_it_reports_its_only_phase_beside_the_source(run):
-    name = run.experiment.config.method
-    report = json.loads((run.workdir / "report.json").read_text())
-    assert list(report["phases"]) == ["source", name]
-    assert report["phases"][name]["recognised"] != report["phases"]["source"]["recognised"]
-    steps = {"dgn_am": 0, "ppgn": 2}[name]
-    assert (run.workdir / "samples" / f"{name}_{steps:06d}.png").exists()
-    lines = [json.loads(x) for x in (run.workdir / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == {"dgn_am": [0], "ppgn": [1, 2]}[name]
-    assert all(np.isfinite(line["inversion_error"]) for line in lines if name == "ppgn")
-
-
-def test_its_images_are_those_of_the_search(run):
-    mined, goal = run.mined(), guides.goal(run.experiment.config, run.experiment.guide)
-    (source,) = run.experiment.sources
-    assert mined.source_names == (source.name,)
-    jax.tree.map(np.testing.assert_array_equal, mined.state.generator, source.generator)
-    of_source = partial(source.networks.generate, mined.state.generator)
-    encode = partial(as_function(Encoder(4, 4)), mined.state.encoder)
-    search = {
-        "dgn_am": activation.search_dgn_am,
-        "ppgn": partial(activation.search_ppgn, encode=encode),
-    }[run.experiment.config.method]
-    start = jax.random.normal(jax.random.key(5), (6, 4))
-    found = mined.method.generate(mined.state, 0, start)
-    np.testing.assert_allclose(found, of_source(search(goal, of_source, start)), atol=1e-3)
-    before, after = (goal.logits(images)[:, 3].mean() for images in (of_source(start), found))
-    assert after > before
-
-
-def test_one_seed_gives_one_set_of_images(run):
-    images = run.sample(5, seed=1)
-    assert images.shape == (5, 8, 8, 1)
-    np.testing.assert_array_equal(images, experiment.open_run(run.workdir).sample(5, seed=1))
-    assert (images != run.sample(5, seed=2)).any()
-
-
-def test_a_finished_run_is_left_as_it_is(run, tmp_path):
-    again = shutil.copytree(run.workdir, tmp_path / "again")
-    resumed = experiment.train(run.experiment.config, again)
-    assert len({trees.digest(each.mined().state) for each in (run, resumed)}) == 1
-    logs = [(each.workdir / "metrics.jsonl").read_text().count("\n") for each in (run, resumed)]
-    assert logs[0] == logs[1]
-
-
-def test_a_changed_classifier_is_noticed(searching, classifier, tmp_path):
-    own = shutil.copytree(classifier, tmp_path / "own")
-    fields = {**searching, "classifier": f"classifier:{own}"}
-    run = experiment.train(config.from_values(fields), tmp_path / "run")
-    shutil.copytree(PACKAGED / "digits", own, dirs_exist_ok=True)
-    with pytest.raises(InputError, match="trained with sources"):
-        experiment.open_run(run.workdir)
-
-
-@pytest.mark.parametrize(
-    ("method", "asked"), [("dgn_am", "all"), ("dgn_am", "mean"), ("dgn_am", "1"), ("ppgn", "all")]
-)
-def test_the_class_of_a_conditional_source_stays(method, asked, searching, tmp_path):
-    source = sources.load_source(save_source(tmp_path / "source", "dcgan", **CLASSES))
-    given = {"sources": (source.location,), "method": method, "classes": asked, "width": 4}
-
-    def made(num_steps, draws):
-        fields = config.from_values({**searching, **given, "search_steps": num_steps})
-        method, state = only_method(build.build(fields))
-        assert method.latent_sizes == (draws.shape[1],)
-        return method.generate(state, 0, draws)
-
-    draws = jax.random.normal(jax.random.key(1), (8, 5 if asked == "all" else 4))
-    drawn = (jax.scipy.stats.norm.cdf(draws[:, -1]) * 3).astype(int)
-    labels = {"all": drawn, "mean": None, "1": np.full(8, 1)}[asked]
-    unsearched = source.generate(draws[:, :4], labels)
-    np.testing.assert_allclose(made(0, draws), unsearched, atol=2e-5)
-    assert (np.abs(made(2, draws) - unsearched).max(axis=(1, 2, 3)) > 1e-3).all()
-
-
-def only_method(built):
-    (method,) = built.methods.values()
-    return method, method.learner.init(None, jax.random.key(0))
-
-
 def test_each_image_keeps_the_class_that_was_drawn():
     """A generator that shows nothing but its class shows the same one however long is searched."""
     networks = Networks(
@@ -277,50 +162,3 @@ def test_each_image_keeps_the_class_that_was_drawn():
     found = method.generate(method.learner.init(None, jax.random.key(0)), 0, draws)
     drawn = (jax.scipy.stats.norm.cdf(draws[:, -1]) * 3).astype(int)
     np.testing.assert_allclose(found.reshape(20), drawn / 3, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("fields", "line"),
-    [
-        ({"classifier": ""}, "dgn_am seeks a class of a classifier: expected --config.classifier="),
-        ({"classifier": "digit"}, "unknown features 'digit': expected one of digits"),
-        ({"classifier": "digits_judge"}, "classifier 'digits_judge' is the judge, .* another"),
-        ({"sought_class": 10}, "class 10 of classifier 'classifier:.*: expected 0 to 9"),
-        ({"sought_class": None}, "expected a single one of --config.labels, .* found labels none"),
-        ({"sought_class": None, "labels": (1, 2)}, "found labels 1, 2"),
-        (
-            {"sources": ("mnist_without_9", "digits_0_to_4")},
-            "dgn_am starts from one source, found 2",
-        ),
-        ({"sources": ()}, "'dgn_am' needs at least one source"),
-    ],
-)
-def test_what_cannot_be_searched_is_one_line(fields, line, searching):
-    with pytest.raises(InputError, match=line):
-        build.build(config.from_values({**searching, **fields}))
-
-
-def test_the_judge_by_another_name_is_the_judge(searching):
-    fields = {"method": "ppgn", "classifier": f"classifier:{PACKAGED / 'digits_judge'}"}
-    with pytest.raises(InputError, match="is the judge"):
-        build.build(config.from_values({**searching, **fields}))
-
-
-def test_a_single_label_is_what_is_sought(searching):
-    fields = config.from_values({**searching, "sought_class": None, "labels": (7,)})
-    built = build.build(fields)
-    assert guides.goal(fields, built.guide).label == 7
-
-
-def test_distances_in_the_climbed_network_are_warned_of(searching, caplog):
-    build.build(config.from_values({**searching, "classifier": "digits"}))
-    assert "classifier 'digits' also measures" in caplog.text
-
-
-def test_mining_without_steps_is_the_source(tiny_fields, tmp_path):
-    """Any phase may have no steps: it is kept, sampled and measured as it starts."""
-    fields = {**tiny_fields, "mine_steps": 0, "finetune_steps": 0}
-    run = experiment.train(config.from_values(fields), tmp_path / "run")
-    assert run.phases_done() == ["mine"]
-    phases = json.loads((run.workdir / "report.json").read_text())["phases"]
-    assert phases["mine"]["recognised"] == phases["source"]["recognised"]

@@ -1,7 +1,6 @@
-"""BSA against NumPy, in each family that it adapts, and through whole runs."""
+"""BSA against NumPy, and in each family that it adapts."""
 
 import re
-import shutil
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +8,9 @@ import numpy as np
 import oracles
 import pytest
 from scipy import stats
-from test_family_runs import moved, save_source
+from tiny_sources import moved, save_source
 
-from minegan_jax import build, config, experiment, sources, trees
-from minegan_jax.errors import InputError
+from minegan_jax import sources, trees
 from minegan_jax.methods import batch_statistics
 from minegan_jax.methods.reconstruction import Rules
 from minegan_jax.nets.family import Networks
@@ -308,76 +306,3 @@ def test_one_device_and_eight_agree(saved):
             state, metrics = step(state, batch, jax.random.key(number))
         results.append(jax.device_get((state.params, metrics)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), *results)
-
-
-# Whole runs.
-
-
-def fields_of(directory, tiny_fields, **fields):
-    given = {
-        **{"method": "bsa", "sources": (str(directory),), "colour": "convert", "critic_turns": 1},
-        **{"max_images": 8, "finetune_steps": 3, **fields},
-    }
-    return config.from_values({**tiny_fields, **given})
-
-
-@pytest.fixture(scope="module")
-def biggan(tmp_path_factory):
-    return save_source(tmp_path_factory.mktemp("sources") / "biggan", "biggan", channels=1)
-
-
-@pytest.fixture(scope="module")
-def run(biggan, tmp_path_factory, tiny_fields):
-    settings = fields_of(biggan, tiny_fields, perceptual="digits")
-    return experiment.train(settings, tmp_path_factory.mktemp("runs") / "bsa")
-
-
-def test_a_run_is_measured_and_sampled(run):
-    report = run.evaluate(num_images=20)
-    assert report["phases"].keys() == {"source", "bsa"}
-    assert (run.workdir / "samples" / "comparison.png").exists()
-    images = experiment.open_run(run.workdir).sample(3, seed=1)
-    np.testing.assert_array_equal(images, run.sample(5, seed=1)[:3])
-    experiment.write_samples(
-        workdir=str(run.workdir), adapter=None, phase="bsa", num_images=3, seed=1, source=None,
-        out=str(run.workdir / "three.npz"),
-    )  # fmt: skip
-    np.testing.assert_array_equal(np.load(run.workdir / "three.npz")["images"], images)
-
-
-def test_a_cut_run_goes_on_bit_for_bit(run, tmp_path):
-    cut = shutil.copytree(run.workdir, tmp_path / "cut")
-    shutil.rmtree(cut / "checkpoints" / "bsa" / "3")
-    resumed = experiment.train(run.experiment.config, cut)
-    assert len({trees.digest(each.mined("bsa").state) for each in (run, resumed)}) == 1
-
-
-@pytest.mark.parametrize(
-    ("fields", "line"),
-    [
-        ({"max_images": None}, "bsa learns a latent .*: expected --config.max_images=NUMBER"),
-        ({"flip": True}, "bsa learns a latent for each .* and --config.flip=False"),
-        ({"max_images": 9}, "8 training images: expected 9, as --config.max_images says"),
-        ({"perceptual": "digits_judge"}, "'digits_judge' is the judge, which no method may see"),
-        ({"perceptual": "vgg"}, "unknown features 'vgg': expected one of digits,"),
-    ],
-)
-def test_a_users_mistake_is_one_line(fields, line, biggan, tiny_fields, tmp_path):
-    with pytest.raises(InputError, match=line):
-        experiment.train(fields_of(biggan, tiny_fields, **fields), tmp_path / "run")
-
-
-def test_it_starts_from_one_source_with_normalisations(biggan, tiny_source, tiny_fields, tmp_path):
-    both = fields_of(biggan, tiny_fields, sources=(str(biggan), str(tiny_source)))
-    with pytest.raises(InputError, match="bsa starts from one source, found 2"):
-        build.build(both)
-    progan = save_source(tmp_path / "progan", "progan")
-    for directory, name in ((tiny_source, "dcgan"), (progan, "progan")):
-        line = f"family '{name}' has no normalisations .*: expected one of biggan, biggan_deep, sn"
-        with pytest.raises(InputError, match=line):
-            build.build(fields_of(directory, tiny_fields))
-
-
-def test_a_network_that_trains_and_measures_is_warned_of(biggan, tiny_fields, caplog):
-    build.build(fields_of(biggan, tiny_fields, perceptual="digits"))
-    assert "perceptual 'digits' also measures: its distances mislead" in caplog.text

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_family_runs import save_source
+from tiny_sources import save_source
 
 from minegan_jax import build, config, experiment, sources
 from minegan_jax.errors import InputError

@@ -6,6 +6,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from tiny_sources import ARGUMENTS, moved, named, save_source
 
 from minegan_jax import adapters, build, config, experiment, sources, trees
 from minegan_jax.errors import InputError
@@ -13,32 +14,8 @@ from minegan_jax.methods import mining
 from minegan_jax.nets import family
 from minegan_jax.training import log
 
-CLASSES = {"channels": 3, "num_classes": 3, "embedding_size": 2}
-ARGUMENTS = {
-    "progan": {"resolution": 16, "channels": 1, "width": 2, "latent_size": 4},
-    "sngan": {"resolution": 8, "channels": 3, "width": 2, "latent_size": 4, "num_classes": 3},
-    "biggan": {
-        **{"resolution": 8, "width": 2, "latent_size": 4, "attention": [0]},
-        **{"critic_width": 2, "critic_attention": [0], **CLASSES},
-    },
-    "biggan_deep": {
-        **{"resolution": 8, "width": 4, "latent_size": 4, "attention": 0},
-        **{"blocks": [[1, 4, 2]], **CLASSES},
-    },
-    "dcgan": {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4, "num_classes": 3},
-}
 OF_CLASSES = [name for name, arguments in ARGUMENTS.items() if "num_classes" in arguments]
 STATISTICS = {"mean", "variance", "means", "variances"}
-
-
-def save_source(directory, name, **changes):
-    """Writes a source of fresh weights; returns its directory."""
-    arguments = {**ARGUMENTS.get(name, {}), **changes}
-    generator, critic = family.build(name, arguments).init(jax.random.key(0))
-    params = {"generator": generator, "critic": critic} if critic else {"generator": generator}
-    description = {"name": directory.name, "family": name, "arguments": arguments}
-    sources.save_source(directory, params, description)
-    return directory
 
 
 @pytest.fixture(scope="module", params=ARGUMENTS)
@@ -50,18 +27,6 @@ def run(request, tmp_path_factory, tiny_fields, tiny_source):
         fields["critic"] = str(tiny_source)
     settings = config.from_values({**tiny_fields, **fields})
     return experiment.train(settings, tmp_path_factory.mktemp("runs") / request.param)
-
-
-def moved(before, after):
-    """The paths of the leaves that differ."""
-    old, new = trees.named_leaves(before), trees.named_leaves(after)
-    assert old.keys() == new.keys()
-    return {path for path in old if not np.array_equal(old[path], new[path])}
-
-
-def named(params, names):
-    """The paths of the leaves of these names."""
-    return {path for path in trees.named_leaves(params) if path.rpartition("/")[2] in names}
 
 
 def vectors(params):

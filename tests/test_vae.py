@@ -8,7 +8,7 @@ import numpy as np
 import oracles
 import pytest
 from scipy import integrate, stats
-from test_family_runs import ARGUMENTS, moved, named
+from tiny_sources import ARGUMENTS, moved, named
 
 from minegan_jax import config, experiment, trees
 from minegan_jax.errors import InputError

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from minegan_jax.methods.game import PLAYERS, Rules, draw, make_game, start
 from minegan_jax.methods.supersamples import Cast
@@ -73,3 +74,15 @@ def toy_game(num_sources):
     shape = (RULES.batch_size, RULES.critic_turns, 2, 2, 1)
     real = jnp.tanh(jax.random.normal(jax.random.key(5), shape))
     return game, state, draw(game, jax.random.key(4)), real
+
+
+def gaussians(*counts, width=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(size=(count, width)) for count in counts)
+
+
+def with_moments(mean, deviations):
+    """2 d rows whose mean and diagonal sample covariance are exactly these."""
+    count = 2 * len(mean)
+    axes = np.diag(np.asarray(deviations) * np.sqrt((count - 1) / 2))
+    return np.concatenate([axes, -axes]) + np.asarray(mean)
