@@ -9,11 +9,12 @@ import difflib
 import runpy
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import config_dict
+from ml_collections.config_flags import config_path
 
 from minegan_jax.errors import InputError
 
@@ -219,9 +220,29 @@ def from_values(values: Mapping[str, Any]) -> Config:
 
 def unknown_field(name: str) -> str:
     """Says that there is no such field, and which one may have been meant."""
-    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(FIELDS)}"
-    return f"unknown config field {name!r}: {hint}"
+    return f"unknown config field {name!r}: {_hint(name, FIELDS)}"
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    """Says which name may have been meant, or which there are."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+
+
+def unknown_part(config: config_dict.ConfigDict, path: str) -> str:
+    """Says what of `--config.PATH` a config does not have; nothing if it has all."""
+    try:
+        steps = config_path.split(path)
+    except ValueError:
+        return f'--config.{path}: expected names joined by dots, or ["NAME"] where one is no word'
+    part: Any = config
+    for step in steps:
+        if not isinstance(part, config_dict.ConfigDict):
+            break
+        if step not in part:
+            return f"--config.{path}: there is no {step!r}: {_hint(str(step), list(part))}"
+        part = part[step]
+    return ""
 
 
 def _checked(name: str, value: Any) -> Any:

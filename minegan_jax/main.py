@@ -85,10 +85,10 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     given, sys.argv = sys.argv, argv
     try:
         rest = values(argv)
-    except AttributeError as error:
-        raise InputError(schema.unknown_field(str(error).split("'")[1])) from error
     except flags.Error as error:
         raise _mistake(error) from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(_unknown_part(argv) or str(error)) from error
     finally:
         sys.argv = given
     if len(rest) > 1:
@@ -106,6 +106,14 @@ def _mistake(error: BaseException) -> InputError:
         found = cause if isinstance(cause, InputError) else found
         cause = cause.__context__
     return found
+
+
+def _unknown_part(argv: Sequence[str]) -> str:
+    """Says which of a comparison's overrides names a part that it does not have."""
+    given = {name: value for name, _, value in (argument.partition("=") for argument in argv)}
+    config = schema.load_config(given["--config"])
+    names = (name.removeprefix("--config.") for name in given if name.startswith("--config."))
+    return next(filter(None, (schema.unknown_part(config, name) for name in names)), "")
 
 
 @contextlib.contextmanager

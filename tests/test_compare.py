@@ -171,6 +171,27 @@ def test_mistakes(small):
         comparison.from_config_dict(default_config())
 
 
+PARTS = {
+    "setings=3": "--config.setings: there is no 'setings': did you mean 'settings'?",
+    "fields.mine_step=3": "--config.fields.mine_step: there is no 'mine_step': did you mean",
+    'methods["BSSA"].width=3': "there is no 'BSSA': did you mean 'BSA'?",
+    "methods.QQQ.width=3": "there is no 'QQQ': expected one of BSA, DGN-AM",
+    "methods.DGN-AM.width=3": '["NAME"] where one is no word',
+    "seeds[9]=3": "tuple index out of range",
+    "fields.mine_steps=x": "--config.fields.mine_steps=x: invalid literal",
+}
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+@pytest.mark.parametrize("part", PARTS)
+def test_a_wrong_part_is_one_line(part, cli, tmp_path):
+    status, line = cli(
+        "--mode=compare", "--config=table2_digits", f"--workdir={tmp_path}", f"--config.{part}"
+    )
+    assert status == 2
+    assert PARTS[part] in line
+
+
 def test_methods_that_are_told_the_class(small):
     (first, *_) = comparison.cells(comparison.from_config_dict(small), {})
     assert not compare.is_told(first.config)

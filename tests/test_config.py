@@ -75,7 +75,7 @@ def test_what_is_meant_is_understood(given, expected):
     [
         ({"mine_step": 3}, "unknown config field 'mine_step': did you mean 'mine_steps'?"),
         ({"learningrate": 3}, "did you mean 'learning_rate'?"),
-        ({"qqqq": 3}, "the fields are method, sources"),
+        ({"qqqq": 3}, "expected one of method, sources"),
         ({"mine_steps": "x"}, "'mine_steps': expected int, found 'x' (str)"),
         ({"mine_steps": 3.5}, "'mine_steps': expected int, found 3.5 (float)"),
         ({"mine_steps": True}, "'mine_steps': expected int, found True (bool)"),

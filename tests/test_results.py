@@ -157,3 +157,10 @@ def test_the_quick_run(speed):
     )
     assert f"{found['seconds'] / 60:.1f} minutes" in WORDS
     assert f"{found['gigabytes']:.1f} GB of memory" in WORDS
+
+
+def test_every_picture_says_where_it_comes_from():
+    (text,) = (RESULTS.parent / "results.md").read_text().split("## The pictures")[1:]
+    shown = {path.name for path in RESULTS.parent.glob("*.png")}
+    first_cells = [row.split(" | ")[0] for row in rows_of(text)]
+    assert {name.strip("`| ") for cell in first_cells[1:] for name in cell.split(", ")} == shown
