@@ -81,6 +81,10 @@ def test_the_photographs():
         cells = f"{found['frechet_distance']:.0f} ({low:.0f} to {high:.0f}) | {found['kid']:.3f}"
         row = f"| {title} | {cells} | {found['kmmd_biased']:.3f} | {found['coverage']:.2f} |"
         assert row in readme
+    shares = {row["class"]: row["share"] for row in report["classes"]}
+    alps, cliffs, shores = (f"{shares[name]:.0%}"[:-1] for name in ("alp", "cliff", "seashore"))
+    assert f"alps ({alps} %), cliffs ({cliffs} %) and sea shores ({shores} %)" in WORDS
+    assert f"near reefs for {100 * shares['coral_reef']:.1f} % of the images" in WORDS
 
 
 def test_what_tpus_would_need():
