@@ -3,8 +3,8 @@
     python -m minegan_jax.main --config=configs/bigGAN_photos_pretrain.py:4 --workdir=SCENES \
         --config.target=folder:PHOTOS
 
-`PHOTOS` has a sub-folder for each class; the argument is how many. Leaves `SCENES/source`, in 20
-minutes on one CPU core. The generator learns more slowly than its critic: with the rates of
+`PHOTOS` has a sub-folder for each class; the argument is how many. Leaves `SCENES/source`, in half
+an hour on one busy CPU core. The generator learns more slowly than its critic: with the rates of
 `bigGAN_digits_pretrain.py` the critic tells nothing apart any more after a thousand steps, and the
 images become alike.
 """

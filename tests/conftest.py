@@ -158,3 +158,15 @@ def train(cli, config_file, tmp_path):
 def finished(tmp_path, tiny_run):
     """A copy of a finished run that a test may change."""
     return shutil.copytree(tiny_run, tmp_path / "finished")
+
+
+@pytest.fixture
+def cut(tmp_path):
+    """Cuts a copy of a run before the checkpoint of a phase's last step; returns it, resumed."""
+
+    def resumed(run, phase, step):
+        copy = shutil.copytree(run.workdir, tmp_path / "cut")
+        shutil.rmtree(copy / "checkpoints" / phase / str(step))
+        return experiment.train(run.experiment.config, copy)
+
+    return resumed

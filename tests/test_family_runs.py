@@ -1,7 +1,6 @@
 """The whole run with each family as source, from its directory to report and adapter."""
 
 import json
-import shutil
 
 import jax
 import numpy as np
@@ -112,13 +111,10 @@ def test_its_adapter_gives_the_same_images(run):
     assert images.shape[1:] == (run.experiment.resolution,) * 2 + (run.experiment.channels,)
 
 
-def test_a_cut_run_goes_on_bit_for_bit(run, tmp_path):
-    cut = shutil.copytree(run.workdir, tmp_path / "cut")
-    shutil.rmtree(cut / "checkpoints" / "finetune" / "2")
-    resumed = experiment.train(run.experiment.config, cut)
+def test_a_cut_run_goes_on_bit_for_bit(run, cut):
+    both = run, cut(run, "finetune", 2)
     for phase in ("mine", "finetune"):
-        states = (each.mined(phase).state for each in (run, resumed))
-        assert len({trees.digest(state) for state in states}) == 1
+        assert len({trees.digest(each.mined(phase).state) for each in both}) == 1
 
 
 @pytest.mark.parametrize("critic", ["", "fresh"])
