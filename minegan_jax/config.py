@@ -205,7 +205,7 @@ def from_values(values: Mapping[str, Any]) -> Config:
     """
     for name in values:
         if name not in FIELDS:
-            raise InputError(unknown_field(name))
+            raise InputError(f"unknown config field {name!r}: {_hint(name, FIELDS)}")
     checked = {name: _checked(name, value) for name, value in values.items()}
     for name, value in checked.items():
         if name in AT_LEAST and value is not None and value < AT_LEAST[name]:
@@ -216,11 +216,6 @@ def from_values(values: Mapping[str, Any]) -> Config:
                 f"config field {name!r}: expected {' or '.join(ONE_OF[name])}, found {value!r}"
             )
     return Config(**checked)
-
-
-def unknown_field(name: str) -> str:
-    """Says that there is no such field, and which one may have been meant."""
-    return f"unknown config field {name!r}: {_hint(name, FIELDS)}"
 
 
 def _hint(name: str, known: Collection[str]) -> str:
@@ -238,7 +233,7 @@ def unknown_part(config: config_dict.ConfigDict, path: str) -> str:
     part: Any = config
     for step in steps:
         if not isinstance(part, config_dict.ConfigDict):
-            break
+            return f"--config.{path}: there is no {step!r} in {part!r}"
         if step not in part:
             return f"--config.{path}: there is no {step!r}: {_hint(str(step), list(part))}"
         part = part[step]

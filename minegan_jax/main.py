@@ -69,17 +69,7 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     Raises:
       InputError: a flag, a config or a field that does not exist, or a value of the wrong type.
     """
-    argv = [
-        f"--config={schema.find(argument.partition('=')[2])}"
-        if argument.startswith(("--config=", "-config="))
-        else argument
-        for argument in argv
-    ]
-    for argument in argv:
-        name = argument.partition("=")[0].removeprefix("--config.")
-        known = schema.FIELDS if "--mode=compare" not in argv else [name]
-        if argument.startswith("--config.") and name not in known:
-            raise InputError(schema.unknown_field(name))
+    argv = _config_first(argv)
     values = define_flags()
     # The config flag reads overrides from sys.argv before they are parsed.
     given, sys.argv = sys.argv, argv
@@ -94,6 +84,25 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     if len(rest) > 1:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
     return values
+
+
+def _config_first(argv: Sequence[str]) -> list[str]:
+    """Returns the arguments with the config's file first: before it no field is known."""
+    program, *rest = [f"-{word}" if word.startswith("-config") else word for word in argv]
+    if "--config" in rest[:-1]:
+        at = rest.index("--config")
+        rest[at : at + 2] = [f"--config={rest[at + 1]}"]
+    files = [word.partition("=")[2] for word in rest if word.startswith("--config=")]
+    if not files and any(word.startswith("--config.") for word in rest):
+        raise _no_config()
+    if len(files) > 1:
+        raise InputError(f"expected one --config, found {' and '.join(files)}")
+    others = [word for word in rest if not word.startswith("--config=")]
+    return [program, *(f"--config={schema.find(file)}" for file in files), *others]
+
+
+def _no_config() -> InputError:
+    return InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
 
 
 def _mistake(error: BaseException) -> InputError:
@@ -125,13 +134,18 @@ def _together(values: flags.FlagValues) -> Iterator[None]:
         return
     from minegan_jax.training import hosts
 
+    if values.mode != "train":
+        raise InputError(f"--mode={values.mode} takes one process: several only train together")
     try:
-        if values.mode != "train":
-            raise InputError(f"--mode={values.mode} takes one process: several only train together")
         hosts.join(*named, seconds=values.host_timeout)
+    except BaseException as error:
+        hosts.leave(show(error))
+    try:
         yield
     except BaseException as error:
-        hosts.leave(show(hosts.explained(error)), linger=not values.process_id)
+        status = show(hosts.explained(error))
+        hosts.meet()
+        hosts.leave(status)
 
 
 def run(argv: Sequence[str]) -> None:
@@ -167,7 +181,7 @@ def _run(values: flags.FlagValues) -> None:
     if values.mode == "evaluate":
         experiment.open_run(values.workdir).evaluate(values.num_images, values.seed)
     elif values.config is None:
-        raise InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
+        raise _no_config()
     elif values.mode == "compare":
         compare.compare(comparison.from_config_dict(values.config), values.workdir)
     else:

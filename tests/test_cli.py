@@ -49,6 +49,8 @@ def test_images_that_cannot_be_used(problem, train, tmp_path):
 
 FLAGS = {
     "--config.mine_step=3": "'mine_step': did you mean 'mine_steps'?",
+    "--config.labels.x=3": "--config.labels.x: there is no 'x' in",
+    "--config=sngan": "expected one --config, found",
     "--config.mine_steps=x": "mine_steps",
     "--config.mine_steps=3.5": "mine_steps",
     "--config.labels=7": "label 7: no image has it",
@@ -88,8 +90,23 @@ def test_a_family_too_small_for_its_images(cli, tmp_path):
 def test_what_is_missing_is_named(cli, config_file, tmp_path):
     assert "--workdir is missing" in cli(f"--config={config_file}")[1]
     assert "--config is missing" in cli(f"--workdir={tmp_path / 'run'}")[1]
+    assert "--config is missing" in cli("--config.seed=3")[1]
     assert "mnist_pretrain" in cli("--config=mnits", f"--workdir={tmp_path / 'run'}")[1]
     assert "no config" in cli("--config=gone.py", f"--workdir={tmp_path / 'run'}")[1]
+
+
+@pytest.mark.parametrize("seed", ["--config.seed=x", "-config.seed=x"])
+def test_a_configs_fields_may_come_before_it(seed, cli, config_file):
+    for config in (["--config", str(config_file)], [f"-config={config_file}"]):
+        status, line = cli(seed, *config)
+        assert status == 2
+        assert "--config.seed=x: invalid literal" in line
+
+
+def test_several_processes_only_train(cli, tmp_path):
+    status, line = cli("--mode=sample", f"--workdir={tmp_path}", "--distributed")
+    assert status == 2
+    assert "--mode=sample takes one process: several only train together" in line
 
 
 def test_a_folder_with_other_files_is_left_alone(cli, config_file, tmp_path):

@@ -177,7 +177,7 @@ PARTS = {
     'methods["BSSA"].width=3': "there is no 'BSSA': did you mean 'BSA'?",
     "methods.QQQ.width=3": "there is no 'QQQ': expected one of BSA, DGN-AM",
     "methods.DGN-AM.width=3": '["NAME"] where one is no word',
-    "seeds[9]=3": "tuple index out of range",
+    "seeds[9]=3": "--config.seeds[9]: there is no 9 in (0, 1, 2)",
     "fields.mine_steps=x": "--config.fields.mine_steps=x: invalid literal",
 }
 

@@ -71,7 +71,7 @@ def start_two(start, tmp_path):
     """Starts two processes of two devices; each has its own disk, only the first one's is used."""
 
     def start_both(*flags, seeds=(0, 0)):
-        together = f"--coordinator=127.0.0.1:{free_port()}", "--num_processes=2", "--host_timeout=5"
+        together = f"--coordinator=127.0.0.1:{free_port()}", "--num_processes=2"
         own = [[f"--process_id={i}", f"--config.seed={seed}"] for i, seed in enumerate(seeds)]
         return [start(tmp_path / str(i), *together, *own[i], *flags) for i in (0, 1)]
 
@@ -130,7 +130,7 @@ def test_two_that_are_killed_and_resumed_equal_one(start, start_two, tmp_path):
 
 @pytest.mark.parametrize("dying", [0, 1])
 def test_one_that_dies_stops_the_other(dying, start_two, tmp_path):
-    both = start_two("--config.mine_steps=100000")
+    both = start_two("--config.mine_steps=100000", "--host_timeout=5")
     wait_for_checkpoints(tmp_path / "0", both[0], 1)
     kill(both[dying])
     status, said = end(both[1 - dying])
@@ -169,14 +169,14 @@ def test_one_that_waits_for_nobody_says_so_in_time(start, tmp_path):
 )
 def test_more_processes_than_data_are_a_mistake(flags, line, start_two, tmp_path):
     for status, said in map(end, start_two(*flags)):
-        assert status == 2
+        assert status == 2, said
         assert line in said
     assert not (tmp_path / "0").exists()
 
 
 def test_processes_with_other_settings_are_a_mistake(start_two, tmp_path):
     for status, said in map(end, start_two(seeds=(0, 1))):
-        assert status == 2
+        assert status == 2, said
         assert "error: the processes differ in config, sources or images" in said
     assert not (tmp_path / "0").exists()
 

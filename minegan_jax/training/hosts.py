@@ -4,6 +4,7 @@ Every process trains; process 0 leads: it alone reads and writes the run folder,
 has to be shared. With one process everything here does nothing.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,13 +18,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
+from orbax.checkpoint import multihost
 
 from minegan_jax.errors import InputError
 
 Tree = TypeVar("Tree")
 
 REPORT_SECONDS = 4 * 3600  # for which the others wait at the end, while the leader measures
-LINGER_SECONDS = 3.0  # in which the others may find the same mistake, and say so themselves
+MEET_SECONDS = 10  # in which the others may find the same mistake, and say so themselves
+LAST_SECONDS = 1  # in which those that have met can end, before JAX does it
 
 
 def join(
@@ -87,13 +90,20 @@ def explained(error: BaseException) -> BaseException:
     return error
 
 
-def leave(status: int, *, linger: bool) -> NoReturn:
-    """Ends a process that failed; a usual exit would wait for the others, and they for it.
+def meet() -> None:
+    """Waits, when this process has failed, until all others have, or too long.
 
-    Process 0 must linger: JAX ends the others, even as they speak, once it is gone.
+    JAX ends the others, even as they speak, once process 0 is gone: where all find the same
+    mistake, each says so first.
     """
+    with contextlib.suppress(jax.errors.JaxRuntimeError):
+        multihost.get_barrier_sync_fn()(key="leave", timeout_ms=1000 * MEET_SECONDS)
+    time.sleep(LAST_SECONDS if leads() else 0)
+
+
+def leave(status: int) -> NoReturn:
+    """Ends a process that failed; a usual exit would wait for the others, and they for it."""
     sys.stderr.flush()
-    time.sleep(LINGER_SECONDS if linger else 0.0)
     os._exit(status)
 
 
