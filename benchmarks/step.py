@@ -30,11 +30,12 @@ from timing import fresh_batch, fresh_source, medians
 from torch.utils.flop_counter import FlopCounterMode
 
 from minegan_jax import losses
+from minegan_jax.methods.base import Learner
 from minegan_jax.methods.game import Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, mine
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
-from minegan_jax.types import Images, Params, to_unit_range
+from minegan_jax.types import Batch, Images, Params, to_unit_range
 
 MATRIX = 2048
 CLOSE = 1e-3  # of float32 gradients, against the largest in an array
@@ -127,8 +128,49 @@ def peak(rounds: int) -> float:
     return 2.0 * MATRIX**3 / min(medians(runs, rounds).values())
 
 
-def main() -> None:
-    """Checks that both do the same, times them and prints the figures."""
+class OurStep:
+    """A step of mining, compiled, and the state that it moves on."""
+
+    def __init__(self, source: Source, setting: Setting, batch: Batch) -> None:
+        """Builds and compiles it; `batch` is what every step trains on."""
+        shape = MinerShape(setting.miner_depth, width=max(256, 2 * source.networks.latent_size))
+        rules = Rules(batch_size=setting.batch_size, critic_turns=setting.turns)
+        self.method, self.batch = mine([source], rules, shape, critic_of(source)), batch
+        state, mesh = (
+            self.learner.init(None, jax.random.key(1)),
+            devices.make_mesh(len(batch.images)),
+        )
+        self.miner = torch_step.weights(state.params["miners"][0])
+        self.state = devices.place(self.learner, state, mesh)
+        start = time.perf_counter()
+        step = devices.compile_step(self.learner, mesh)
+        self.compiled = step.lower(self.state, batch, jax.random.key(2)).compile()
+        self.compile_seconds = time.perf_counter() - start
+
+    @property
+    def learner(self) -> Learner:
+        """Returns what learns by it."""
+        return self.method.learner
+
+    def __call__(self, key: jax.Array) -> tuple[float, float]:
+        """Takes one; returns the critic's and the players' loss."""
+        self.state, metrics = jax.block_until_ready(self.compiled(self.state, self.batch, key))
+        return float(metrics["critic_loss"]), float(metrics["players_loss"])
+
+
+def check_losses(ours: OurStep, theirs: Callable[[torch_step.Draws], tuple[float, float]]) -> float:
+    """Makes sure that two steps have the same losses; returns the flops of one."""
+    for key in jax.random.split(jax.random.key(3), 2):
+        found = ours(key)
+        with FlopCounterMode(display=False) as counter:
+            expected = theirs(torch_draws(ours.learner.draw(key)))
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    print(f"equal losses      ours {found}, torch {expected}")
+    return float(counter.get_total_flops())
+
+
+def chosen() -> argparse.Namespace:
+    """Returns what the flags say, and with it the setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", choices=sorted(SETTINGS), default="dcgan")
     parser.add_argument("--width", type=int)
@@ -139,58 +181,45 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     setting = SETTINGS[options.family]
-    batch_size, turns = options.batch or setting.batch_size, options.turns or setting.turns
     given = {"width": options.width, "latent_size": options.latent}
-    arguments = {**setting.arguments, **{name: value for name, value in given.items() if value}}
+    options.setting = setting._replace(
+        arguments={**setting.arguments, **{name: value for name, value in given.items() if value}},
+        batch_size=options.batch or setting.batch_size,
+        turns=options.turns or setting.turns,
+    )
+    return options
 
+
+def main() -> None:
+    """Checks that both do the same, times them and prints the figures."""
+    options = chosen()
+    setting = options.setting
     print(f"load before       {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    source = fresh_source(options.family, **arguments)
+    source = fresh_source(options.family, **setting.arguments)
     networks = source.networks
     opponent = setting.opponent(*map(torch_step.weights, (source.generator, source.critic)))
-    batch = fresh_batch(batch_size, turns, networks.resolution, networks.channels)
+    batch = fresh_batch(setting.batch_size, setting.turns, networks.resolution, networks.channels)
     check_networks(source, opponent, to_unit_range(batch.images[:, 0]))
     print("equal             images, scores, the critic's gradient")
 
-    shape = MinerShape(setting.miner_depth, width=max(256, 2 * networks.latent_size))
-    rules = Rules(batch_size=batch_size, critic_turns=turns)
-    method = mine([source], rules, shape, critic_of(source))
-    state = method.learner.init(None, jax.random.key(1))
-    miner = torch_step.weights(state.params["miners"][0])
-    step_torch = torch_step.make_step(miner, opponent, np.asarray(batch.images))
+    ours = OurStep(source, setting, batch)
+    theirs = torch_step.make_step(ours.miner, opponent, np.asarray(batch.images))
+    flops = check_losses(ours, theirs)
 
-    mesh = devices.make_mesh(batch_size)
-    state = devices.place(method.learner, state, mesh)
-    step = devices.compile_step(method.learner, mesh)
-    start = time.perf_counter()
-    compiled = step.lower(state, batch, jax.random.key(2)).compile()
-    compile_seconds = time.perf_counter() - start
-
-    for key in jax.random.split(jax.random.key(3), 2):
-        state, metrics = compiled(state, batch, key)
-        ours = float(metrics["critic_loss"]), float(metrics["players_loss"])
-        with FlopCounterMode(display=False) as counter:
-            theirs = step_torch(torch_draws(method.learner.draw(key)))
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
-    print(f"equal losses      ours {ours}, torch {theirs}")
-
-    def run_ours() -> None:
-        nonlocal state
-        state, _ = jax.block_until_ready(compiled(state, batch, jax.random.key(4)))
-
-    draw = partial(torch_step.draw, batch_size, turns, method.latent_sizes[0])
-    took = medians({"ours": run_ours, "torch": lambda: step_torch(draw())}, options.rounds)
-    best = peak(options.rounds)
+    draw = partial(torch_step.draw, setting.batch_size, setting.turns, ours.method.latent_sizes[0])
+    runs = {"ours": lambda: ours(jax.random.key(4)), "torch": lambda: theirs(draw())}
+    took, best = medians(runs, options.rounds), peak(options.rounds)
     figures = {
         **{f"{name}_seconds": duration for name, duration in took.items()},
         "torch_over_ours": took["torch"] / took["ours"],  # above 1: ours is faster
         "matrix_product_gigaflops_per_second": best / 1e9,
         **{
-            f"{name}_share_of_matrix_product": counter.get_total_flops() / duration / best
+            f"{name}_share_of_matrix_product": flops / duration / best
             for name, duration in took.items()
         },
-        "ours_compile_seconds": compile_seconds,
+        "ours_compile_seconds": ours.compile_seconds,
     }
-    results.keep(options.out, f"step {options.family} {arguments['width']}", figures)
+    results.keep(options.out, f"step {options.family} {setting.arguments['width']}", figures)
 
 
 if __name__ == "__main__":
