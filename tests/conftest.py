@@ -28,6 +28,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 
+# Files that take minutes: they start first, so that none is left alone at the end.
+LONG = ["family_runs", "kill", "hosts", "compare", "several_sources", "classes", "notebook"]
+
+
+def pytest_collection_modifyitems(items):
+    """Puts long files first; the order of all others stays."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
+
 
 @pytest.fixture(scope="session")
 def make_source():
