@@ -30,7 +30,6 @@ from timing import fresh_batch, fresh_source, medians
 from torch.utils.flop_counter import FlopCounterMode
 
 from minegan_jax import losses
-from minegan_jax.methods.base import Learner
 from minegan_jax.methods.game import Rules
 from minegan_jax.methods.mining import MinerShape, critic_of, mine
 from minegan_jax.sources import Source
@@ -136,21 +135,14 @@ class OurStep:
         shape = MinerShape(setting.miner_depth, width=max(256, 2 * source.networks.latent_size))
         rules = Rules(batch_size=setting.batch_size, critic_turns=setting.turns)
         self.method, self.batch = mine([source], rules, shape, critic_of(source)), batch
-        state, mesh = (
-            self.learner.init(None, jax.random.key(1)),
-            devices.make_mesh(len(batch.images)),
-        )
+        learner, mesh = self.method.learner, devices.make_mesh(setting.batch_size)
+        state = learner.init(None, jax.random.key(1))
         self.miner = torch_step.weights(state.params["miners"][0])
-        self.state = devices.place(self.learner, state, mesh)
+        self.state = devices.place(learner, state, mesh)
+        step = devices.compile_step(learner, mesh)
         start = time.perf_counter()
-        step = devices.compile_step(self.learner, mesh)
         self.compiled = step.lower(self.state, batch, jax.random.key(2)).compile()
         self.compile_seconds = time.perf_counter() - start
-
-    @property
-    def learner(self) -> Learner:
-        """Returns what learns by it."""
-        return self.method.learner
 
     def __call__(self, key: jax.Array) -> tuple[float, float]:
         """Takes one; returns the critic's and the players' loss."""
@@ -163,7 +155,7 @@ def check_losses(ours: OurStep, theirs: Callable[[torch_step.Draws], tuple[float
     for key in jax.random.split(jax.random.key(3), 2):
         found = ours(key)
         with FlopCounterMode(display=False) as counter:
-            expected = theirs(torch_draws(ours.learner.draw(key)))
+            expected = theirs(torch_draws(ours.method.learner.draw(key)))
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
     print(f"equal losses      ours {found}, torch {expected}")
     return float(counter.get_total_flops())
