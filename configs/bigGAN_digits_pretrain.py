@@ -5,7 +5,7 @@
 Leaves `RUN/source`: the packaged `biggan_digits_0_to_8`, in 40 minutes on one CPU core. The
 argument is the number of classes: 9, digits 0 to 8, by default;
 `--config=configs/bigGAN_digits_pretrain.py:10` knows all ten and is `biggan_digits`. The loss is
-BigGAN's, the hinge; rates and width are for a CPU.
+BigGAN's, the hinge; rates and width are for a CPU. The images are those of `mnist_pretrain.py`.
 """
 
 from ml_collections import ConfigDict
@@ -18,6 +18,9 @@ def get_config(num_classes: str = "9") -> ConfigDict:
     config = default_config()
     config.method = "scratch"
     config.family = "biggan"
+    config.target = "tfds:mnist:train"
+    config.exclude = "digits"
+    config.part = "1/3"
     config.num_classes = int(num_classes)
     config.labels = tuple(range(config.num_classes))
     config.enlarge = True

@@ -2,8 +2,9 @@
 
     python -m minegan_jax.main --config=configs/digits_classifier.py --workdir=RUN
 
-Both learn MNIST's training images without the 5,000 of `digits`, which they are tested on and
-which sources and targets are drawn from. They differ in width, start and batches.
+Each learns a third of MNIST's training images, without the 5,000 of `digits`, which they are tested
+on and which targets are drawn from; the packaged sources learn the other third. So the network that
+measures, the one that judges and the sources never saw an image in common.
 """
 
 from ml_collections import ConfigDict
@@ -17,6 +18,7 @@ def get_config(which: str = "features") -> ConfigDict:
     config.method = "classifier"
     config.target = "tfds:mnist:train"
     config.exclude = "digits"
+    config.part = {"features": "2/3", "judge": "3/3"}[which]
     config.width = {"features": 24, "judge": 20}[which]
     config.num_features = {"features": 64, "judge": 96}[which]
     config.seed = {"features": 0, "judge": 1}[which]

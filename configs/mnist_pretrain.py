@@ -1,8 +1,10 @@
-"""Makes the packaged source `mnist_without_9` again: digits 0 to 8, 4,500 images.
+"""Makes the packaged source `mnist_without_9` again: digits 0 to 8, 16,500 images of MNIST.
 
     python -m minegan_jax.main --config=configs/mnist_pretrain.py --workdir=RUN
 
-Leaves `RUN/source`, a directory that `--config.sources` takes. The argument names the digits: with
+The images are a third of MNIST's training set, without the 5,000 of `digits` from which targets and
+held-out images are drawn; `digits_classifier.py` has the other two thirds. Leaves `RUN/source`, a
+directory that `--config.sources` takes. The argument names the digits: with
 `--config=configs/mnist_pretrain.py:01234 --config.train_steps=3000 --config.average_decay=0.998` it
 is `digits_0_to_4`, with 56789 `digits_5_to_9`. About 25 minutes on 2 CPU cores, 6 for a half. The
 critic moves twice a step, at twice the generator's rate: in the same time, that gave better digits
@@ -18,6 +20,9 @@ def get_config(digits: str = "012345678") -> ConfigDict:
     """Returns the experiment for a source that knows these digits."""
     config = default_config()
     config.method = "scratch"
+    config.target = "tfds:mnist:train"
+    config.exclude = "digits"
+    config.part = "1/3"
     config.labels = tuple(int(digit) for digit in digits)
     config.train_steps = 13000
     config.critic_turns = 2

@@ -44,6 +44,7 @@ class Config:
     num_left_out: int = 0
     target_seed: int = 0  # which images are drawn; the held-out ones do not depend on max_images
     exclude: str | None = None  # drop images that also occur in these, for example "digits"
+    part: str = ""  # "K/N": only the K-th of N disjoint parts, which an image's pixels choose
     colour: str = "as_is"  # "convert" turns grey into colour images, or back, as the source needs
     skip_unreadable: bool = False  # skip damaged images instead of stopping
     enlarge: bool = False  # images smaller than the critic's, instead of stopping
@@ -97,7 +98,7 @@ class Config:
     miner_learning_rate: float = 1e-4  # and of the latents of "bsa"
     beta1: float = 0.5
     beta2: float = 0.9
-    average_decay: float = 0.99  # per step, of the averaged players that sample
+    average_decay: float = 0.99  # per step, of the players' EMA, which samples; it warms up first
     seed: int = 0  # of weights, latents and batches
 
     # Making the training images, for "bsa" and "vae": pixels weigh 1.

@@ -52,7 +52,8 @@ def _source(
     if experiment.config.num_classes:
         description["class_names"] = dataset.class_names[: experiment.config.num_classes]
     half = weights.cast({"generator": generator, "critic": state.params["critic"]}, "float16")
-    sources.save_source(workdir / runs.SOURCE, half, description)
+
+    sources.save_source(workdir / runs.SOURCE, half, description, seen=dataset.train_digests)
 
 
 def _classifier(

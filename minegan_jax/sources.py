@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, UInt64
 
 from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
@@ -18,6 +18,7 @@ from minegan_jax.types import Conditions, Images, Params, Scores
 PACKAGED = Path(__file__).parent / "assets"
 JSON_NAME = "source.json"
 NETWORKS = ("generator", "critic")
+SEEN = "seen.safetensors"
 
 
 class Source(NamedTuple):
@@ -34,6 +35,8 @@ class Source(NamedTuple):
     sha256: str  # of the weights as stored
     description: dict[str, Any]  # family, arguments, how it was made
     dtype: str = "float32"  # that it computes in
+    # Digests of the images that it was trained on (`data.digests`); None where nobody wrote them.
+    seen: UInt64[np.ndarray, "images"] | None = None
 
     def generate(
         self, latents: ArrayLike, labels: ArrayLike | None = None, truncation: float | None = None
@@ -133,6 +136,7 @@ def load_source(name_or_directory: str | Path, dtype: str = "float32") -> Source
         sha256=hashlib.sha256(" ".join(digests.values()).encode()).hexdigest(),
         description=description,
         dtype=dtype,
+        seen=_load_seen(directory, description),
     )
 
 
@@ -145,6 +149,14 @@ def makes_images(source: Source) -> bool:
 def _file(directory: Path, network: str) -> Path:
     """Returns where a network's weights lie."""
     return directory / f"{network}.safetensors"
+
+
+def _load_seen(directory: Path, description: dict[str, Any]) -> UInt64[np.ndarray, "images"] | None:
+    """Reads the digests of the images that a source saw, if it says which."""
+    if "seen" not in description:
+        return None
+    tree = weights.load_tree(directory / SEEN, str(description["seen"]))
+    return np.asarray(tree.get("images", ()), np.uint64)
 
 
 def _digests(path: Path, digests: Any) -> dict[str, str]:
@@ -194,13 +206,20 @@ def _classes(
     return (jnp.asarray(given, jnp.int32),)
 
 
-def save_source(directory: Path, params: dict[str, Params], description: dict[str, Any]) -> None:
+def save_source(
+    directory: Path,
+    params: dict[str, Params],
+    description: dict[str, Any],
+    *,
+    seen: UInt64[np.ndarray, "images"] | None = None,
+) -> None:
     """Writes a source that `load_source` can read.
 
     Args:
       directory: made if it does not exist.
       params: the trees `generator` and `critic`, or one of them, in the precision to store.
       description: at least `name`, `family` and `arguments`.
+      seen: digests of the images that it was trained on, if they are known; 8 bytes each.
     """
     directory.mkdir(parents=True, exist_ok=True)
     digests = {
@@ -209,4 +228,6 @@ def save_source(directory: Path, params: dict[str, Params], description: dict[st
         if name in params
     }
     facts = {"prior": "N(0, I)", "range": [-1.0, 1.0], **description, "weights": digests}
+    if seen is not None:
+        facts["seen"] = weights.save_tree(directory / SEEN, {"images": np.sort(seen)})
     weights.save_description(directory / JSON_NAME, facts)

@@ -20,6 +20,7 @@ class Target(NamedTuple):
     num_held_out: int
     target_seed: int
     exclude: str | None
+    part: str
     colour: str
     skip_unreadable: bool
     enlarge: bool
@@ -34,6 +35,7 @@ def open_images(
     num_held_out: int = 0,
     seed: int = 0,
     exclude: str | None = None,
+    part: str = "",
     colour: str = "as_is",
     skip_unreadable: bool = False,
     enlarge: bool = False,
@@ -48,6 +50,7 @@ def open_images(
       num_held_out: images that training never sees, for the report.
       seed: which images are drawn.
       exclude: leave out images that also occur in these.
+      part: "K/N" takes only the K-th of N disjoint parts, which an image's pixels choose.
       colour: "convert" turns grey into colour images, or back, as the source needs.
       skip_unreadable: skip damaged images instead of stopping.
       enlarge: enlarge images that are smaller than the critic's instead of stopping.
@@ -64,6 +67,7 @@ def open_images(
         num_held_out=num_held_out,
         target_seed=seed,
         exclude=exclude,
+        part=part,
         colour=colour,
         skip_unreadable=skip_unreadable,
         enlarge=enlarge,
@@ -86,6 +90,7 @@ def load(experiment: build.Experiment) -> Dataset:
         colour=config.colour,
         skip_unreadable=config.skip_unreadable,
         exclude=config.exclude,
+        part=config.part,
         enlarge=config.enlarge,
     )
 

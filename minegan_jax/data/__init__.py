@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minegan_jax.data.batches import make_batch_at as make_batch_at
-from minegan_jax.data.conform import Conformed as Conformed
 from minegan_jax.data.conform import conform as conform
 from minegan_jax.data.conform import native_shape as native_shape
+from minegan_jax.data.digests import Digests as Digests
+from minegan_jax.data.digests import in_part, occurs_in, read_digests
 from minegan_jax.data.digits import open_digits
 from minegan_jax.data.folder import open_folder
 from minegan_jax.data.listing import Listing as Listing
 from minegan_jax.data.npz import open_npz
 from minegan_jax.data.subsets import Subset as Subset
 from minegan_jax.data.subsets import choose as choose
-from minegan_jax.data.subsets import without as without
 from minegan_jax.data.tfds import open_tfds
 from minegan_jax.errors import InputError
 from minegan_jax.types import Labels, Pixels
@@ -41,6 +41,8 @@ class Dataset(NamedTuple):
     held_out_labels: Labels
     left_out: Pixels  # of the training images, those that only early stopping sees
     description: dict[str, Any]  # how it came about: plain values, ready for JSON
+    train_digests: Digests  # of the training images, those left out among them
+    held_out_digests: Digests
     class_names: tuple[str, ...] = ()  # by label, where the data has names
 
 
@@ -72,12 +74,14 @@ def load_dataset(
     colour: str = "as_is",
     skip_unreadable: bool = False,
     exclude: str | None = None,
+    part: str = "",
     enlarge: bool = False,
 ) -> Dataset:
     """Opens, chooses and reads images.
 
-    `exclude` names data whose exact images are not taken. The last `num_left_out` of the training
-    images are no longer among them.
+    `exclude` names data whose exact images are not taken; `part`, "K/N", takes only those of the
+    K-th of N parts (`digests.in_part`). The last `num_left_out` of the training images are no
+    longer among them.
     """
     read = partial(
         conform,
@@ -88,7 +92,7 @@ def load_dataset(
         enlarge=enlarge,
     )
     listing = open_listing(spec)
-    candidates, unreadable = _candidates(listing, exclude, read)
+    candidates, unreadable = _candidates(listing, exclude, part, skip_unreadable)
     subset = choose(
         listing.labels[candidates],
         keep_labels=labels,
@@ -98,13 +102,14 @@ def load_dataset(
         seed=seed,
         class_names=listing.class_names,
     )
-    train, held_out = (read(listing, candidates[part]) for part in subset)
+    train, held_out = (read(listing, candidates[chosen]) for chosen in subset)
     if not len(train.pixels):
         raise InputError(f"{spec}: none of the {len(subset.train)} chosen images is readable")
     count = _count_to_train_on(spec, len(train.pixels), num_left_out)
     description = {
         "spec": spec,
         "exclude": exclude,
+        "part": part,
         "train": count,
         "held_out": len(held_out.pixels),
         "seed": seed,
@@ -119,6 +124,8 @@ def load_dataset(
         listing.labels[held_out.indices],
         train.pixels[count:],
         description,
+        train.digests,
+        held_out.digests,
         tuple(listing.class_names),
     )
 
@@ -134,12 +141,20 @@ def _count_to_train_on(spec: str, found: int, num_left_out: int) -> int:
 
 
 def _candidates(
-    listing: Listing, exclude: str | None, read: Callable[..., Conformed]
+    listing: Listing, exclude: str | None, part: str, skip_unreadable: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The indices of images that may be chosen, and the names of those found unreadable."""
     everything = np.arange(len(listing.labels))
-    if exclude is None:
+    if exclude is None and not part:
         return everything, ()
-    others = open_listing(exclude)
-    mine, theirs = read(listing, everything), read(others, np.arange(len(others.labels)))
-    return mine.indices[without(mine.pixels, theirs.pixels)], mine.skipped
+    readable, digests, unreadable = read_digests(
+        listing, everything, skip_unreadable=skip_unreadable
+    )
+    wanted = in_part(digests, part) if part else np.ones(len(digests), bool)
+    if exclude is not None:
+        others = open_listing(exclude)
+        theirs = np.arange(len(others.labels))
+        wanted &= ~occurs_in(
+            digests, read_digests(others, theirs, skip_unreadable=skip_unreadable)[1]
+        )
+    return readable[wanted], unreadable

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image
 
-from minegan_jax.data.decode import flatten, is_grey, load_image
+from minegan_jax.data.decode import flatten, is_grey, load_image, load_unless_damaged
+from minegan_jax.data.digests import Digests, image_digest
 from minegan_jax.data.listing import Listing
 from minegan_jax.errors import InputError
 from minegan_jax.types import Pixels
@@ -21,6 +22,7 @@ class Conformed(NamedTuple):
     pixels: Pixels
     indices: Int[np.ndarray, "batch"]  # into the listing, one per image
     skipped: tuple[str, ...]  # the names of unreadable images, none of which is in `pixels`
+    digests: Digests  # of the images as they were stored, see `data.digests`
 
 
 def native_shape(listing: Listing) -> tuple[int, int]:
@@ -47,17 +49,21 @@ def conform(
     _check_choice(channels, colour)
     pixels = np.empty((len(indices), resolution, resolution, channels), np.uint8)
     kept: list[int] = []
+    digests: list[int] = []
     skipped: list[str] = []
     for index in map(int, indices):
         name = listing.names[index]
-        image = _load(listing, index, skip_unreadable)
+        image = load_unless_damaged(listing, index, skip_unreadable=skip_unreadable)
         if image is None:
             skipped.append(name)
             continue
-        image = _recolour(flatten(image, name), name, channels=channels, colour=colour)
+        image = flatten(image, name)
+        digests.append(image_digest(image))
+        image = _recolour(image, name, channels=channels, colour=colour)
         pixels[len(kept)] = _fit(image, name, resolution, enlarge).reshape(pixels.shape[1:])
         kept.append(index)
-    return Conformed(pixels[: len(kept)], np.array(kept, np.int64), tuple(skipped))
+    indices, found = np.array(kept, np.int64), np.array(digests, np.uint64)
+    return Conformed(pixels[: len(kept)], indices, tuple(skipped), found)
 
 
 def _check_choice(channels: int, colour: str) -> None:
@@ -65,15 +71,6 @@ def _check_choice(channels: int, colour: str) -> None:
         raise InputError(f"expected images of 1 or 3 channels, found {channels}")
     if colour not in COLOURS:
         raise InputError(f"colour: expected {' or '.join(COLOURS)}, found {colour!r}")
-
-
-def _load(listing: Listing, index: int, skip_unreadable: bool) -> Image.Image | None:
-    try:
-        return load_image(listing, index)
-    except InputError:
-        if not skip_unreadable:
-            raise
-        return None
 
 
 def _recolour(image: Image.Image, name: str, *, channels: int, colour: str) -> Image.Image:

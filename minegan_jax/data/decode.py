@@ -29,6 +29,18 @@ def load_image(listing: Listing, index: int) -> Image.Image:
         raise InputError(f"{name}: not a readable image ({reason})") from error
 
 
+def load_unless_damaged(
+    listing: Listing, index: int, *, skip_unreadable: bool
+) -> Image.Image | None:
+    """Reads an image; None for a damaged one if such may be skipped."""
+    try:
+        return load_image(listing, index)
+    except InputError:
+        if not skip_unreadable:
+            raise
+        return None
+
+
 def _as_image(data: np.ndarray | Image.Image) -> Image.Image:
     if isinstance(data, Image.Image):
         return data

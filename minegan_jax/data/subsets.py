@@ -1,14 +1,13 @@
 """Few-shot subsets: which images to train on, and which training never sees."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Int
 
 from minegan_jax.errors import InputError
-from minegan_jax.types import Labels, Pixels
+from minegan_jax.types import Labels
 
 HELD_OUT, TRAIN = 0, 1  # separate streams of random numbers, so that neither moves the other
 MAX_LISTED = 20  # labels that an error names before it stops
@@ -119,15 +118,3 @@ def _check_ratios(keep_labels: tuple[int, ...], ratios: tuple[float, ...]) -> No
         raise InputError(f"ratios: expected one per label, {len(keep_labels)}, found {len(ratios)}")
     if min(ratios) <= 0 or abs(sum(ratios) - 1) > 1e-6:
         raise InputError(f"ratios: expected positive numbers that sum to 1, found {ratios}")
-
-
-def without(
-    pixels: Pixels, others: UInt8[np.ndarray, "others height width channels"]
-) -> Bool[np.ndarray, "batch"]:
-    """Which images do not occur, byte for byte, among others of the same shape."""
-    seen = {_digest(other) for other in others}
-    return np.array([_digest(image) not in seen for image in pixels], bool)
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()

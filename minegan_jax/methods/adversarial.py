@@ -29,6 +29,7 @@ from minegan_jax.methods.game import (
     GameState,
     Rules,
     draw,
+    ema_decay,
     exploration,
     make_game,
     players,
@@ -131,11 +132,13 @@ def players_turn(
     after = optax.apply_updates(before, updates)
     moved = {name: after[name] for name in state.averages}
     record = selector.record(state.selector, metrics["win_rates"])
+    decay = ema_decay(game.rules.average_decay, state.turns, game.rules.warmup_steps)
     return state._replace(
         params={**state.params, **after},
-        averages=optax.incremental_update(moved, state.averages, 1.0 - game.rules.average_decay),
+        averages=optax.incremental_update(moved, state.averages, 1.0 - decay),
         players_optimizer=optimizer,
         selector=record,
+        turns=state.turns + 1,
     ), {**metrics, "probabilities": selector.probabilities(record)}
 
 

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from minegan_jax import selector
@@ -36,7 +38,7 @@ class Rules(NamedTuple):
     critic_turns: int = 5
     loss: str = "wasserstein"  # a key of `losses.LOSSES`
     penalty_weight: float = 10.0  # 0 saves its computation
-    average_decay: float = 0.99  # of the players' moving average, per step
+    average_decay: float = 0.99  # of the players' EMA, per step, once it has warmed up
     exploration: float = 0.0  # share of supersamples whose image is picked by lot, at first
     exploration_steps: int = 0  # of all phases together, in which that share falls to 0
     warmup_steps: int = 0  # of each phase, in which only the critic learns
@@ -50,13 +52,14 @@ class Rules(NamedTuple):
 
 
 class GameState(NamedTuple):
-    """Everything that changes; `averages` holds only those players that move."""
+    """Everything that changes; `averages` holds the EMA of those players that move."""
 
     params: dict[str, Any]  # "critic": tree; "miners", "generators": one tree per source
     averages: dict[str, Any]
     critic_optimizer: optax.OptState
     players_optimizer: optax.OptState
     selector: selector.SelectorState
+    turns: Int[Array, ""]  # players' turns of this phase
 
 
 class Draws(NamedTuple):
@@ -131,6 +134,27 @@ def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
     )
 
 
+def ema_decay(decay: float, turns: ArrayLike, warmup_steps: int = 0) -> Float[Array, "..."]:
+    """Decay of an EMA that warms up: min(decay, (1 + t) / (10 + t)) at turn t.
+
+    An EMA of constant decay d still has d^n of where it started after n turns: 0.74 of an untrained
+    miner after 300 turns at 0.999. Warmed up, it averages about the last tenth of the turns until
+    it reaches its decay, and has forgotten its start after two (`ema_start_share`).
+
+    Args:
+      decay: in [0, 1); 0 makes the average the weights themselves.
+      turns: players' turns before this one, in this phase; t counts those that moved.
+      warmup_steps: turns at the phase's start in which the players stand still.
+    """
+    t = jnp.maximum(jnp.asarray(turns, jnp.float32) - warmup_steps, 0.0)
+    return jnp.minimum(decay, (1.0 + t) / (10.0 + t))
+
+
+def ema_start_share(decay: float, num_turns: int) -> float:
+    """Share that the weights of before the first turn have in the EMA after so many, in [0, 1]."""
+    return float(np.prod(np.asarray(ema_decay(decay, np.arange(num_turns)), np.float64)))
+
+
 def start(game: Game, params: dict[str, Any], previous: GameState | None) -> GameState:
     """Starts a phase: fresh optimizers, and averages that go on where the last phase left them."""
     averages = {name: params[name] for name in game.moving}
@@ -144,6 +168,7 @@ def start(game: Game, params: dict[str, Any], previous: GameState | None) -> Gam
         critic_optimizer=game.critic_optimizer.init(params["critic"]),
         players_optimizer=game.players_optimizer.init({name: params[name] for name in PLAYERS}),
         selector=record,
+        turns=jnp.zeros((), jnp.int32),
     )
 
 

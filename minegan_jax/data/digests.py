@@ -1,0 +1,78 @@
+"""Digests of images, by which equal ones are found however a data set stores them."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int, UInt64
+from PIL import Image
+
+from minegan_jax.data.decode import flatten, is_grey, load_unless_damaged
+from minegan_jax.data.listing import Listing
+from minegan_jax.errors import InputError
+
+Digests = UInt64[np.ndarray, "images"]
+PART = re.compile(r"([1-9]\d*)/([1-9]\d*)")
+
+
+def image_digest(image: Image.Image) -> int:
+    """64-bit digest of a flattened image's size and pixels; grey, stored in colour, is grey."""
+    if is_grey(image):
+        image = image.convert("L")
+    hashed = hashlib.blake2b(digest_size=8)
+    hashed.update(f"{image.mode} {image.size}".encode())
+    hashed.update(image.tobytes())
+    return int.from_bytes(hashed.digest(), "little")
+
+
+def read_digests(
+    listing: Listing, indices: Int[np.ndarray, "chosen"], *, skip_unreadable: bool
+) -> tuple[Int[np.ndarray, "images"], Digests, tuple[str, ...]]:
+    """Digests of the chosen images, at their own size: before any crop or change of size.
+
+    Returns:
+      The indices of readable images, their digests, and the names of the others.
+
+    Raises:
+      InputError: an image is unreadable and none may be skipped.
+    """
+    kept: list[int] = []
+    digests: list[int] = []
+    skipped: list[str] = []
+    for index in map(int, indices):
+        name = listing.names[index]
+        image = load_unless_damaged(listing, index, skip_unreadable=skip_unreadable)
+        if image is None:
+            skipped.append(name)
+            continue
+        digests.append(image_digest(flatten(image, name)))
+        kept.append(index)
+    return np.array(kept, np.int64), np.array(digests, np.uint64), tuple(skipped)
+
+
+def parse_part(part: str) -> tuple[int, int]:
+    """Numbers of "K/N", the K-th of N parts: (K, N).
+
+    Raises:
+      InputError: it is none.
+    """
+    found = PART.fullmatch(part)
+    if found is None or int(found[1]) > int(found[2]):
+        raise InputError(f"part {part!r}: expected K/N with K from 1 to N, for example 1/3")
+    return int(found[1]), int(found[2])
+
+
+def in_part(digests: Digests, part: str) -> Bool[np.ndarray, "images"]:
+    """Which images lie in the K-th of N parts of about equal size, "K/N".
+
+    An image's digest decides, so the parts of a set are disjoint, equal images share one, and the
+    order and format of a set do not matter.
+    """
+    place, count = parse_part(part)
+    return digests % np.uint64(count) == place - 1
+
+
+def occurs_in(digests: Digests, others: Sequence[int] | Digests) -> Bool[np.ndarray, "images"]:
+    """Which images occur, pixel for pixel, among others."""
+    return np.isin(digests, np.asarray(others, np.uint64))
