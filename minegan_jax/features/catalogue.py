@@ -10,7 +10,8 @@ from minegan_jax.features.extractor import Extractor
 
 PACKAGED = Path(__file__).parents[1] / "assets"
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
-    name: partial(digits.load_classifier, PACKAGED / name) for name in ("digits", "digits_judge")
+    name: partial(digits.load_classifier, PACKAGED / name)
+    for name in ("digits", "digits_judge", "digits_guide")
 }
 STORED: dict[str, Callable[[str], Extractor]] = {  # out of a file
     **{rule: partial(fid.load_inception, rule=rule) for rule in fid.RULES},
