@@ -1,6 +1,7 @@
 """Target images: from a spec such as "folder:/data/cats" to arrays of pixels and to batches."""
 
 import difflib
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from minegan_jax.data.conform import native_shape as native_shape
 from minegan_jax.data.digests import Digests as Digests
 from minegan_jax.data.digests import in_part, occurs_in, read_digests
 from minegan_jax.data.digits import open_digits
+from minegan_jax.data.duplicates import repeated
 from minegan_jax.data.folder import open_folder
 from minegan_jax.data.listing import Listing as Listing
 from minegan_jax.data.npz import open_npz
@@ -23,6 +25,7 @@ from minegan_jax.data.tfds import open_tfds
 from minegan_jax.errors import InputError
 from minegan_jax.types import Labels, Pixels
 
+LOG = logging.getLogger(__name__)
 # What stands before the colon -> what opens the rest.
 KINDS: dict[str, Callable[[str], Listing]] = {
     "digits": open_digits,
@@ -79,6 +82,9 @@ def load_dataset(
 ) -> Dataset:
     """Opens, chooses and reads images.
 
+    Where some are held or left out, only one of each picture is taken: a copy of an image that
+    training sees must not be among those that it should not see.
+
     `exclude` names data whose exact images are not taken; `part`, "K/N", takes only those of the
     K-th of N parts (`digests.in_part`). The last `num_left_out` of the training images are no
     longer among them.
@@ -93,6 +99,10 @@ def load_dataset(
     )
     listing = open_listing(spec)
     candidates, unreadable = _candidates(listing, exclude, part, skip_unreadable)
+    equal = 0
+    if num_held_out or num_left_out:
+        copies = _copies(listing, candidates, labels, skip_unreadable)
+        candidates, equal = np.setdiff1d(candidates, copies), len(copies)
     subset = choose(
         listing.labels[candidates],
         keep_labels=labels,
@@ -112,6 +122,7 @@ def load_dataset(
         "part": part,
         "train": count,
         "held_out": len(held_out.pixels),
+        "equal": equal,  # images that were not taken because another shows the same picture
         "seed": seed,
         "labels": list(labels),
         "ratios": list(ratios),
@@ -158,3 +169,22 @@ def _candidates(
             digests, read_digests(others, theirs, skip_unreadable=skip_unreadable)[1]
         )
     return readable[wanted], unreadable
+
+
+def _copies(
+    listing: Listing, candidates: np.ndarray, labels: tuple[int, ...], skip_unreadable: bool
+) -> np.ndarray:
+    """The indices of images that show the same picture as an earlier one that may be chosen."""
+    known = listing.labels[candidates]
+    wanted = candidates[np.isin(known, labels)] if labels else candidates
+    found = wanted[repeated(listing, wanted, skip_unreadable=skip_unreadable)]
+    if len(found):
+        LOG.warning(
+            "%s: %d of %d images show the same picture as another, for example %s: one of each is"
+            " taken",
+            listing.name,
+            len(found),
+            len(wanted),
+            listing.names[found[0]],
+        )
+    return found

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minegan_jax.data import choose, without
+from minegan_jax.data import choose
 from minegan_jax.errors import InputError
 
 LABELS = np.repeat(np.arange(5), 100).astype(np.int32)
@@ -121,10 +121,3 @@ def test_a_missing_label_is_answered_with_names():
         choose(np.arange(100, dtype=np.int32), keep_labels=(100,))
     with pytest.raises(InputError, match="the images have no labels"):
         choose(np.full(3, -1, np.int32), keep_labels=(-1,))
-
-
-def test_without_drops_exact_copies_only():
-    pixels = np.random.default_rng(0).integers(256, size=(4, 2, 2, 3), dtype=np.uint8)
-    others = pixels[[2, 0]].copy()
-    others[1, 0, 0, 0] ^= 1
-    assert without(pixels, others).tolist() == [True, True, False, True]

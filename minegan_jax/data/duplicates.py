@@ -1,0 +1,74 @@
+"""Finds equal images: the same pixels, or the same picture stored again.
+
+A copy with other JPEG settings or at another size has another digest but looks the same, so small
+thumbnails are correlated. Measured with them: no two of 5,000 different digits correlate more than
+0.993, nor two of 3,000 photographs more than 0.973, while a JPEG of quality 50, or a copy of another
+size by one pixel, correlates at least 0.996 with what it was made from.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from PIL import Image
+
+from minegan_jax.data.decode import flatten, load_unless_damaged
+from minegan_jax.data.digests import Digests, image_digest
+from minegan_jax.data.listing import Listing
+
+SIDE = 16  # pixels of a thumbnail
+SAME = 0.995  # correlation from which on two thumbnails show one picture
+MAX_COMPARED = 20_000  # images up to which each is compared with each: about 10 s
+BLOCK = 1024  # images that are compared with all others at a time
+
+
+def repeated(
+    listing: Listing, indices: Int[np.ndarray, "chosen"], *, skip_unreadable: bool
+) -> Bool[np.ndarray, "chosen"]:
+    """Which images show the picture of an earlier one; unreadable ones repeat nothing.
+
+    Of more than `MAX_COMPARED` images only those with equal pixels are found.
+    """
+    digests = np.zeros(len(indices), np.uint64)
+    thumbnails = np.zeros((len(indices), 3 * SIDE**2), np.float32)
+    readable = np.zeros(len(indices), bool)
+    for place, image in _images(listing, indices, skip_unreadable):
+        digests[place], readable[place] = image_digest(image), True
+        if len(indices) <= MAX_COMPARED:
+            thumbnails[place] = thumbnail(image)
+    return readable & (_repeats_digest(digests) | _repeats_picture(thumbnails))
+
+
+def thumbnail(image: Image.Image) -> Float[np.ndarray, "values"]:
+    """A flattened image as 16x16x3 values of mean 0 and length 1; 0 where it is of one colour."""
+    small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    values = np.asarray(small, np.float32).ravel()
+    values -= values.mean()
+    length = np.linalg.norm(values)
+    return values / length if length > 0 else values
+
+
+def _images(
+    listing: Listing, indices: Int[np.ndarray, "chosen"], skip_unreadable: bool
+) -> Iterator[tuple[int, Image.Image]]:
+    for place, index in enumerate(map(int, indices)):
+        image = load_unless_damaged(listing, index, skip_unreadable=skip_unreadable)
+        if image is not None:
+            yield place, flatten(image, listing.names[index])
+
+
+def _repeats_digest(digests: Digests) -> Bool[np.ndarray, "images"]:
+    """Which digests occur earlier."""
+    found = np.ones(len(digests), bool)
+    found[np.unique(digests, return_index=True)[1]] = False
+    return found
+
+
+def _repeats_picture(thumbnails: Float[np.ndarray, "images values"]) -> Bool[np.ndarray, "images"]:
+    """Which thumbnails are like an earlier one."""
+    found = np.zeros(len(thumbnails), bool)
+    for start in range(0, len(thumbnails), BLOCK):
+        block = thumbnails[start : start + BLOCK]
+        alike = block @ thumbnails[: start + len(block)].T >= SAME
+        found[start : start + len(block)] = np.tril(alike, start - 1).any(axis=1)
+    return found
