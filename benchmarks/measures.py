@@ -6,9 +6,10 @@
 
 `frechet`: the Frechet distance of two sets of 50,000 x 2,048 features. `features`: images of
 64 pixels through EfficientNet-Lite0, extrapolated to 10,000; and the largest difference from the
-features of PyTorch with the weights of ImageNet. `all`: every measure of 10,000 images, against
-1,000 real ones, in 1,280 features. `--rows` and `--images` take fewer. Figures are seconds, those
-of the processors, which other work does not lengthen, and the peak of memory; `--out` keeps them.
+features of PyTorch with the weights of ImageNet. `all`: every measure of 10,000 images of 64
+pixels, against 1,000 real ones, in 1,280 features. `--rows` and `--images` take fewer. Figures are
+seconds, those of the processors, which other work does not lengthen, and the peak of memory;
+`--out` keeps them.
 """
 
 import argparse
@@ -23,6 +24,8 @@ import results
 from minegan_jax.evaluation import measure
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.evaluation.frechet import frechet_distance
+from minegan_jax.evaluation.near_copies import near_copies
+from minegan_jax.evaluation.shown import shown
 from minegan_jax.features.efficientnet_lite import load_efficientnet
 
 FIXTURE = Path(__file__).parents[1] / "tests" / "fixtures" / "efficientnet_lite0" / "expected.npz"
@@ -69,13 +72,18 @@ def measure_features(file: str, count: int) -> dict[str, float]:
 def measure_all(count: int) -> dict[str, float]:
     """Times the measures of one report, each against held-out and training images."""
     real, fake = features(1000, 1280, 0), features(count, 1280, 1)
-    reals = measure.Reals(real[:500], real[500:])
+    rng = np.random.default_rng(2)
+    parts = [rng.integers(0, 256, (n, 64, 64, 3), np.uint8) for n in (500, 500, count)]
 
     def every_measure() -> None:
+        train, held_out = (shown(pixels, flip=False) for pixels in parts[:2])
+        rows = train._replace(rows=real[:500]), held_out._replace(rows=real[500:])
+        reals = measure.Reals(*rows)
         measure.distances(reals, fake, k=5, seed=0)
         remembered = measure.remembered(reals, fake, 0)
         measure.copying(reals, fake, 0)
-        measure.judged(reals, fake, remembered)
+        near = near_copies(train, held_out, parts[2])
+        measure.judged(reals, fake, remembered, near)
 
     return {"rows": count, **timed(every_measure)}
 

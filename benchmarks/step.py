@@ -150,12 +150,15 @@ class OurStep:
         return float(metrics["critic_loss"]), float(metrics["players_loss"])
 
 
-def check_losses(ours: OurStep, theirs: Callable[[torch_step.Draws], tuple[float, float]]) -> float:
+def check_losses(
+    ours: OurStep, theirs: Callable[[torch_step.Draws], tuple[torch.Tensor, torch.Tensor]]
+) -> float:
     """Makes sure that two steps have the same losses; returns the flops of one."""
     for key in jax.random.split(jax.random.key(3), 2):
         found = ours(key)
         with FlopCounterMode(display=False) as counter:
-            expected = theirs(torch_draws(ours.method.learner.draw(key)))
+            losses_there = theirs(torch_draws(ours.method.learner.draw(key)))
+        expected = [loss.item() for loss in losses_there]
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
     print(f"equal losses      ours {found}, torch {expected}")
     return float(counter.get_total_flops())

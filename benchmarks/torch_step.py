@@ -61,7 +61,7 @@ def weights(params: Any) -> Weights:
 def as_params(weights: Weights) -> Any:
     """Copies such a tree back into our layout."""
     return jax.tree.map(
-        lambda x: np.asarray(x.detach().permute(2, 3, 1, 0) if x.ndim == 4 else x.detach()), weights
+        lambda x: np.asarray((x.permute(2, 3, 1, 0) if x.ndim == 4 else x).detach().cpu()), weights
     )
 
 
@@ -111,7 +111,7 @@ def _move(optimizer: torch.optim.Optimizer, moving: list[Tensor], loss: Tensor) 
 
 def make_step(
     miner: Weights, opponent: Opponent, pixels: np.ndarray
-) -> Callable[[Draws], tuple[float, float]]:
+) -> Callable[[Draws], tuple[Tensor, Tensor]]:
     """Returns the step; it returns the last critic loss and the miner's loss.
 
     Args:
@@ -127,7 +127,7 @@ def make_step(
     ]
     stored = torch.tensor(pixels).permute(0, 1, 4, 2, 3)
 
-    def step(draws: Draws) -> tuple[float, float]:
+    def step(draws: Draws) -> tuple[Tensor, Tensor]:
         for turn in range(stored.shape[1]):
             with torch.no_grad():
                 fake = opponent.generate(*mine(miner, draws.critic_latents[:, turn]))
@@ -138,6 +138,6 @@ def make_step(
         miner_loss = -score(opponent.generate(*mine(miner, draws.players_latents))).mean()
         _move(adams[1], miners, miner_loss)
         torch._foreach_lerp_(averages, [weight.detach() for weight in miners], 0.01)
-        return loss.item(), miner_loss.item()
+        return loss.detach(), miner_loss.detach()  # nobody waits for a device
 
     return step

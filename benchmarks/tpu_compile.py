@@ -5,9 +5,9 @@
 
 Nothing runs, and hardly a weight is ever made. Each program plays one critic turn and the
 players', both part by part; XLA counts the work of one part, so that flops and bytes are those of
-one. By hand they are forward passes of the networks, of which `passes` says how many there should
-be: mining never pays for a gradient of the generator's weights. A compilation takes minutes, up to
-twenty on one core; rows that the file has are kept.
+one. By hand they are forward passes of the networks, of which `cases.passes` says how many there
+should be: mining never pays for a gradient of the generator's weights. A compilation takes minutes,
+up to twenty on one core; rows that the file has are kept.
 """
 
 import argparse
@@ -26,23 +26,27 @@ os.environ.setdefault("TPU_ACCELERATOR_TYPE", "v5litepod-8")
 os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import flops
 import jax
 import jax.numpy as jnp
+from cases import (
+    BIGGAN_128,
+    PHASES,
+    PROGAN_256,
+    Case,
+    flops_by_hand,
+    learner_of,
+    planned_bytes,
+    state_of,
+)
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minegan_jax.evaluation.table import markdown
-from minegan_jax.methods.base import Learner
 from minegan_jax.methods.game import Rules
-from minegan_jax.methods.mining import MinerShape, critic_of, finetune, mine
-from minegan_jax.methods.supersamples import BLOCK
 from minegan_jax.nets import family
-from minegan_jax.sources import Source
 from minegan_jax.training import devices
-from minegan_jax.types import Batch, Params
+from minegan_jax.types import Batch
 
-PHASES = {"mine": mine, "finetune": finetune}
 # XLA sums large gradients one by one unless it is told to sum up to so many bytes at once.
 OPTIONS = {"xla_jf_crs_combiner_threshold_in_bytes": str(2**30)}
 
@@ -61,84 +65,13 @@ CHIPS = {
 }
 
 
-class Case(NamedTuple):
-    """Sources of one kind, and how many images a minibatch has."""
-
-    family: str
-    arguments: Mapping[str, Any]  # of the networks
-    part: int  # images that a device sees at once
-    batch_size: int | None = None  # over all devices; None: a part on each
-    num_sources: int = 1
-
-
 CASES = {
-    "biggan_128": Case(
-        "biggan",
-        {"resolution": 128, "channels": 3, "width": 96, "latent_size": 120, "num_classes": 1000},
-        part=25,
-        batch_size=800,
-    ),
+    "biggan_128": Case("biggan", BIGGAN_128, part=25, batch_size=800),
     "progan_1024": Case(
         "progan", {"resolution": 1024, "channels": 3, "width": 16, "latent_size": 512}, part=4
     ),
-    "progan_256_x4": Case(
-        "progan",
-        {"resolution": 256, "channels": 3, "width": 64, "latent_size": 512},
-        part=4,
-        num_sources=4,
-    ),
+    "progan_256_x4": Case("progan", PROGAN_256, part=4, num_sources=4),
 }
-
-
-def learner_of(
-    case: Case, phase: str, rules: Rules, networks: family.Networks, weights: tuple[Params, Params]
-) -> Learner:
-    """Returns a phase's learner; the weights may be shapes alone unless it makes a state."""
-    source = Source("source", "", networks, *weights, sha256="", description={})
-    critic = critic_of(source, alone=case.num_sources > 1)
-    shape = MinerShape(4, max(256, 2 * networks.latent_size, networks.num_classes))
-    return PHASES[phase]([source] * case.num_sources, rules, shape, critic).learner
-
-
-def state_of(case: Case, phase: str, rules: Rules, networks: family.Networks) -> Any:
-    """Returns the shapes of a phase's first state."""
-
-    def init(key: jax.Array) -> Any:
-        state, weights = None, networks.init(key)
-        for name in PHASES if phase == "finetune" else (phase,):
-            state = learner_of(case, name, rules, networks, weights).init(state, key)
-        return state
-
-    return jax.eval_shape(init, jax.random.key(0))
-
-
-def passes(case: Case, phase: str, networks: family.Networks) -> tuple[float, float]:
-    """Returns how many forward passes of generators and critic one part's flops should equal.
-
-    Of the critic: for its own loss 3 for real and 3 for fake images, and 4 for the penalty, whose
-    slope goes back to the images and is differentiated once, or 6 if the critic compares images,
-    through which the slope changes too; 2 for the players, back to the images. Of a generator: one
-    for the critic's fakes, one for the players', one back to its latents and, if it learns, one
-    back to its weights. Of several, each makes and scores all images in both turns, and goes once
-    through the one block of chosen images that XLA counts.
-    """
-    back = list(PHASES).index(phase) + 1
-    of_critic = 14.0 if networks.compares else 12.0
-    if case.num_sources == 1:
-        return 2.0 + back, of_critic
-    through = (1 + back) * BLOCK / case.part
-    return case.num_sources * (2.0 + through), of_critic + 2.0 * case.num_sources
-
-
-def flops_by_hand(case: Case, phase: str, networks: family.Networks) -> float:
-    """Returns the flops of a device for one part."""
-    generator, critic = jax.eval_shape(networks.init, jax.random.key(0))
-    latents = jax.ShapeDtypeStruct((case.part, networks.latent_size), jnp.float32)
-    images = jax.eval_shape(networks.generate, generator, latents)
-    of_generator, of_critic = passes(case, phase, networks)
-    return of_generator * flops.count(networks.generate, generator, latents) + (
-        of_critic * flops.count(networks.criticise, critic, images)
-    )
 
 
 def compile_for(case: Case, phase: str, rules: Rules, networks: family.Networks, mesh: Mesh) -> Any:
@@ -190,14 +123,7 @@ def row(name: str, phase: str, chips_name: str, options: argparse.Namespace) -> 
         if not needs:
             raise
         return [*title, f"does not fit: {needs[1]} of {needs[2]}", "", "", "", ""]
-    memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
-    peak = (
-        memory.argument_size_in_bytes
-        + memory.output_size_in_bytes
-        - memory.alias_size_in_bytes
-        + memory.temp_size_in_bytes
-        + memory.generated_code_size_in_bytes
-    )
+    peak, cost = planned_bytes(compiled), compiled.cost_analysis()
     by_hand = flops_by_hand(case, phase, networks)
     reductions = len(re.findall(r" all-reduce(?:-start)?\(", compiled.as_text()))
     return [

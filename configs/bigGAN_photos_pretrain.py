@@ -17,6 +17,9 @@ from minegan_jax.config import load_config
 def get_config(num_classes: str = "4") -> ConfigDict:
     """Returns the experiment for a source of so many classes of photographs."""
     config = load_config(f"bigGAN_digits_pretrain:{num_classes}")
+    config.target = "folder:photos"
+    config.exclude = None
+    config.part = ""
     config.channels = 3
     config.colour = "convert"
     config.flip = True

@@ -6,7 +6,9 @@
 The paper says that the miner has four layers. The rest of its recipe is in a supplement that we do
 not have, so what moves the networks is that of ProGAN's authors (Karras et al. 2018, appendix A.1):
 Adam at 1e-3 with decay rates 0 and 0.99, one critic turn, 16 images up to 128 pixels and 14 to 3
-above, averages over 0.999. The miner's width and rate and the numbers of steps are ours.
+above, averages over 0.999, and 0.001 E[D(real)^2] in the critic's loss. The miner's width (1,024,
+as its start at 512 latents needs), its rate
+and the numbers of steps are ours.
 """
 
 from ml_collections import ConfigDict
@@ -21,11 +23,11 @@ def get_config() -> ConfigDict:
     config.target = "folder:photos"
     config.judge = ""
     config.miner_depth = 4
-    config.miner_width = 1024  # a start at the prior takes twice the latents, which are 512
     config.learning_rate = 1e-3
     config.critic_learning_rate = 1e-3
     config.beta1 = 0.0
     config.beta2 = 0.99
+    config.drift_weight = 1e-3
     config.critic_turns = 1
     config.batch_size = 16
     config.average_decay = 0.999

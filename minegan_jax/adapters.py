@@ -27,6 +27,27 @@ class Mined(NamedTuple):
     state: State
     source_names: tuple[str, ...]  # in the order of the selector's probabilities
 
+    @property
+    def weights(self) -> str:
+        """Which weights draw: "ema", or "raw" where no EMA is kept or it was left aside."""
+        return "ema" if self.method.raw else "raw"
+
+    def by_weights(self, weights: str | None) -> "Mined":
+        """Returns it drawing from "ema" or "raw" weights; None takes the EMA where there is one.
+
+        Raises:
+          InputError: there are no such weights.
+        """
+        if weights not in (None, "ema", "raw"):
+            raise InputError(f"no weights {weights!r}: expected ema or raw")
+        if weights == "ema" and not self.method.raw:
+            raise InputError("weights 'ema': no EMA was kept here: expected raw")
+        if weights != "raw" or not self.method.raw:
+            return self
+        return self._replace(
+            method=self.method._replace(raw=None), state=self.method.raw(self.state)
+        )
+
     def sample(self, num_images: int, seed: int = 0, source: str | None = None) -> Pixels:
         """Draws (num_images, height, width, channels) in [0, 255].
 
@@ -57,7 +78,7 @@ def save_adapter(
     """Writes the miners, how often each is used, and which sources they belong to.
 
     Images come out in `image_shape`, (resolution, channels), whatever a source makes. Sources
-    that are never used, because they were dropped, are left out.
+    that are never used, because they won nothing, are left out.
     """
     used = [number for number, share in enumerate(probabilities) if share > 0]
     tree = {str(place): miners[number] for place, number in enumerate(used)}
@@ -107,11 +128,13 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     method = mining.mine(sources, Rules(), shape, critic)
     miners = tuple(weights.cast(tree[str(i)], "float32") for i in range(len(sources)))
     state = method.learner.init(None, jax.random.key(0))
-    found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.averages["miners"]))
+    found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.params["miners"]))
     if found != expected:
         raise InputError(f"{directory}: expected miners of shapes {expected}, found {found}")
     record = selector.record(
         selector.init_selector(len(sources), window=1), jnp.asarray(description["probabilities"])
     )
-    state = state._replace(averages={"miners": miners}, selector=record)
-    return Mined(method, state, tuple(entry["name"] for entry in named))
+    params = {**state.params, "miners": miners}
+    state = state._replace(params=params, averages={}, selector=record)
+    names = tuple(entry["name"] for entry in named)
+    return Mined(method._replace(raw=None), state, names)

@@ -1,6 +1,6 @@
 """From a config to the phases it describes: the only place that matches on a method's name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from minegan_jax import guides, loading, sources
@@ -17,6 +17,7 @@ from minegan_jax.methods import (
     vae,
 )
 from minegan_jax.methods.base import Phase, TransferMethod
+from minegan_jax.methods.game import ema_start_share
 from minegan_jax.nets import family
 from minegan_jax.nets.function import as_function
 from minegan_jax.rules import (
@@ -25,7 +26,10 @@ from minegan_jax.rules import (
     game_rules,
     miner_shape,
     network_arguments,
+    search_rules,
 )
+
+MOST_LEFT = 0.05  # of a phase's start in the EMA that samples after it
 
 
 class Experiment(NamedTuple):
@@ -53,11 +57,27 @@ def build(config: Config) -> Experiment:
     return METHODS[config.method](config)
 
 
+def lagging_emas(experiment: Experiment) -> Iterator[str]:
+    """Yields a line for each phase that ends with too much of its start in the EMA."""
+    config = experiment.config
+    for phase in experiment.phases:
+        turns = max(phase.num_steps - config.warmup_steps, 0)
+        left = ema_start_share(config.average_decay, turns)
+        averages = phase.name in experiment.methods and experiment.methods[phase.name].raw
+        if averages and phase.num_steps and left > MOST_LEFT:
+            yield (
+                f"{phase.name}: its EMA will keep {100 * left:.0f} % of the weights that the phase"
+                f" starts from, as players move in {turns} of {phase.num_steps} steps: take more"
+                " steps, or sample with --weights=raw"
+            )
+
+
 def _minegan(config: Config) -> Experiment:
     loaded = loading.load_sources(config)
     critics_source = loading.critics_source(config, loaded)
     loading.check_colours(config, [*loaded, critics_source])
     critic = loading.critic(config, critics_source, len(loaded))
+    loading.check_groups(config, critic.group)
     rules = game_rules(config, loading.frozen(config, critics_source.networks))
     game = loaded, rules, miner_shape(config), critic
     methods = {"mine": mining.mine(*game)}
@@ -71,6 +91,7 @@ def _minegan(config: Config) -> Experiment:
 
 def _transfergan(config: Config) -> Experiment:
     source = loading.with_critic(loading.one_source(config))
+    loading.check_groups(config, source.networks.group)
     rules = game_rules(config, loading.frozen(config, source.networks))
     methods = {"finetune": finetuning.transfergan(source, rules, config.classes)}
     networks, phases = source.networks, _phases(methods, {"finetune": config.finetune_steps})
@@ -79,6 +100,7 @@ def _transfergan(config: Config) -> Experiment:
 
 def _scratch(config: Config) -> Experiment:
     networks = _fresh(config)
+    loading.check_groups(config, networks.group)
     method = finetuning.scratch(networks, game_rules(config), labelled=config.num_classes > 0)
     phase = Phase("scratch", config.train_steps, method.learner)
     return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
@@ -120,7 +142,13 @@ def _bsa(config: Config) -> Experiment:
 def _vae(config: Config) -> Experiment:
     networks, guide = _fresh(config), guides.load_perceptual(config)
     rules = fit_rules(config, guides.maps(guide))
-    method = vae.vae(networks, config.width, rules, kl_weight=config.kl_weight)
+    method = vae.vae(
+        networks,
+        config.width,
+        rules,
+        kl_weight=config.kl_weight,
+        kl_warmup_steps=config.kl_warmup_steps,
+    )
     phases = _phases({"vae": method}, {"vae": config.train_steps})
     shape = config.resolution, config.channels
     return Experiment(config, (), phases, {"vae": method}, *shape, guide=guide)
@@ -128,14 +156,15 @@ def _vae(config: Config) -> Experiment:
 
 def _dgn_am(config: Config) -> Experiment:
     source, classifier = loading.one_source(config), guides.load_classifier(config)
-    method = activation.dgn_am(source, guides.goal(config, classifier), config.classes)
+    goal, search = guides.goal(config, classifier), search_rules(config)
+    method = activation.dgn_am(source, goal, search, config.classes)
     return _searched(config, source, classifier, method, num_steps=0)
 
 
 def _ppgn(config: Config) -> Experiment:
     source, classifier = loading.one_source(config), guides.load_classifier(config)
-    goal, rules = guides.goal(config, classifier), encoder_rules(config)
-    method = activation.ppgn(source, goal, rules, config.classes)
+    goal, search = guides.goal(config, classifier), search_rules(config)
+    method = activation.ppgn(source, goal, search, encoder_rules(config), config.classes)
     return _searched(config, source, classifier, method, num_steps=config.train_steps)
 
 

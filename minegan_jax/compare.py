@@ -6,9 +6,8 @@ was cut is resumed.
 
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,33 +16,22 @@ from jaxtyping import UInt8
 from minegan_jax import experiment, pictures, runs, targets
 from minegan_jax.adapters import Mined
 from minegan_jax.comparison import Cell, Comparison, cells, file_name
-from minegan_jax.config import Config, from_values
+from minegan_jax.config import from_values
 from minegan_jax.evaluation import report, table
 from minegan_jax.evaluation.distances import nearest
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.files import write_atomically
-from minegan_jax.methods import classes
+from minegan_jax.records import Row, describe
 from minegan_jax.types import Pixels
 
 RUNS = "runs"
 SOURCES = "sources"
-TOLD = ("dgn_am", "ppgn")  # methods that climb a classifier's verdict for one class
 ACROSS = 8  # samples of a method in the figure, and as many nearest training images
 TIMED = 100  # images, drawn together, whose time is taken
 ROUNDS = 3  # of which the median counts, unless ...
 PATIENCE = 10.0  # ... one takes as many seconds
-
-
-class Row(NamedTuple):
-    """One phase of one run."""
-
-    title: str
-    phase: str
-    cell: Cell
-    run: experiment.Run
-    report: Mapping[str, Any]
 
 
 def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]:
@@ -68,17 +56,21 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
         for row in _rows(cell, workdir, with_source=cell.method == shown)
     ]
     milliseconds = _time(rows)
-    records = [_record(row) for row in rows]
+    records = [describe(row, f"{RUNS}/{row.cell.folder}") for row in rows]
     measured = {
         "device": jax.devices()[0].device_kind,
+        "versions": _versions(rows),
         "milliseconds": milliseconds,
         "figures": comparison.figures,
         "rows": records,
     }
     text = json.dumps(measured, indent=2, allow_nan=False)
     write_atomically(workdir / "table.json", text.encode())
-    markdown = table.to_markdown(records, milliseconds, comparison.figures)
-    write_atomically(workdir / "table.md", markdown.encode())
+    parts = (
+        table.to_markdown(records, milliseconds, comparison.figures),
+        table.given_to_markdown(records),
+    )
+    write_atomically(workdir / "table.md", "\n".join(parts).encode())
     _save_figures(workdir, rows, comparison)
     if len(comparison.max_images) > 1:
         _save_curves(workdir, records)
@@ -99,33 +91,13 @@ def _rows(cell: Cell, workdir: Path, *, with_source: bool) -> list[Row]:
     return [Row(title, phase, cell, run, measured) for phase, title in titles.items()]
 
 
-def _record(row: Row) -> dict[str, Any]:
-    """Returns a row as plain values."""
-    phase = row.report["phases"][row.phase]
-    return {
-        "title": row.title,
-        "setting": row.cell.setting,
-        "max_images": row.cell.max_images,
-        "seed": row.cell.seed,
-        "folder": f"{RUNS}/{row.cell.folder}",
-        "phase": row.phase,
-        "label": is_told(row.cell.config),
-        **table.figures(phase),
-        "hits": _hits(phase["recognised"], row.cell.config),
-        "recognised": phase["recognised"],
-        "probability": phase["probability"],
-    }
-
-
-def _hits(recognised: Mapping[str, float], config: Config) -> float | None:
-    """Returns the share of images recognised as a class of the target, if a judge says."""
-    names = [str(label) for label in config.labels]
-    return sum(recognised[name] for name in names) if recognised and names else None
-
-
-def is_told(config: Config) -> bool:
-    """Says whether a method is told the target's class (Table 2)."""
-    return config.method in TOLD or config.classes not in (classes.ALL, classes.MEAN)
+def _versions(rows: list[Row]) -> list[dict[str, str]]:
+    """Returns the packages' versions that trained and measured; different ones one by one."""
+    found: list[dict[str, str]] = []
+    for row in rows:
+        for versions in (runs.read_versions(row.run.workdir), row.report["versions"]):
+            found += [versions] if versions not in found else []
+    return found
 
 
 def _time(rows: list[Row]) -> dict[str, float]:
@@ -166,12 +138,16 @@ def _strip(row: Row, train: UInt8[np.ndarray, "train _ _ _"], extractor: Extract
 
 
 def _save_curves(workdir: Path, records: list[dict[str, Any]]) -> None:
-    """Pictures the distances over the number of training images, the seeds as bands (Fig. 5)."""
+    """Charts the distances over the number of training images, the seeds as bands (Fig. 5)."""
+    from minegan_jax import charts  # only here: it imports matplotlib
+
     for setting in dict.fromkeys(record["setting"] for record in records):
         mine = [record for record in records if record["setting"] == setting]
         series = {
             title: table.over_sizes([r for r in mine if r["title"] == title], "frechet_distance")
             for title in dict.fromkeys(record["title"] for record in mine)
         }
-        sheet = pictures.curves(series, across="training images", up="Frechet distance")
-        pictures.save_png(workdir / f"curves_{file_name(setting)}.png", sheet, magnify=1)
+        chart = charts.curves(
+            series, title=setting, across="training images", up="Fréchet distance"
+        )
+        charts.save(workdir / f"curves_{file_name(setting)}.png", chart)

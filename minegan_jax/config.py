@@ -16,6 +16,7 @@ from typing import Any
 from ml_collections import config_dict
 from ml_collections.config_flags import config_path
 
+from minegan_jax import ranges
 from minegan_jax.errors import InputError
 
 
@@ -52,9 +53,12 @@ class Config:
 
     # The miner (section 4, Architectures): 2 layers for MNIST, 4 otherwise.
     miner_depth: int = 4
-    miner_width: int = 256  # units of a hidden layer
+    # Units of a hidden layer. The start "prior" has more where it needs them: 2 for each number of
+    # a latent, and for what mines the class 1 for each class; "affine" has
+    # as many as u has numbers.
+    miner_width: int = 256
     # "prior": M(u) = u at step 0; "collapsed": the authors' PyTorch default; "affine": without
-    # activations, spectrally normalised, their BigGAN's.
+    # activations, spectrally normalised, their BigGAN's, whose u names no class.
     miner_start: str = "prior"
     # Classes of a conditional source: "all" mines them (Fig. 2), and asks for each as often where
     # nothing is mined; "mean" takes the mean of their vectors, a number that class and no other.
@@ -72,7 +76,8 @@ class Config:
     drop_below: float = 0.0  # finetuning goes on without sources used less than this
     spread_sources: bool = False  # devices share the generators' memory, for some traffic
 
-    # Fresh networks, for "scratch" and "vae"; a classifier has a width and features.
+    # Fresh networks, for "scratch" and "vae"; a classifier has a width and features. Batch
+    # statistics of fresh "biggan" and "sngan" stay those of the first latents.
     family: str = "dcgan"
     width: int = 32  # channels of the largest hidden feature map; also of "ppgn"'s encoder
     num_features: int = 64  # of a classifier
@@ -86,19 +91,24 @@ class Config:
     finetune_steps: int = 1000  # of "minegan", "transfergan" and "bsa"
     train_steps: int = 1000  # of "scratch", "vae", "classifier" and "ppgn"'s encoder
     batch_size: int = 64  # images per minibatch, over all devices
-    accumulation: int = 1  # parts in which a device goes through its share of a minibatch
+    # Parts in which a device goes through its share of a minibatch; where a critic compares images,
+    # a part of all devices must be whole groups of these.
+    accumulation: int = 1
     precision: str = "float32"  # or "bfloat16": that generators and critic compute in
     remat: bool = False  # activations are computed twice rather than kept
     critic_turns: int = 5  # critic updates per step
     freeze_critic_layers: int = 0  # of a source's critic, the first ones; they do not learn
     loss: str = "wasserstein"  # or "hinge" or "logistic"
     penalty_weight: float = 10.0  # of the gradient penalty; 0 does without
+    drift_weight: float = 0.0  # of the mean square of real images' scores; ProGAN's is 0.001
     learning_rate: float = 1e-4  # of generators (and of a classifier or an encoder)
     critic_learning_rate: float = 1e-4
     miner_learning_rate: float = 1e-4  # and of the latents of "bsa"
     beta1: float = 0.5
     beta2: float = 0.9
+    adam_epsilon: float = 1e-8  # of the game's optimizers; the authors' BigGAN has 1e-6
     average_decay: float = 0.99  # per step, of the players' EMA, which samples; it warms up first
+    average_miners: bool = True  # False: miners have no EMA, generators alone
     seed: int = 0  # of weights, latents and batches
 
     # Making the training images, for "bsa" and "vae": pixels weigh 1.
@@ -106,11 +116,19 @@ class Config:
     perceptual_weight: float = 0.001  # of these; 0.001 is BSA's for VGG-16
     truncation: float = 0.3  # "bsa" samples latents from N(0, 1) within +- this
     kl_weight: float = 0.1  # "vae": of its KL divergence over the number of an image's values
+    kl_warmup_steps: int = 0  # in which that weight rises from 0
 
     # The search of "dgn_am" and "ppgn" (Table 2), which see no target image, only its class.
     classifier: str = ""  # the network that names classes, as for `features`; never the judge
     sought_class: int | None = None  # its number there; None takes the single one of `labels`
     search_steps: int = 200  # for each image
+    # Sizes in standard deviations of what is searched, a latent and a class's vector. A step's mean
+    # in each number; that of "dgn_am" falls to 0 (published, in other units: 8, and 1 for "ppgn").
+    search_step_size: float = 0.1
+    # What holds a search back: the share that decays in a step of "dgn_am" (published: 0.01), the
+    # encoder's weight in "ppgn" (1e-5).
+    search_prior: float = 0.01
+    search_noise: float = 0.0  # standard deviation of what is added in a step (1e-17)
 
     # What is written while training; 0 switches the last three off until the end of a phase.
     log_every_steps: int = 10
@@ -134,50 +152,6 @@ def _packaged() -> Path:
 
 
 PACKAGED = _packaged()
-# The smallest value that makes sense, and the names that exist.
-AT_LEAST = {
-    "max_images": 1,
-    "num_held_out": 0,
-    "num_left_out": 0,
-    "miner_depth": 2,
-    "miner_width": 1,
-    "selector_window": 1,
-    "exploration": 0.0,
-    "exploration_steps": 0,
-    "warmup_steps": 0,
-    "freeze_critic_layers": 0,
-    "drop_below": 0.0,
-    "width": 1,
-    "num_features": 1,
-    "latent_size": 1,
-    "resolution": 5,
-    "channels": 1,
-    "num_classes": 0,
-    "penalty_weight": 0.0,
-    "perceptual_weight": 0.0,
-    "truncation": 0.0,
-    "kl_weight": 0.0,
-    "mine_steps": 0,
-    "finetune_steps": 0,
-    "train_steps": 0,
-    "sought_class": 0,
-    "search_steps": 0,
-    "batch_size": 1,
-    "accumulation": 1,
-    "critic_turns": 1,
-    "log_every_steps": 1,
-    "sample_every_steps": 0,
-    "checkpoint_every_steps": 0,
-    "evaluate_every_steps": 0,
-    "num_report_images": 2,
-    "neighbours": 1,
-}
-ONE_OF = {
-    "colour": ("as_is", "convert"),
-    "miner_start": ("prior", "collapsed", "affine"),
-    "loss": ("wasserstein", "hinge", "logistic"),
-    "precision": ("float32", "bfloat16"),
-}
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 TYPES = typing.get_type_hints(Config)
 
@@ -209,13 +183,7 @@ def from_values(values: Mapping[str, Any]) -> Config:
             raise InputError(f"unknown config field {name!r}: {_hint(name, FIELDS)}")
     checked = {name: _checked(name, value) for name, value in values.items()}
     for name, value in checked.items():
-        if name in AT_LEAST and value is not None and value < AT_LEAST[name]:
-            least = AT_LEAST[name]
-            raise InputError(f"config field {name!r}: expected {least} or more, found {value}")
-        if name in ONE_OF and value not in ONE_OF[name]:
-            raise InputError(
-                f"config field {name!r}: expected {' or '.join(ONE_OF[name])}, found {value!r}"
-            )
+        ranges.check(name, value)
     return Config(**checked)
 
 
@@ -251,8 +219,8 @@ def _checked(name: str, value: Any) -> Any:
             parts = [p for part in parts for p in str(part).split(",")]
         parts = [part for part in parts if part != ""]  # `--config.labels=` empties a list
         return tuple(_as_type(name, part, item) for part in parts)
-    if value is None and types.NoneType in typing.get_args(expected):
-        return None
+    if value in (None, "") and types.NoneType in typing.get_args(expected):
+        return None  # `--config.exclude=` takes back what a config excludes
     return _as_type(name, value, expected)
 
 

@@ -26,15 +26,14 @@ from minegan_jax import (
     sources,
     stopping,
     targets,
-    trees,
+    used_fields,
 )
 from minegan_jax.config import Config, from_values
 from minegan_jax.data import Dataset, make_batch_at
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import report
 from minegan_jax.files import write_atomically
 from minegan_jax.methods.base import State
-from minegan_jax.training import devices, hooks, hosts, loop
+from minegan_jax.training import checkpoints, devices, hooks, hosts, log, loop
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.types import Pixels
 
@@ -49,24 +48,26 @@ class Run:
     workdir: Path
     experiment: build.Experiment
 
-    def mined(self, phase: str | None = None) -> adapters.Mined:
+    def mined(self, phase: str | None = None, weights: str | None = None) -> adapters.Mined:
         """Returns the generator as a phase left it; the last phase by default.
 
         Args:
           phase: its name; or "source", or "source NAME" of several, for a source as it came.
+          weights: "ema" or "raw", see `Mined.by_weights`.
 
         Raises:
-          InputError: there is no such phase, or it has no checkpoint.
+          InputError: there is no such phase, it has no checkpoint, or there are no such weights.
         """
         methods = self.experiment.methods
         name = phase or self.phases_done()[-1]
         if name in methods:
-            return adapters.Mined(methods[name], self._state(name), self.source_names)
+            mined = adapters.Mined(methods[name], self._kept(name)[1], self.source_names)
+            return mined.by_weights(weights)
         unmined = self.unmined()
         if name not in unmined:
             known = ", ".join([*methods, *unmined])
             raise InputError(f"no phase {name!r} in {self.workdir}: expected {known}")
-        return unmined[name]
+        return unmined[name].by_weights(weights)
 
     def unmined(self) -> dict[str, adapters.Mined]:
         """Returns the sources as they came, drawn from their prior; none if there are none."""
@@ -79,38 +80,68 @@ class Run:
         names = tuple(source.name for source in self.experiment.sources)
         return names or (self.experiment.config.method,)
 
-    def sample(self, num_images: int, seed: int = 0, phase: str | None = None) -> Pixels:
+    def sample(
+        self,
+        num_images: int,
+        seed: int = 0,
+        phase: str | None = None,
+        weights: str | None = None,
+    ) -> Pixels:
         """Draws (num_images, height, width, channels) in [0, 255]; one seed, one set of images."""
-        return self.mined(phase).sample(num_images, seed)
+        return self.mined(phase, weights).sample(num_images, seed)
 
-    def evaluate(self, num_images: int | None = None, seed: int = 0) -> dict[str, Any]:
+    def evaluate(
+        self, num_images: int | None = None, seed: int = 0, weights: str | None = None
+    ) -> dict[str, Any]:
         """Measures every finished phase; writes `report.json` and `report.md`, returns the first.
 
         Args:
           num_images: generated images to measure; None takes the config's.
           seed: of the generated images and of the measures' subsets.
+          weights: of the phases, as for `mined`.
+
+        Raises:
+          InputError: the target's images have changed since the run was trained.
         """
         config = self.experiment.config
         dataset = targets.load(self.experiment)
-        mined = {name: self.mined(name) for name in self.phases_done()}
-        return reporting.write_report(
-            self.workdir,
-            recipe(config, num_images, seed),
+        targets.check_unchanged(dataset, runs.read_identity(self.workdir)["target"])
+        how = recipe(config, num_images, seed)._replace(weights=weights)
+        subject = self.subject(how, dataset)
+        return reporting.write_report(self.workdir, subject)
+
+    def subject(self, how: looker.Recipe, dataset: Dataset) -> reporting.Subject:
+        """Returns what a report would be of now: the sources, and every phase with a checkpoint."""
+        names, methods = self.phases_done(), self.experiment.methods
+        kept = {name: self._kept(name) for name in names}
+        mined = {
+            name: adapters.Mined(methods[name], state, self.source_names).by_weights(how.weights)
+            for name, (_, state) in kept.items()
+        }
+        planned = {phase.name: phase.num_steps for phase in self.experiment.phases}
+        steps = {name: reporting.Steps(kept[name][0], planned[name]) for name in names}
+        phases = {**self.unmined(), **mined}
+        remarks = targets.remarks(dataset, _started_from(self.experiment))
+        return reporting.Subject(
+            how,
             dataset,
-            {**self.unmined(), **mined},
+            phases,
+            steps,
             self.experiment.sources,
+            flip=self.experiment.config.flip,
+            remarks=remarks,
         )
 
     def phases_done(self) -> list[str]:
         """Returns the phases that have a checkpoint, in the order in which they run."""
         names = [p.name for p in self.experiment.phases]
-        done = [n for n in names if any((self.workdir / runs.CHECKPOINTS / n).glob("[0-9]*"))]
+        done = [n for n in names if checkpoints.any_in(self.workdir / runs.CHECKPOINTS / n)]
         if not done:
             raise InputError(f"{self.workdir}: expected a trained phase, found no checkpoint yet")
         return done
 
-    def _state(self, name: str) -> State:
-        """Reads a phase's newest state."""
+    def _kept(self, name: str) -> tuple[int, State]:
+        """Reads a phase's newest state, and after how many of its steps it was kept."""
         state = None
         for phase in self.experiment.phases:
             state = phase.learner.init(state, jax.random.key(0))
@@ -119,7 +150,7 @@ class Run:
         stored = Checkpoints(self.workdir / runs.CHECKPOINTS / name).newest(state)
         if stored is None:
             raise InputError(f"{self.workdir}: phase {name!r} has no checkpoint yet")
-        return jax.device_put(stored[1])
+        return stored[0], jax.device_put(stored[1])
 
 
 def open_run(workdir: str | Path) -> Run:
@@ -152,7 +183,9 @@ def mine(
       **fields: any other field of `Config`, for example mine_steps.
     """
     locations = tuple(source.location for source in from_sources)
-    return train(from_values({"sources": locations, **target._asdict(), **fields}), workdir)
+    config = from_values({"sources": locations, **target._asdict(), **fields})
+    used_fields.check(config, fields)
+    return train(config, workdir)
 
 
 def train(config: Config, workdir: str | Path) -> Run:
@@ -171,8 +204,12 @@ def train(config: Config, workdir: str | Path) -> Run:
     targets.check(run.experiment, dataset)
     if run.experiment.methods and (caution := looker.caution(networks.features, dataset)):
         LOG.warning("%s", caution)
-    metrics = run.workdir / runs.METRICS
-    ends = stopping.make_ends(config, dataset, run.experiment.methods, metrics)
+    for lagging in build.lagging_emas(run.experiment):
+        LOG.warning("%s", lagging)
+    for remark in targets.remarks(dataset, _started_from(run.experiment)):
+        LOG.warning("%s", remark)
+    write = log.writer(run.workdir / runs.METRICS)
+    ends = stopping.make_ends(config, dataset, run.experiment.methods, write)
     identity = _identity(run.experiment, dataset)
     hosts.agree("config, sources or images", identity)
     if hosts.leads():
@@ -195,7 +232,7 @@ def train(config: Config, workdir: str | Path) -> Run:
             mesh=mesh,
             seed=config.seed,
             stores=list(stores.values()),
-            hooks=[show_progress, *_hooks(run, dataset, stores)],
+            hooks=[show_progress, *_hooks(run, dataset, stores, write)],
             ends=ends,
         )
     if hosts.leads():
@@ -204,10 +241,13 @@ def train(config: Config, workdir: str | Path) -> Run:
 
 
 def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:
-    """Writes what a trained run leaves; `states` are by phase."""
+    """Writes what a trained run leaves, unless it lies there; `states` are by phase."""
     exports.export(run.experiment, run.workdir, states, dataset)
-    if run.experiment.methods and not (run.workdir / report.JSON_NAME).exists():
-        run.evaluate()
+    if not run.experiment.methods:
+        return
+    subject = run.subject(recipe(run.experiment.config), dataset)
+    if not reporting.is_current(run.workdir, subject):
+        reporting.write_report(run.workdir, subject)
 
 
 def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> looker.Recipe:
@@ -227,24 +267,30 @@ def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
     return {
         "config": dataclasses.asdict(experiment.config),
         "sources": _source_digests(experiment),
-        "target": {**dataset.description, "sha256": trees.digest(dataset[:4])},
+        "target": targets.identity(dataset),
     }
+
+
+def _started_from(experiment: build.Experiment) -> list[sources.Source]:
+    """Returns the sources whose generators or critic a run starts from, each once."""
+    used = *experiment.sources, experiment.critics_source
+    return list({source.location: source for source in used if source}.values())
 
 
 def _source_digests(experiment: build.Experiment) -> dict[str, str]:
     """Returns the digests of what a run starts from, by where it was loaded from."""
-    used = *experiment.sources, experiment.critics_source
-    digests = {source.location: source.sha256 for source in used if source}
+    digests = {source.location: source.sha256 for source in _started_from(experiment)}
     if experiment.guide:
         named = experiment.config.classifier or experiment.config.perceptual
         digests[named] = experiment.guide.sha256
     return digests
 
 
-def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[loop.Hook]:
+def _hooks(
+    run: Run, dataset: Dataset, stores: dict[str, Checkpoints], write: log.Write
+) -> list[loop.Hook]:
     """Lines up what happens beside training; the checkpoint comes last, when all is written."""
     config, methods = run.experiment.config, run.experiment.methods
-    metrics = run.workdir / runs.METRICS
 
     def sample(phase: str, state: State) -> Pixels:
         return sampling.sample(methods[phase], state, GRID**2, seed=config.seed)
@@ -253,14 +299,14 @@ def _hooks(run: Run, dataset: Dataset, stores: dict[str, Checkpoints]) -> list[l
     looking = [hooks.led_every(config.sample_every_steps, save_samples)]
     if config.evaluate_every_steps:
         quick = looker.quick_measure(recipe(config), dataset, methods)
-        looking.append(hooks.led_every(config.evaluate_every_steps, hooks.evaluate(metrics, quick)))
+        looking.append(hooks.led_every(config.evaluate_every_steps, hooks.evaluate(write, quick)))
     if len(run.source_names) > 1:
         table = partial(origins.selector_table, run.source_names)
-        write_selector = hooks.write_selector(metrics, table, methods)
+        write_selector = hooks.write_selector(write, table, methods)
         looking.append(hooks.led_every(config.log_every_steps, write_selector))
     return [
         *([hooks.wait_for_step] if hosts.several() and jax.default_backend() == "cpu" else []),
-        *([hooks.write_metrics(metrics, config.log_every_steps)] if hosts.leads() else []),
+        *([hooks.write_metrics(write, config.log_every_steps)] if hosts.leads() else []),
         *(looking if methods else []),
         hooks.led_every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
     ]
@@ -271,6 +317,7 @@ def write_samples(
     workdir: str | None,
     adapter: str | None,
     phase: str | None,
+    weights: str | None,
     num_images: int,
     seed: int,
     source: str | None,
@@ -279,17 +326,19 @@ def write_samples(
     """Draws images from a run or an adapter into an .npz file with one array, `images`.
 
     Raises:
-      InputError: neither or both were given, the file's name is missing, or there is no such
-        source.
+      InputError: neither or both were given, the file's name is missing, or there are no such
+        source, phase or weights.
     """
     if out is None:
         raise InputError("--out is missing: expected the .npz file to write")
     if (workdir is None) == (adapter is None):
         raise InputError("expected either --workdir or --adapter to sample from")
     if adapter is not None:
+        if weights is not None:
+            raise InputError("--weights: an adapter holds one set, which adapter.json names")
         mined = adapters.load_adapter(adapter)
     else:
-        mined = open_run(str(workdir)).mined(phase)
+        mined = open_run(str(workdir)).mined(phase, weights)
     content = io.BytesIO()
     np.savez_compressed(content, images=mined.sample(num_images, seed, source))
     write_atomically(Path(out), content.getvalue())

@@ -25,15 +25,18 @@ def _adapter(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
     state, method = states["mine"], experiment.methods["mine"]
-    record = selector.drop(method.selector(state), experiment.config.drop_below)
     adapters.save_adapter(
         workdir / runs.ADAPTER,
-        state.averages["miners"],
+        {**state.params, **state.averages}["miners"],
         sources=experiment.sources,
         shape=rules.miner_shape(experiment.config),
         image_shape=(experiment.resolution, experiment.channels),
-        probabilities=np.asarray(selector.probabilities(record)).tolist(),
-        about={"target": dataset.description},
+        # As mining found them: dropping sources is a part of finetuning.
+        probabilities=np.asarray(selector.probabilities(method.selector(state))).tolist(),
+        about={
+            "target": dataset.description,
+            "weights": "ema" if "miners" in state.averages else "raw",
+        },
     )
 
 

@@ -1,7 +1,10 @@
 """Writing files so that a kill leaves no half of one."""
 
 import os
+import re
 from pathlib import Path
+
+PARTIAL = re.compile(r"\..+\.\d+")  # the name of a file that is being written
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -18,3 +21,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_partial(path: Path) -> bool:
+    """Says whether `write_atomically` left this, killed before the file was whole."""
+    return PARTIAL.fullmatch(path.name) is not None and path.is_file()

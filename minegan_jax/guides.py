@@ -90,4 +90,4 @@ def goal(config: Config, classifier: Extractor) -> Goal:
     def logits(images: Images) -> jax.Array:
         return classifier.logits(fit(images, classifier.resolution, classifier.channels))
 
-    return Goal(logits, label, config.search_steps)
+    return Goal(logits, label)

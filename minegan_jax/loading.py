@@ -24,7 +24,7 @@ def load_sources(config: Config) -> tuple[sources.Source, ...]:
     """Loads the sources and checks that they make images."""
     if not config.sources:
         raise InputError(f"method {config.method!r} needs at least one source, found none")
-    loaded = _named_apart(sources.load_source(name) for name in config.sources)
+    loaded = named_apart(sources.load_source(name) for name in config.sources)
     for source in loaded:
         if not source.generator:
             raise InputError(f"source {source.name!r} has no generator: expected one in each")
@@ -68,7 +68,7 @@ def check_colours(config: Config, seen: Sequence[sources.Source]) -> None:
         )
 
 
-def _named_apart(loaded: Iterable[sources.Source]) -> tuple[sources.Source, ...]:
+def named_apart(loaded: Iterable[sources.Source]) -> tuple[sources.Source, ...]:
     """Gives a source that is there twice a name of its own, and says so."""
     apart: dict[str, sources.Source] = {}
     for source in loaded:
@@ -117,6 +117,21 @@ def critic(config: Config, source: sources.Source, num_sources: int) -> mining.C
     return mining.fresh_critic(source, jax.random.key(config.seed), alone=alone)
 
 
+def check_groups(config: Config, group: int) -> None:
+    """Makes sure that the parts of a minibatch are whole groups of images that a critic compares.
+
+    Args:
+      config: says how large parts are.
+      group: images that the critic compares; 1 if it scores each by itself.
+    """
+    size, part = min(group, config.batch_size), config.batch_size // config.accumulation
+    if config.accumulation > 1 and part % size:
+        raise InputError(
+            f"accumulation {config.accumulation} leaves parts of {part} images, of which the critic"
+            f" compares {size}: expected parts of a multiple of that"
+        )
+
+
 def with_critic(source: sources.Source) -> sources.Source:
     """Returns the source if it has a critic."""
     if source.critic:
@@ -129,6 +144,11 @@ def frozen(config: Config, networks: family.Networks) -> tuple[str, ...]:
     count = config.freeze_critic_layers
     if not count:
         return ()
+    if config.critic == FRESH:
+        raise InputError(
+            f"freeze_critic_layers: a {FRESH} critic's layers know nothing to keep: expected 0, or"
+            " a source's critic"
+        )
     layers = networks.critic_layers()
     if count >= len(layers):
         raise InputError(

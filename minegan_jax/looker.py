@@ -24,6 +24,7 @@ class Recipe(NamedTuple):
     num_images: int  # generated images of each phase
     seed: int  # of images and subsets
     diversity: str = ""  # lpips:FILE, for diversity inside clusters; empty: that is not measured
+    weights: str | None = None  # of the phases: "ema" or "raw"; None takes the EMA if there is one
 
 
 class Looker(NamedTuple):
@@ -78,6 +79,12 @@ def recognised(looker: Looker, images: Pixels) -> dict[str, float]:
         return {}
     seen = embed(looker.judge, images).probabilities
     return measure.recognised(seen, looker.judge.class_names)
+
+
+def target_classes(dataset: Dataset) -> tuple[str, ...]:
+    """Returns the names of the classes that were asked for; none where they have no names."""
+    names = dataset.class_names
+    return tuple(names[label] for label in dataset.description["labels"]) if names else ()
 
 
 def load_diversity(name: str) -> lpips.Perceptual | None:

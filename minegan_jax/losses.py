@@ -52,6 +52,14 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
 )
 
 
+def drift(real_scores: Scores) -> Float[Array, ""]:
+    """Says how far scores of real images are from 0: E[D(real)^2], Karras et al. 2018, app. A.1.
+
+    A Wasserstein loss does not change when all scores shift together; this holds them.
+    """
+    return jnp.square(real_scores).mean()
+
+
 def interpolate(real: Images, fake: Images, mixes: Float[Array, "batch"]) -> Images:
     """Mixes each real-fake pair: 0 gives the real image, 1 the fake one."""
     return real + mixes[:, None, None, None] * (fake - real)

@@ -17,6 +17,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from minegan_jax import config as schema
+from minegan_jax import used_fields
 from minegan_jax.errors import InputError
 
 MODES = ("train", "sample", "evaluate", "compare")
@@ -42,10 +43,11 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_string("workdir", None, "the run folder", flag_values=values)
     flags.DEFINE_string("adapter", None, "sample from this adapter", flag_values=values)
     flags.DEFINE_integer("num_images", None, "images to generate", 1, flag_values=values)
-    flags.DEFINE_integer("seed", 0, "of the images", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "of the images", 0, flag_values=values)
     flags.DEFINE_string("out", None, "the .npz file to write", flag_values=values)
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
     flags.DEFINE_string("phase", None, "mine, finetune or source; else last", flag_values=values)
+    flags.DEFINE_enum("weights", None, ("ema", "raw"), "else the EMA if any", flag_values=values)
     _define_host_flags(values)
     return values
 
@@ -170,6 +172,7 @@ def _run(values: flags.FlagValues) -> None:
             workdir=values.workdir,
             adapter=values.adapter,
             phase=values.phase,
+            weights=values.weights,
             num_images=values.num_images or 64,
             seed=values.seed,
             source=values.source,
@@ -179,15 +182,27 @@ def _run(values: flags.FlagValues) -> None:
     if values.workdir is None:
         raise InputError("--workdir is missing: expected a run folder")
     if values.mode == "evaluate":
-        experiment.open_run(values.workdir).evaluate(values.num_images, values.seed)
+        run = experiment.open_run(values.workdir)
+        run.evaluate(values.num_images, values.seed, values.weights)
     elif values.config is None:
         raise _no_config()
     elif values.mode == "compare":
         compare.compare(comparison.from_config_dict(values.config), values.workdir)
     else:
-        experiment.train(schema.from_config_dict(values.config), Path(values.workdir))
+        experiment.train(_config(values), Path(values.workdir))
         if hosts.leads():
             print(f"done: see {values.workdir}", file=sys.stderr)
+
+
+def _config(values: flags.FlagValues) -> schema.Config:
+    """Returns a run's config, of which each field that file or flags name does something."""
+    flag = values["config"]
+    config = schema.from_config_dict(values.config)
+    # The flags may change the method for which the file was written.
+    written = schema.load_config(config_flags.get_config_filename(flag))
+    used_fields.check(schema.from_config_dict(written), schema.FIELDS)
+    used_fields.check(config, config_flags.get_override_values(flag))
+    return config
 
 
 def show(error: BaseException) -> int:

@@ -24,16 +24,17 @@ def selector_table(names: Sequence[str], state: selector.SelectorState) -> list[
 
 
 def selector_report(mined: Mined, seed: int) -> list[dict[str, Any]]:
-    """Adds to the table what the critic would choose if a source were not there."""
+    """Adds to the table what the critic would choose without a source; None: nobody is left."""
     state = mined.method.selector(mined.state)
     table = selector_table(mined.source_names, state)
     if len(table) == 1 or mined.method.contest is None:
         return table
     key = jax.random.fold_in(jax.random.key(seed), sampling.STREAM + 2)
     scores = mined.method.contest(mined.state, key, CONTEST)
+    left = [selector.without(scores, number) for number in range(len(table))]
     return [
-        {**row, "without_it": selector.without(scores, number).tolist()}
-        for number, row in enumerate(table)
+        {**row, "without_it": None if shares is None else shares.tolist()}
+        for row, shares in zip(table, left, strict=True)
     ]
 
 

@@ -1,22 +1,20 @@
-"""Grids of images and charts as PNG files, for looking."""
+"""Grids of images as PNG files, for looking."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageDraw
 
 from minegan_jax.files import write_atomically
 from minegan_jax.types import Pixels
 
 GAP = 2  # pixels between the cells of a grid, before magnification
 PAPER = 255  # the gaps are white
-CHART = (640, 280, 30)  # width, height and margin of a chart, in pixels
 CELL = 56  # pixels of an image in a strip, at least
 NAME = 140  # pixels for the name before a row
-HUES_APART = 137.5  # degrees between the colours of lines, so that many stay distinct
 
 
 def grid(images: Pixels, *, columns: int) -> np.ndarray:
@@ -55,25 +53,6 @@ def save_png(path: Path, sheet: np.ndarray, *, magnify: int = 2) -> None:
     write_atomically(path, content.getvalue())
 
 
-def chart(series: Mapping[str, Sequence[float]]) -> np.ndarray:
-    """Draws shares in [0, 1] as they follow one another, a line per name; (height, width, 3)."""
-    width, height, edge = CHART
-    picture = Image.new("RGB", (width, height), "white")
-    pen = ImageDraw.Draw(picture)
-    bottom, right = height - edge, width - 4 * edge
-    for tenth in range(0, 11, 2):
-        y = bottom + (edge - bottom) * tenth / 10
-        pen.line([(edge, y), (right, y)], fill="lightgrey")
-        pen.text((2, y - 6), f"{tenth / 10:.1f}", fill="black")
-    for number, (name, values) in enumerate(series.items()):
-        colour = f"hsl({number * HUES_APART % 360:.0f}, 90%, 40%)"
-        across = np.linspace(edge, right, len(values))
-        down = bottom + (edge - bottom) * np.asarray(values)
-        pen.line(list(zip(across, down, strict=True)), fill=colour, width=2)
-        pen.text((right + 8, edge + 14 * number), f"{name}: {values[-1]:.2f}", fill=colour)
-    return np.asarray(picture)
-
-
 def strips(rows: Mapping[str, Sequence[Pixels]]) -> np.ndarray:
     """Lays sets of images out side by side, a row for each name, which stands before it."""
     sheets = {
@@ -98,67 +77,3 @@ def _named(name: str, sheet: np.ndarray, width: int) -> np.ndarray:
     missing = ((0, 0), (0, width - sheet.shape[1]), (0, 0))
     padded = np.pad(sheet, missing, constant_values=PAPER)
     return np.concatenate([np.asarray(picture), padded], axis=1)
-
-
-Points = Sequence[tuple[float, Sequence[float]]]  # places, and the values of all seeds there
-
-
-def curves(series: Mapping[str, Points], *, across: str, up: str) -> np.ndarray:
-    """Draws values over places, both on logarithmic axes: means as lines, all between as bands.
-
-    Args:
-      series: points by the name of their line; values that are not positive are left out.
-      across: what the places are.
-      up: what the values are.
-
-    Returns:
-      (height, width, 3).
-    """
-    width, height, edge = CHART
-    shown = {
-        name: [(x, seeds) for x, seeds in points if len(seeds) and min(seeds) > 0]
-        for name, points in series.items()
-    }
-    points = [point for line in shown.values() for point in line]
-    to_x = _logarithmic([x for x, _ in points], edge, width - 6 * edge)
-    to_y = _logarithmic([y for _, seeds in points for y in seeds], height - edge, edge)
-    picture = Image.new("RGB", (width, height), "white")
-    pen = ImageDraw.Draw(picture, "RGBA")
-    for x in sorted({x for x, _ in points}):
-        pen.line([(to_x(x), edge), (to_x(x), height - edge)], fill="lightgrey")
-        pen.text((to_x(x) - 8, height - edge + 4), f"{x:g}", fill="black")
-    for y in _round_values([y for _, seeds in points for y in seeds]):
-        pen.line([(edge, to_y(y)), (width - 6 * edge, to_y(y))], fill="lightgrey")
-        pen.text((2, to_y(y) - 6), f"{y:g}", fill="black")
-    pen.text((edge, 4), f"{up} over {across}", fill="black")
-    for number, (name, line) in enumerate(shown.items()):
-        hue = number * HUES_APART % 360
-        lower, upper, mean = (
-            [(to_x(x), to_y(float(of(seeds)))) for x, seeds in line] for of in (min, max, np.mean)
-        )
-        if len(line) > 1:
-            pen.polygon([*lower, *reversed(upper)], fill=(*_colour(hue), 50))
-            pen.line(mean, fill=_colour(hue), width=2)
-        for x, y in mean:
-            pen.ellipse([x - 2, y - 2, x + 2, y + 2], fill=_colour(hue))
-        pen.text((width - 6 * edge + 8, edge + 14 * number), name, fill=_colour(hue))
-    return np.asarray(picture)
-
-
-def _colour(hue: float) -> tuple[int, ...]:
-    """Returns the red, green and blue of a line."""
-    return ImageColor.getrgb(f"hsl({hue:.0f}, 90%, 40%)")
-
-
-def _logarithmic(values: Sequence[float], first: int, last: int) -> Callable[[float], float]:
-    """Returns what places values between two ends by their logarithms."""
-    low, high = np.log(min(values)), np.log(max(values))
-    reach = high - low or 1.0
-    return lambda value: float(first + (last - first) * (np.log(value) - low) / reach)
-
-
-def _round_values(values: Sequence[float]) -> list[float]:
-    """Returns 1, 2 and 5 times powers of ten between the smallest and the largest."""
-    low, high = min(values), max(values)
-    tens = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    return [n * 10.0**ten for ten in tens for n in (1, 2, 5) if low <= n * 10.0**ten <= high]

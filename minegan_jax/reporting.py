@@ -1,28 +1,50 @@
 """What a run shows in the end: every phase's images, measured and pictured."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from minegan_jax import origins, runs, selector, sheets
+from minegan_jax import origins, runs, selector, sheets, targets, trees
 from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
 from minegan_jax.evaluation import measure, report
 from minegan_jax.evaluation.embed import embed
 from minegan_jax.evaluation.intra_cluster import intra_cluster_distance
 from minegan_jax.evaluation.memorisation import exact_copies
-from minegan_jax.looker import Looker, Recipe, caution, load_looker, recognised
+from minegan_jax.evaluation.near_copies import near_copies
+from minegan_jax.evaluation.shown import Shown, shown
+from minegan_jax.looker import Looker, Recipe, caution, load_looker, recognised, target_classes
 from minegan_jax.methods import finetuning
 from minegan_jax.methods.base import State
 from minegan_jax.methods.game import Rules
 from minegan_jax.methods.views import common_view
 from minegan_jax.sources import Source
 from minegan_jax.training import log
-from minegan_jax.types import Features, Images, Latents, Pixels
+from minegan_jax.types import Images, Latents, Pixels
+
+
+class Steps(NamedTuple):
+    """How far a phase has come; one that ends early does fewer steps than planned."""
+
+    done: int
+    planned: int
+
+
+class Subject(NamedTuple):
+    """What a report is of."""
+
+    recipe: Recipe  # how to measure
+    dataset: Dataset  # the target images
+    phases: Mapping[str, Mined]  # by name; the last one is also walked and searched for copies
+    steps: Mapping[str, Steps]  # of those phases that were trained; a source as it came was not
+    sources: Sequence[Source]  # that were mined, none for networks from scratch
+    flip: bool = False  # whether training mirrored half of the images
+    remarks: Sequence[str] = ()  # on the images, see `targets.remarks`
 
 
 def unmined(
@@ -38,7 +60,8 @@ def unmined(
     named = {}
     for source in sources:
         method = finetuning.transfergan(source, Rules(), of_classes)
-        shown = method._replace(generate=partial(_shown, output, method.generate))
+        generate = partial(_shown, output, method.generate)
+        shown = method._replace(generate=generate, raw=None)  # weights as they are: no EMA of ours
         name = "source" if len(sources) == 1 else f"source {source.name}"
         state = method.learner.init(None, jax.random.key(0))
         named[name] = Mined(shown, state, (source.name,))
@@ -54,39 +77,59 @@ def _shown(
     return output(generate(*given))
 
 
-def write_report(
-    workdir: Path,
-    recipe: Recipe,
-    dataset: Dataset,
-    phases: Mapping[str, Mined],
-    sources: Sequence[Source],
-) -> dict[str, Any]:
-    """Measures and pictures every phase; writes `report.json` and `report.md`.
+def is_current(workdir: Path, subject: Subject) -> bool:
+    """Says whether `report.json` is of this: measured so, of these images, steps and weights."""
+    found, expected = report.read(workdir), _described(subject, load_looker(subject.recipe))
+    return {name: found.get(name) for name in expected} == json.loads(json.dumps(expected))
 
-    Args:
-      workdir: the run folder.
-      recipe: how to measure.
-      dataset: the target images.
-      phases: what to measure, by name; the last one is also walked and searched for copies.
-      sources: that were mined, none for networks from scratch.
+
+def _described(subject: Subject, looker: Looker) -> dict[str, Any]:
+    """Returns everything that a figure depends on."""
+    phases = {
+        name: {
+            "steps": subject.steps[name]._asdict() if name in subject.steps else None,
+            "state": trees.digest(mined.state),
+        }
+        for name, mined in subject.phases.items()
+    }
+    networks = {
+        role: {"name": extractor.name, "sha256": extractor.sha256}
+        for role, extractor in looker._asdict().items()
+        if extractor is not None
+    }
+    target = targets.identity(subject.dataset)
+    return {
+        "recipe": {**subject.recipe._asdict(), **networks, "target": target},
+        "provenance": {"phases": phases},
+    }
+
+
+def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
+    """Measures and pictures every phase; writes `report.json` and `report.md`.
 
     Returns:
       What `report.json` holds.
     """
+    recipe, dataset, phases, _, sources, flip, remarks = subject
     looker = load_looker(recipe)
-    reals = measure.Reals(*(_features(looker, part) for part in (dataset.train, dataset.held_out)))
+    train, held_out = (shown(part, flip=flip) for part in (dataset.train, dataset.held_out))
+    reals = measure.Reals(_features(looker, train), _features(looker, held_out))
     images = {name: mined.sample(recipe.num_images, recipe.seed) for name, mined in phases.items()}
     fakes = {name: embed(looker.features, pixels).features for name, pixels in images.items()}
     copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
+    near = {
+        name: near_copies(train, held_out, each, seed=recipe.seed) for name, each in images.items()
+    }
     measured = {
         name: {
             **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
-            "recognised": recognised(looker, pixels),
+            "weights": phases[name].weights,
+            **_judged(looker, dataset, pixels),
             "probability": origins.probabilities(phases[name]),
-            "verdict": measure.judged(reals, fakes[name], copies[name]),
-            "memorisation": measure.summary(copies[name]),
+            "verdict": measure.judged(reals, fakes[name], copies[name], near[name]),
+            "memorisation": measure.summary(copies[name], near[name]),
             "copying": measure.copying(reals, fakes[name], recipe.seed),
-            "exact_copies": exact_copies(dataset.train, pixels),
+            "exact_copies": exact_copies(train.rows, pixels),
             "intra_cluster": _intra_cluster(looker, dataset, pixels, recipe.seed),
         }
         for name, pixels in images.items()
@@ -94,9 +137,13 @@ def write_report(
     last = list(phases)[-1]
     table = origins.selector_report(phases[last], recipe.seed)
     record = {
-        "recipe": _recipe(recipe, looker, dataset),
+        **_described(subject, looker),
+        "versions": runs.versions(),
         "caution": caution(looker.features, dataset),
-        "real": measure.real_reference(reals, k=recipe.neighbours, seed=recipe.seed),
+        "remarks": list(remarks),
+        "real": measure.real_reference(
+            reals, recipe.num_images, k=recipe.neighbours, seed=recipe.seed
+        ),
         "phases": measured,
         "selector": table,
         "classes": origins.classes_report(phases[last], sources, recipe.seed),
@@ -105,10 +152,17 @@ def write_report(
     directory = workdir / runs.SAMPLES
     sheets.save_comparison(directory, dataset, images)
     sheets.save_walk(directory, phases[last], recipe.seed)
-    sheets.save_closest(directory, dataset, images[last], copies[last])
+    sheets.save_closest(directory, train.rows, images[last], copies[last])
     sheets.save_selector(directory, log.read(workdir / runs.METRICS))
     report.write(workdir, record)
     return record
+
+
+def _judged(looker: Looker, dataset: Dataset, images: Pixels) -> dict[str, Any]:
+    """Returns what the judge recognises, and the share that it takes for the target's classes."""
+    found = recognised(looker, images)
+    hits = measure.recognised_as(target_classes(dataset), found)
+    return {"recognised": found, "recognised_as_target": hits}
 
 
 def _intra_cluster(
@@ -121,18 +175,8 @@ def _intra_cluster(
     return intra_cluster_distance(dataset.train, images, distances, seed=seed)._asdict()
 
 
-def _features(looker: Looker, pixels: Pixels) -> Features:
+def _features(looker: Looker, pixels: Shown) -> Shown:
     """Embeds real images, of which there may be none."""
-    if len(pixels):
-        return embed(looker.features, pixels).features
-    return np.zeros((0, 0))
-
-
-def _recipe(recipe: Recipe, looker: Looker, dataset: Dataset) -> dict[str, Any]:
-    """Returns everything that a figure depends on."""
-    networks = {
-        role: {"name": extractor.name, "sha256": extractor.sha256}
-        for role, extractor in looker._asdict().items()
-        if extractor is not None
-    }
-    return {**recipe._asdict(), **networks, "target": dataset.description}
+    if not pixels.num_images:
+        return pixels._replace(rows=np.zeros((0, 0)))
+    return pixels._replace(rows=embed(looker.features, pixels.rows).features)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 
 from minegan_jax.config import Config
-from minegan_jax.methods.activation import EncoderRules
+from minegan_jax.methods.activation import EncoderRules, SearchRules
 from minegan_jax.methods.game import Rules
 from minegan_jax.methods.mining import MinerShape
 from minegan_jax.methods.reconstruction import Rules as FitRules
@@ -24,11 +24,14 @@ def game_rules(config: Config, frozen_critic: tuple[str, ...] = ()) -> Rules:
             "critic": config.critic_learning_rate,
         },
         betas=(config.beta1, config.beta2),
+        adam_epsilon=config.adam_epsilon,
         batch_size=config.batch_size,
         critic_turns=config.critic_turns,
         frozen_critic=frozen_critic,
         penalty_weight=config.penalty_weight,
+        drift_weight=config.drift_weight,
         average_decay=config.average_decay,
+        average_miners=config.average_miners,
         exploration=config.exploration,
         exploration_steps=config.exploration_steps,
         warmup_steps=config.warmup_steps,
@@ -85,4 +88,14 @@ def encoder_rules(config: Config) -> EncoderRules:
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         betas=(config.beta1, config.beta2),
+    )
+
+
+def search_rules(config: Config) -> SearchRules:
+    """Reads off the config how DGN-AM and PPGN search."""
+    return SearchRules(
+        num_steps=config.search_steps,
+        step_size=config.search_step_size,
+        prior=config.search_prior,
+        noise=config.search_noise,
     )

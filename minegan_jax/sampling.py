@@ -53,10 +53,14 @@ def sample(
 
 
 def choose_sources(method: TransferMethod, state: State, num_images: int, key: Key) -> np.ndarray:
-    """Draws the source of each image by the selector's probabilities (section 3.3)."""
-    logits = jnp.log(selector.probabilities(method.selector(state)))
+    """Draws the source of each image by the selector's probabilities (section 3.3).
+
+    A source that is never used changes no draw: an adapter may leave it out.
+    """
+    shares = np.asarray(selector.probabilities(method.selector(state)), np.float64)
     keys = _image_keys(jax.random.fold_in(key, 0), np.arange(num_images))
-    return np.asarray(jax.vmap(lambda key: jax.random.categorical(key, logits))(keys))
+    uniform = np.asarray(jax.vmap(jax.random.uniform)(keys))
+    return np.searchsorted(np.cumsum(shares / shares.sum()), uniform, side="right")
 
 
 def draw_latents(key: Key, places: np.ndarray, latent_size: int) -> Latents:
@@ -91,7 +95,8 @@ def latent_walk(
     """Walks between pairs of draws of the most probable source.
 
     The walk follows the arc between two draws, because on the chord between them latents are
-    shorter than any that the prior gives.
+    shorter than any that the prior gives. Where u names a class, it stays that of the first end:
+    the numbers of classes lie in no order that one could walk through.
 
     Returns:
       (num_walks * num_steps, height, width, channels) in [0, 255], one walk after another.
@@ -103,6 +108,8 @@ def latent_walk(
     )
     angles = jnp.linspace(0.0, jnp.pi / 2, num_steps)[None, :, None]
     latents = jnp.cos(angles) * ends[0::2, None] + jnp.sin(angles) * ends[1::2, None]
+    if source in method.classed:
+        latents = latents.at[..., -1].set(ends[0::2, None, -1])
     return np.stack(
         list(generate_pixels(method, state, source, latents.reshape(-1, latents.shape[-1])))
     )

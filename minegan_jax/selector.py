@@ -11,6 +11,7 @@ from minegan_jax.types import SuperScores
 
 BLOCKS = 10  # stretches of minibatches that count as independent
 STUDENT = 2.262  # 97.5 % quantile of Student's t with BLOCKS - 1 degrees of freedom
+MOST_CORRELATED = 0.9  # neighbouring stretches are taken to be; more cannot be told from a trend
 
 
 class SelectorState(NamedTuple):
@@ -63,19 +64,38 @@ def recorded(state: SelectorState) -> Float[np.ndarray, "minibatches sources"]:
 
 
 def intervals(state: SelectorState) -> Float[np.ndarray, "sources 2"]:
-    """Returns 95 % intervals (low, high) of p, in [0, 1].
+    """Returns 95 % intervals (low, high) around p, in [0, 1]; (0, 0) for a dropped source.
 
-    Win rates drift while the players learn, so that neighbouring minibatches are no independent
-    witnesses: the spread is that of the means of ten stretches of the window (batch means).
-    With fewer than ten minibatches an interval is (0, 1).
+    They say where p would settle over ever more minibatches if the players stayed as they were in
+    the window. Neighbouring minibatches are no independent witnesses, so the spread is that of the
+    means of ten stretches of the window (batch means), and wider where neighbouring stretches are
+    still correlated. They cover what they promise while win rates a stretch apart are nearly
+    independent, and less with a longer memory. With fewer than ten minibatches they are (0, 1).
     """
-    rates = recorded(state)
-    if len(rates) < BLOCKS:
-        return np.tile([0.0, 1.0], (rates.shape[1], 1))
-    means = np.stack([part.mean(axis=0) for part in np.array_split(rates, BLOCKS)])
-    reach = STUDENT * means.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
-    middle = rates.mean(axis=0)
-    return np.stack([middle - reach, middle + reach], axis=1).clip(0.0, 1.0)
+    shares = np.asarray(probabilities(state), np.float64)
+    allowed = np.asarray(state.allowed, np.float64)
+    rates = recorded(state) * allowed
+    if len(rates) < BLOCKS or not rates.any():
+        return np.stack([np.zeros_like(allowed), allowed], axis=1)
+    # p is a ratio of sums where sources were dropped; this is its first-order error (delta method).
+    totals = rates.sum(axis=1, keepdims=True)
+    errors = (rates - shares[None] * totals) / totals.mean()
+    means = np.stack([part.mean(axis=0) for part in np.array_split(errors, BLOCKS)])
+    spread = means.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
+    reach = STUDENT * spread * _widening(means)
+    return np.stack([shares - reach, shares + reach], axis=1).clip(0.0, 1.0)
+
+
+def _widening(means: Float[np.ndarray, "blocks sources"]) -> Float[np.ndarray, "sources"]:
+    """Returns by how much correlated blocks widen an interval: sqrt((1 + r) / (1 - r)), at least 1.
+
+    r is the correlation of neighbours; 1 / blocks makes up for the mean, which was estimated too.
+    """
+    centred = means - means.mean(axis=0)
+    total = np.square(centred).sum(axis=0)
+    lagged = (centred[1:] * centred[:-1]).sum(axis=0) / np.where(total > 0, total, 1.0)
+    r = np.clip(lagged + 1.0 / len(means), 0.0, MOST_CORRELATED)
+    return np.sqrt((1.0 + r) / (1.0 - r))
 
 
 def entropy(shares: Float[np.ndarray, "sources"]) -> float:
@@ -87,8 +107,13 @@ def entropy(shares: Float[np.ndarray, "sources"]) -> float:
     return float(-(used * np.log(used)).sum() / np.log(len(shares))) if len(shares) > 1 else 1.0
 
 
-def without(scores: SuperScores, source: int) -> Float[np.ndarray, "sources"]:
-    """Returns the share of supersamples that each source would win if one were not there."""
+def without(scores: SuperScores, source: int) -> Float[np.ndarray, "sources"] | None:
+    """Returns the share of supersamples that each source would win if one were not there.
+
+    None where nobody would be left: dropped sources, whose scores are minus infinity, win nothing.
+    """
     others = np.array(scores, np.float64)
     others[:, source] = -np.inf
+    if np.isneginf(others).all():
+        return None
     return np.bincount(others.argmax(axis=1), minlength=others.shape[1]) / len(others)

@@ -1,5 +1,6 @@
 """The pictures beside a report."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,24 +33,35 @@ def save_walk(directory: Path, mined: Mined, seed: int) -> None:
 
 
 def save_selector(directory: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Pictures the selector's probabilities over the steps of all phases, if there are several."""
-    tables = [line["selector"] for line in lines if "selector" in line]
-    if not tables:
+    """Charts the selector's probabilities over the steps of all phases, if there are several.
+
+    Args:
+      directory: that gets the picture.
+      lines: of a run's metrics, in the order in which they were written.
+    """
+    from minegan_jax import charts  # only here: it imports matplotlib
+
+    found = [line for line in lines if "selector" in line]
+    if not found:
         return
+    last = {line["phase"]: line["step"] for line in found}  # of each phase, in order
+    begins = dict(zip(last, itertools.accumulate([0, *last.values()]), strict=False))
     series = {
-        row["name"]: [table[number]["probability"] for table in tables]
-        for number, row in enumerate(tables[-1])
+        row["name"]: [line["selector"][number]["probability"] for line in found]
+        for number, row in enumerate(found[-1]["selector"])
     }
-    pictures.save_png(directory / "selector.png", pictures.chart(series), magnify=1)
+    steps = [begins[line["phase"]] + line["step"] for line in found]
+    phases = [charts.Phase(name, start) for name, start in begins.items()]
+    charts.save(directory / "selector.png", charts.shares(steps, series, phases))
 
 
 def save_closest(
-    directory: Path, dataset: Dataset, images: Pixels, copies: Memorisation | None
+    directory: Path, train: Pixels, images: Pixels, copies: Memorisation | None
 ) -> None:
-    """Pictures the generated images that are nearest to a training image, beside it."""
+    """Pictures the generated images that are nearest to a training image, as shown, beside it."""
     if copies is None:
         return
     fakes, nearest = copies.closest.T
-    pairs = np.stack([images[fakes], dataset.train[nearest]], axis=1)
+    pairs = np.stack([images[fakes], train[nearest]], axis=1)
     sheet = pictures.grid(pairs.reshape(-1, *images.shape[1:]), columns=8)
     pictures.save_png(directory / "closest.png", sheet)

@@ -13,6 +13,7 @@ from jaxtyping import Array, Int, UInt64
 from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
 from minegan_jax.nets import family
+from minegan_jax.nets.precision import full_float32
 from minegan_jax.types import Conditions, Images, Params, Scores
 
 PACKAGED = Path(__file__).parent / "assets"
@@ -38,6 +39,7 @@ class Source(NamedTuple):
     # Digests of the images that it was trained on (`data.digests`); None where nobody wrote them.
     seen: UInt64[np.ndarray, "images"] | None = None
 
+    @full_float32()
     def generate(
         self, latents: ArrayLike, labels: ArrayLike | None = None, truncation: float | None = None
     ) -> Images:
@@ -63,6 +65,7 @@ class Source(NamedTuple):
         generate = jax.jit(self.networks.generate, static_argnames=tuple(options))
         return generate(self._weights("generator"), inputs, *conditions, **options)
 
+    @full_float32()
     def score(self, images: ArrayLike, labels: ArrayLike | None = None) -> Scores:
         """Scores images with the critic.
 

@@ -1,7 +1,6 @@
 """Early stopping: asks, while a phase runs, whether it knows its training images by heart."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +11,7 @@ from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation import overfitting
 from minegan_jax.evaluation.embed import embed
+from minegan_jax.evaluation.shown import shown
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.methods.base import State, TransferMethod
 from minegan_jax.training import hosts, log
@@ -22,7 +22,7 @@ NUM_FAKES = 200  # generated images that are looked at
 
 
 def make_ends(
-    config: Config, dataset: Dataset, methods: Mapping[str, TransferMethod], metrics: Path
+    config: Config, dataset: Dataset, methods: Mapping[str, TransferMethod], write: log.Write
 ) -> Ends:
     """Returns what the loop asks after each step.
 
@@ -30,7 +30,7 @@ def make_ends(
       config: `num_left_out` is 0, and phases end by their steps, or `evaluate_every_steps` is not.
       dataset: with the images left out.
       methods: by phase.
-      metrics: the file that gets the signs.
+      write: writes the signs into the metrics file.
 
     Raises:
       InputError: the config says how many images, but not how often, or a method has no critic.
@@ -45,16 +45,19 @@ def make_ends(
             " one of minegan, transfergan and scratch"
         )
     features = load_extractor(config.features)
-    train = embed(features, dataset.train).features
-    overfitting.signs(0.0, train, train)  # too few images are better found now
+    pixels = shown(dataset.train, flip=config.flip)
+    train = pixels._replace(rows=embed(features, pixels.rows).features)
+    overfitting.signs(0.0, train, train.images)  # too few images are better found now
 
     def signs(phase: str, state: State) -> overfitting.Signs:
         images = sampling.sample(methods[phase], state, NUM_FAKES, seed=config.seed)
-        shown = dataset.train[:NUM_FAKES], dataset.left_out, images
+        asked = dataset.train[:NUM_FAKES], dataset.left_out, images
         score = methods[phase].score
         assert score is not None
+        # A critic that compares images sees as many together in each of the three.
+        most = min(map(len, asked))
         gap = overfitting.critic_gap(
-            *(np.asarray(score(state, to_unit_range(jnp.asarray(each)))) for each in shown)
+            *(np.asarray(score(state, to_unit_range(jnp.asarray(each)), most)) for each in asked)
         )
         return overfitting.signs(gap, train, embed(features, images).features)
 
@@ -67,7 +70,7 @@ def make_ends(
             found = signs(progress.phase.name, state)
             if progress.metrics:  # else a run resumes here, and wrote the line before it was cut
                 where = {"phase": progress.phase.name, "step": progress.step}
-                log.append(metrics, {**where, "signs": found._asdict()})
+                write({**where, "signs": found._asdict()})
             return np.array(overfitting.overfits(found))
 
         return bool(hosts.from_leader(decide, np.array(False)))

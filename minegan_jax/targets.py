@@ -1,13 +1,15 @@
 """The target images of an experiment: named by a user, read as large as its sources need them."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from minegan_jax import build
-from minegan_jax.data import Dataset, load_dataset, open_listing
+from minegan_jax import build, trees
+from minegan_jax.data import Dataset, load_dataset, occurs_in, open_listing
 from minegan_jax.errors import InputError
+from minegan_jax.sources import Source
 
 
 class Target(NamedTuple):
@@ -93,6 +95,58 @@ def load(experiment: build.Experiment) -> Dataset:
         part=config.part,
         enlarge=config.enlarge,
     )
+
+
+def identity(dataset: Dataset) -> dict[str, Any]:
+    """Returns what tells these images from others: how they were chosen, and a digest of all."""
+    pixels_and_labels = dataset[:5]
+    return {**dataset.description, "sha256": trees.digest(pixels_and_labels)}
+
+
+def check_unchanged(dataset: Dataset, trained_with: Mapping[str, Any]) -> None:
+    """Makes sure that images are those of a run.
+
+    Args:
+      dataset: the images as they are now.
+      trained_with: the `identity` of those that the run was trained with.
+
+    Raises:
+      InputError: they are not; says what changed.
+    """
+    now = identity(dataset)
+    if now["sha256"] == trained_with.get("sha256"):
+        return
+    counts = [f"{each.get('train')} and {each.get('held_out')}" for each in (trained_with, now)]
+    changed = f"expected {counts[0]}, found {counts[1]}"
+    if counts[0] == counts[1]:
+        changed = f"as many, {counts[0]}, but other pixels, labels or another order"
+    raise InputError(
+        f"{dataset.description['spec']}: its images to train on and held out are no longer those"
+        f" that the run was trained with: {changed}"
+    )
+
+
+def remarks(dataset: Dataset, started_from: Sequence[Source]) -> list[str]:
+    """Returns what to know of the images that are held out: which sources saw them.
+
+    Args:
+      dataset: the images.
+      started_from: the sources whose generators or critic the run starts from; one that does not
+        say which images it saw is passed over.
+    """
+    held_out = dataset.held_out_digests
+    seen = {
+        source.name: int(occurs_in(held_out, source.seen).sum())
+        for source in started_from
+        if source.seen is not None
+    }
+    found = [
+        f"source {name!r} was trained on {count} of the {len(held_out)} held-out images: these are"
+        " not new to it"
+        for name, count in seen.items()
+        if count
+    ]
+    return found
 
 
 def check(experiment: build.Experiment, dataset: Dataset) -> None:

@@ -32,8 +32,12 @@ NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 LONG = ["family_runs", "kill", "hosts", "compare", "several_sources", "classes", "notebook"]
 
 
-def pytest_collection_modifyitems(items):
-    """Puts long files first; the order of all others stays."""
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what takes minutes, unless it is asked for (`-m slow`); puts long files first."""
+    if not config.option.markexpr:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
 
 

@@ -112,8 +112,9 @@ def earth_movers(latents, prior) -> float:
 class SlowAdam:
     """Adam as in its paper's Algorithm 1, in NumPy."""
 
-    def __init__(self, rate, betas):
-        self.rate, self.betas, self.time, self.first, self.second = rate, betas, 0, 0.0, 0.0
+    def __init__(self, rate, betas, epsilon=1e-8):
+        self.rate, self.betas, self.epsilon = rate, betas, epsilon
+        self.time, self.first, self.second = 0, 0.0, 0.0
 
     def __call__(self, params, gradients):
         beta1, beta2 = self.betas
@@ -124,7 +125,7 @@ class SlowAdam:
         self.second = beta2 * self.second + (1 - beta2) * gradient**2
         first = self.first / (1 - beta1**self.time)
         second = self.second / (1 - beta2**self.time)
-        return unflatten(jnp.asarray(flat - self.rate * first / (np.sqrt(second) + 1e-8)))
+        return unflatten(jnp.asarray(flat - self.rate * first / (np.sqrt(second) + self.epsilon)))
 
 
 def assert_close(found, expected, **tolerances):

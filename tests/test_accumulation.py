@@ -1,5 +1,6 @@
 """A minibatch gone through in parts: the same result, and mistakes in one line."""
 
+import contextlib
 import os
 from functools import partial
 
@@ -8,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+from tiny_sources import save_source
 
-from minegan_jax import config, experiment, rules
+from minegan_jax import build, config, experiment, rules
 from minegan_jax.errors import InputError
 from minegan_jax.methods import mining
 from minegan_jax.methods.accumulation import in_parts
@@ -17,7 +19,7 @@ from minegan_jax.methods.game import Rules
 from minegan_jax.nets import progan
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
-from minegan_jax.sources import Source
+from minegan_jax.sources import Source, load_source
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
 
@@ -151,6 +153,32 @@ def test_a_run_says_so_before_it_makes_a_folder(tiny_fields, tmp_path):
     with pytest.raises(InputError, match="each in an accumulation of 3 parts"):
         experiment.train(config.from_values(fields), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("method", ["minegan", "transfergan", "scratch"])
+@pytest.mark.parametrize(
+    ("batch_size", "accumulation", "group", "said"),
+    [
+        (8, 4, 4, "leaves parts of 2 images, of which the critic compares 4"),
+        (24, 4, 4, "leaves parts of 6 images, of which the critic compares 4"),
+        (8, 2, 16, "leaves parts of 4 images, of which the critic compares 8"),
+        (8, 2, 4, ""),
+        (8, 8, 1, ""),
+        (8, 8, 0, ""),
+        (8, 1, 16, ""),
+    ],
+)
+def test_parts_hold_whole_groups_of_a_critic_that_compares(
+    method, batch_size, accumulation, group, said, tiny_fields, tmp_path, monkeypatch
+):
+    source = save_source(tmp_path / "progan", "progan", minibatch_stddev_group=group)
+    fields = {**tiny_fields, "batch_size": batch_size, "accumulation": accumulation}
+    given = {"sources": () if method == "scratch" else (str(source),), "method": method}
+    networks = load_source(source).networks
+    monkeypatch.setattr(build, "_fresh", lambda _: networks)
+    settings = config.from_values({**fields, **given})
+    with pytest.raises(InputError, match=said) if said else contextlib.nullcontext():
+        build.build(settings)
 
 
 def test_the_field_reaches_the_rules_and_is_checked():

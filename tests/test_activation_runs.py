@@ -61,7 +61,8 @@ def test_it_reports_its_only_phase_beside_the_source(run):
 
 
 def test_its_images_are_those_of_the_search(run):
-    mined, goal = run.mined(), guides.goal(run.experiment.config, run.experiment.guide)
+    settings = run.experiment.config
+    mined, goal = run.mined(), guides.goal(settings, run.experiment.guide)
     (source,) = run.experiment.sources
     assert mined.source_names == (source.name,)
     jax.tree.map(np.testing.assert_array_equal, mined.state.generator, source.generator)
@@ -70,10 +71,11 @@ def test_its_images_are_those_of_the_search(run):
     search = {
         "dgn_am": activation.search_dgn_am,
         "ppgn": partial(activation.search_ppgn, encode=encode),
-    }[run.experiment.config.method]
+    }[settings.method]
+    rules = activation.SearchRules(num_steps=2, step_size=settings.search_step_size)
     start = jax.random.normal(jax.random.key(5), (6, 4))
     found = mined.method.generate(mined.state, 0, start)
-    np.testing.assert_allclose(found, of_source(search(goal, of_source, start)), atol=1e-3)
+    np.testing.assert_allclose(found, of_source(search(goal, rules, of_source, start)), atol=1e-3)
     before, after = (goal.logits(images)[:, 3].mean() for images in (of_source(start), found))
     assert after > before
 
@@ -105,7 +107,7 @@ def test_a_changed_classifier_is_noticed(searching, classifier, tmp_path):
 @pytest.mark.parametrize(
     ("method", "asked"), [("dgn_am", "all"), ("dgn_am", "mean"), ("dgn_am", "1"), ("ppgn", "all")]
 )
-def test_the_class_of_a_conditional_source_stays(method, asked, searching, tmp_path):
+def test_a_search_starts_at_the_class_that_is_asked_for(method, asked, searching, tmp_path):
     source = sources.load_source(save_source(tmp_path / "source", "dcgan", **CLASSES))
     given = {"sources": (source.location,), "method": method, "classes": asked, "width": 4}
 
@@ -121,6 +123,19 @@ def test_the_class_of_a_conditional_source_stays(method, asked, searching, tmp_p
     unsearched = source.generate(draws[:, :4], labels)
     np.testing.assert_allclose(made(0, draws), unsearched, atol=2e-5)
     assert (np.abs(made(2, draws) - unsearched).max(axis=(1, 2, 3)) > 1e-3).all()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("search_step_size", 0.5), ("search_prior", 0.5), ("search_noise", 0.5)],
+)
+def test_the_config_sets_the_sizes_of_a_search(field, value, searching):
+    draws = jax.random.normal(jax.random.key(1), (2, 4))
+    made = []
+    for fields in (searching, {**searching, field: value}):
+        method, state = only_method(build.build(config.from_values(fields)))
+        made.append(np.asarray(method.generate(state, 0, draws)))
+    assert np.abs(made[0] - made[1]).max() > 1e-3
 
 
 @pytest.mark.parametrize(

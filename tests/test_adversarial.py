@@ -35,13 +35,14 @@ def supersample(params, latents):
     return jnp.concatenate([generate(g, mine(m, u[None])) for m, g, u in parts])
 
 
-def critic_loss(critic, params, real, latents, mixes):
-    """Eqs. 3 and 5 with the gradient penalty, summed image by image."""
+def critic_loss(critic, params, real, latents, mixes, drift_weight=0.0):
+    """Eqs. 3 and 5 with the gradient penalty and the drift, summed image by image."""
     total = 0.0
     for k in range(len(real)):
         images = supersample(params, [u[k] for u in latents])
         values = criticise(critic, images)
-        total += values.max() - criticise(critic, real[k : k + 1])[0]
+        of_real = criticise(critic, real[k : k + 1])[0]
+        total += values.max() - of_real + drift_weight * of_real**2
         best = images[jnp.argmax(values)]
         between = (1.0 - mixes[k]) * real[k] + mixes[k] * best
         slope = jax.grad(lambda image: criticise(critic, image[None])[0])(between)
@@ -58,16 +59,22 @@ def players_loss(players, critic, latents):
     return -sum(value.max() for value in values) / count
 
 
-@pytest.mark.parametrize("num_sources", [1, 2])
-def test_a_step_equals_the_oracle(num_sources):
+@pytest.mark.parametrize(
+    ("num_sources", "rules"),
+    [(1, RULES), (2, RULES), (1, RULES._replace(drift_weight=0.3, adam_epsilon=0.01))],
+)
+def test_a_step_equals_the_oracle(num_sources, rules):
     with jax.enable_x64(True):
-        game, state, draws, real = toy_game(num_sources)
+        game, state, draws, real = toy_game(num_sources, rules)
         critic_turn, players_turn = turns(game)
-        of_critic = jax.jit(jax.value_and_grad(critic_loss))
+        of_critic = jax.jit(
+            jax.value_and_grad(partial(critic_loss, drift_weight=rules.drift_weight))
+        )
         of_players = jax.jit(jax.value_and_grad(players_loss))
         params = dict(state.params)
         adams = {
-            name: oracles.SlowAdam(rate, RULES.betas) for name, rate in RULES.learning_rates.items()
+            name: oracles.SlowAdam(rate, rules.betas, rules.adam_epsilon)
+            for name, rate in rules.learning_rates.items()
         }
         for turn in range(RULES.critic_turns):
             lots, mixes = lots_of_turn(draws, turn), draws.mixes[:, turn]

@@ -135,3 +135,45 @@ def test_a_state_that_is_not_finite_is_refused(value, store, tmp_path):
         store.save(3, broken)
     assert not (tmp_path / "phase" / "3").exists()
     assert reopened(tmp_path)[0] == 2
+
+
+def as_another_version(step):
+    """States of other structures: an array more, fewer, of another shape, of another type."""
+    state = state_at(step)
+    weights = state.params["miners"][0]["weights"]
+    return {
+        "one more": state._replace(params={**state.params, "turns": weights}),
+        "one fewer": state._replace(params={"miners": ({},), "none": ({},)}),
+        "another shape": state._replace(seen=state.seen[None]),
+        "another type": state._replace(seen=state.seen.astype(jnp.float32)),
+    }
+
+
+def contents(directory):
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("change", as_another_version(0))
+def test_another_structure_is_one_line_and_stays(change, tmp_path):
+    directory = tmp_path / "phase"
+    before = contents(directory)
+    other = as_another_version(3)[change]
+    for use in (
+        lambda: Checkpoints(directory).newest(other),
+        lambda: Checkpoints(directory).save(2, other),
+        lambda: Checkpoints(directory).save(3, other),
+    ):
+        with pytest.raises(InputError, match="a checkpoint of another structure") as caught:
+            use()
+        assert "\n" not in str(caught.value)
+    assert contents(directory) == before
+    assert reopened(tmp_path)[0] == 2
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_another_structure_is_seen_behind_a_damaged_newest(damage, tmp_path):
+    DAMAGES[damage](tmp_path / "phase" / "2")
+    with pytest.raises(InputError, match="1: a checkpoint of another structure"):
+        Checkpoints(tmp_path / "phase").newest(as_another_version(0)["one more"])

@@ -74,18 +74,21 @@ def test_a_source_without_classes_cannot_be_asked_for_one(tiny_fields):
         build.build(config.from_values({**tiny_fields, "classes": "0"}))
 
 
-def test_too_narrow_a_miner_for_the_classes_is_refused(tmp_path, tiny_fields):
+def test_what_mines_many_classes_is_as_wide_as_they_need(tmp_path, tiny_fields):
     directory = save_source(tmp_path / "source", "dcgan", num_classes=20)
-    with pytest.raises(InputError, match="20 classes needs a miner_width of 20 or more, found 8"):
-        experiment.train(fields_of(directory, tiny_fields), tmp_path / "run")
+    _, state = first_state(fields_of(directory, tiny_fields))
+    (miner,) = state.params["miners"]
+    widths = {name: layers["Dense_0"]["kernel"].shape[1] for name, layers in miner.items()}
+    assert widths == {"latent": 8, "condition": 20}
 
 
 def test_affine_and_collapsed_miners_mine_classes_too(tmp_path, tiny_fields):
     directory = save_source(tmp_path / "source", "biggan")
-    for start, kernels in (("affine", "SpectralDense_0"), ("collapsed", "Dense_0")):
+    starts = {"affine": ("SpectralDense_0", 4), "collapsed": ("Dense_0", 4 + 3)}
+    for start, (kernels, inputs) in starts.items():
         _, state = first_state(fields_of(directory, tiny_fields, miner_start=start))
         for miner in state.params["miners"][0].values():
-            assert kernels in miner
+            assert miner[kernels]["kernel"].shape[0] == inputs  # only one is told the class
 
 
 @pytest.mark.parametrize("loss", ["hinge", "logistic"])

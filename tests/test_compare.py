@@ -1,17 +1,21 @@
 """One command trains every method, measures all alike, and writes table and pictures."""
 
 import json
+import shutil
 import statistics
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from minegan_jax import compare, comparison, experiment, main
-from minegan_jax.config import default_config
+from minegan_jax import compare, comparison, experiment, looker, main, records, runs
+from minegan_jax.config import default_config, from_values
+from minegan_jax.data import load_dataset
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import table
+from minegan_jax.evaluation import measure, table
+from minegan_jax.sources import load_source
 
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
@@ -82,6 +86,39 @@ def test_a_rows_figures_are_those_of_its_run(done):
         assert described["held_out"] == 5
 
 
+def test_a_row_says_what_the_method_was_given(done):
+    rows = {row["title"]: row["given"] for row in read(done)["rows"]}
+    one = {"guide": None, "search_steps": 0, "weights": "ema"}
+    assert rows == {
+        "TransferGAN": {"steps": 1, "images": 8, **one},
+        "MineGAN (w/o FT)": {"steps": 2, "images": 16, **one},
+        "MineGAN": {"steps": 3, "images": 24, **one},
+    }
+    text = (done / "table.md").read_text()
+    assert "| MineGAN | on-manifold | no | 3 | 24 | - | - | ema |" in text
+
+
+def test_a_row_says_what_made_it(done, tiny_source):
+    found = read(done)
+    assert [set(versions) for versions in found["versions"]] == [set(runs.PACKAGES)]
+    made = [row["provenance"] for row in found["rows"]]
+    source = load_source(tiny_source)
+    for row in made:
+        assert row["sources"] == {"tiny": source.sha256}
+        assert row["networks"].keys() == {"features", "judge"}
+    assert len({row["images"] for row in made}) == 2 * 2  # sizes and seeds
+    assert len({row["config"] for row in made}) == 2 * 2 * 2  # and methods
+
+
+def test_a_configs_digest():
+    """It knows what is said, not where a source lies or what has its default."""
+    there, here = ({"sources": (f"/{place}/a",), "mine_steps": 3} for place in ("there", "here"))
+    digest = records.config_digest(from_values(there), ["a"])
+    assert digest == records.config_digest(from_values({**here, "batch_size": 64}), ["a"])
+    assert digest != records.config_digest(from_values({**here, "batch_size": 63}), ["a"])
+    assert digest != records.config_digest(from_values(here), ["b"])
+
+
 def test_the_table_has_the_mean_over_seeds(done):
     rows = [row for row in read(done)["rows"] if row["max_images"] == 4]
     values = [row["frechet_distance"] for row in rows if row["title"] == "MineGAN"]
@@ -94,7 +131,7 @@ def test_the_table_has_the_mean_over_seeds(done):
 def test_its_pictures(done):
     figure = np.asarray(Image.open(done / "figure.png"))
     assert figure.shape[0] == 4 * (56 + 4)  # three methods and the target
-    curves = np.asarray(Image.open(done / "curves_on_manifold.png"))
+    curves = np.asarray(Image.open(done / "curves_on_manifold.png").convert("RGB"))
     assert len(np.unique(curves.reshape(-1, 3), axis=0)) > 10
 
 
@@ -124,6 +161,21 @@ def test_a_comparison_that_was_cut_goes_on(small, tmp_path, monkeypatch):
         InputError, match=r"holds another run.*finetune_steps is 1 there and 2 here"
     ):
         compare.compare(given.__class__(**{**vars(given), "fields": changed}), tmp_path)
+
+
+def test_an_evaluation_of_one_run_changes_no_row(small, tmp_path):
+    """Neither while the comparison is cut, when a run's last phase is missing, nor later."""
+    values = small.copy_and_resolve_references()
+    values.settings = {"a": {}}
+    values.methods = {"MineGAN": {"mine_steps": 1}}
+    given = comparison.from_config_dict(values)
+    rows = compare.compare(given, tmp_path)
+    folder = tmp_path / rows[0]["folder"]
+    experiment.open_run(folder).evaluate(num_images=10, seed=3)
+    assert compare.compare(given, tmp_path) == rows
+    shutil.rmtree(folder / "checkpoints" / "finetune")
+    experiment.open_run(folder).evaluate()
+    assert compare.compare(given, tmp_path) == rows
 
 
 def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
@@ -160,6 +212,9 @@ def test_mistakes(small):
         ),
         ({"figures": ("recognised",)}, "unknown figure 'recognised'"),
         ({"figures": ("hits:9",)}, "unknown figure 'hits:9'"),
+        ({"figures": ("recognised:12",)}, "'recognised:12' of a table: expected one of 0, 1"),
+        ({"figures": ("hits", "recognised:nine")}, "figure 'recognised:nine'"),
+        ({"figures": ("probability:none",)}, "'probability:none' of a table: expected one of tiny"),
         ({"settings": {"a": {"labels": "nine"}}}, "'labels': expected int, found 'nine'"),
     ]:
         values = small.copy_and_resolve_references()
@@ -182,6 +237,23 @@ PARTS = {
 }
 
 
+def test_names_that_some_run_has(small):
+    values = small.copy_and_resolve_references()
+    values.pretrained = {"new": {"method": "scratch", "sources": ()}}
+    values.settings = {
+        "both": {"sources": ("new", *small.fields.sources)},
+        "twice": {"sources": small.fields.sources * 2},
+        "none": {"sources": (), "method": "scratch", "judge": ""},
+    }
+    names = ("new", "tiny", "tiny_2", "scratch")
+    values.figures = (*(f"probability:{name}" for name in names), "recognised:9")
+    values.methods = {"MineGAN": {}}
+    assert comparison.from_config_dict(values).figures == values.figures
+    values.fields.judge = ""
+    with pytest.raises(InputError, match=r"'recognised:9'.*as no run has a judge"):
+        comparison.from_config_dict(values)
+
+
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize("part", PARTS)
 def test_a_wrong_part_is_one_line(part, cli, tmp_path):
@@ -194,27 +266,98 @@ def test_a_wrong_part_is_one_line(part, cli, tmp_path):
 
 def test_methods_that_are_told_the_class(small):
     (first, *_) = comparison.cells(comparison.from_config_dict(small), {})
-    assert not compare.is_told(first.config)
+    assert not records.is_told(first.config)
     told = {"classes": "1"}
-    assert compare.is_told(first.config.__class__(**{**vars(first.config), **told}))
+    assert records.is_told(first.config.__class__(**{**vars(first.config), **told}))
 
 
-def test_hits_are_images_of_the_targets_classes(small):
-    (first, *_) = comparison.cells(comparison.from_config_dict(small), {})
-    config = first.config.__class__(**{**vars(first.config), "labels": (2, 9)})
-    assert compare._hits({"1": 0.5, "2": 0.2, "9": 0.25, "confident": 1.0}, config) == 0.45
-    assert compare._hits({}, config) is None
+def test_hits_are_images_of_the_targets_classes():
+    shares = {"1": 0.5, "2": 0.2, "9": 0.25, "confident": 1.0}
+    assert measure.recognised_as(("2", "9"), shares) == 0.45
+    assert measure.recognised_as((), shares) is None
+    assert measure.recognised_as(("9",), {}) is None
+
+
+@pytest.mark.parametrize("names", [("12",), ("0", "lake"), ("lake",), ("confident",)])
+def test_classes_that_the_judge_does_not_know_are_none(names):
+    """Nor are those that have no names: class 0 of photographs is no digit."""
+    shares = {**{str(digit): 0.1 for digit in range(10)}, "confident": 0.9}
+    assert measure.recognised_as(names, shares) is None
+
+
+def test_the_targets_classes_go_by_their_names(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
+    for number, image in enumerate(pixels):
+        folder = tmp_path / ("lake", "sea")[number % 2]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    np.savez(tmp_path / "some.npz", images=pixels, labels=np.array([0, 1] * 3))
+
+    def classes(spec, *labels):
+        found = load_dataset(spec, resolution=8, channels=1, labels=labels)
+        return looker.target_classes(found)
+
+    assert classes(f"folder:{tmp_path}", 1) == ("sea",)
+    assert classes(f"folder:{tmp_path}") == ()
+    assert classes(f"npz:{tmp_path / 'some.npz'}", 0) == ()
 
 
 def test_figures_that_are_missing_leave_a_dash():
     row = {"title": "a", "setting": "s", "max_images": 1, "seed": 0, "label": False}
     record = {
         **row,
-        **table.figures({"held_out": None, "mean_variance": 1.0, "memorisation": None}),
+        **table.figures(
+            {
+                **{"held_out": None, "mean_variance": 1.0, "memorisation": None},
+                "recognised_as_target": None,
+            }
+        ),
     }
     shown = ("frechet_distance", "mean_variance", "hits", "recognised:9", "probability:b")
-    record |= {"hits": None, "recognised": {}, "probability": {"b": 0.25}}
+    record |= {"recognised": {}, "probability": {"b": 0.25}}
     text = table.to_markdown([record], {"a": 1.0}, shown)
     assert "| s | a | no | - | 1 | - | - | 0.25 | 1 |" in text
     assert "| recognised as 9 | p of b | ms an image |" in text
     assert table.over_sizes([record], "kmmd") == [(1, [])]
+
+
+@pytest.mark.parametrize(
+    ("fields", "score", "guide", "images", "searched"),
+    [
+        ({"method": "minegan", "critic_turns": 5}, len, None, 7 * 4 * 5, 0),
+        ({"method": "vae", "critic_turns": 5}, None, "seen", 7 * 4, 0),
+        ({"method": "ppgn", "search_steps": 9}, None, "seen", 0, 9),
+        ({"method": "bsa", "search_steps": 9}, None, None, 7 * 4, 0),
+    ],
+)
+def test_what_other_methods_are_given(fields, score, guide, images, searched):
+    """Only critics take several minibatches a step; a search sees no real image."""
+    config = from_values({"batch_size": 4, **fields})
+    phases = [SimpleNamespace(name="early"), SimpleNamespace(name="late")]
+    built = SimpleNamespace(
+        phases=phases,
+        methods={phase.name: SimpleNamespace(score=score) for phase in phases},
+        guide=guide and SimpleNamespace(name=guide),
+    )
+    done = {"early": 2, "late": 5, "source": None}
+    report = {
+        "provenance": {"phases": {n: {"steps": d and {"done": d}} for n, d in done.items()}},
+        "phases": {name: {"weights": "raw"} for name in done},
+    }
+    cell = comparison.Cell("a", 6, "b", 0, config)
+    late = records.Row("b", "late", cell, SimpleNamespace(experiment=built), report)
+    rest = {"search_steps": searched, "weights": "raw"}
+    assert records.given(late) == {"steps": 7, "images": images, "guide": guide, **rest}
+    nothing = {"steps": 0, "images": 0, "guide": None, "search_steps": 0, "weights": "raw"}
+    assert records.given(late._replace(phase="source")) == nothing
+
+
+def test_settings_that_give_the_same_share_a_row():
+    given = {"steps": 3, "images": 24, "guide": "seen", "search_steps": 9, "weights": "raw"}
+    row = {"title": "a", "label": False, "given": given}
+    told = {**row, "setting": "z", "label": True}
+    text = table.given_to_markdown([{**row, "setting": s} for s in "xyx"] + [told])
+    assert text.splitlines()[-2:] == [
+        "| a | x, y | no | 3 | 24 | seen | 9 | raw |",
+        "| a | z | yes | 3 | 24 | seen | 9 | raw |",
+    ]

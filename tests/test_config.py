@@ -7,7 +7,7 @@ from types import NoneType
 import pytest
 from ml_collections import ConfigDict
 
-from minegan_jax import comparison, config
+from minegan_jax import comparison, config, ranges
 from minegan_jax.config import Config, default_config, from_config_dict, from_values
 from minegan_jax.errors import InputError
 
@@ -62,6 +62,7 @@ def test_a_none_can_be_overridden(name):
         ({"sources": "a,b"}, {"sources": ("a", "b")}),
         ({"sources": ("a", "b,c")}, {"sources": ("a", "b", "c")}),
         ({"sources": "one"}, {"sources": ("one",)}),
+        ({"exclude": ""}, {"exclude": None}),
     ],
 )
 def test_what_is_meant_is_understood(given, expected):
@@ -94,6 +95,73 @@ def test_what_is_wrong_is_named(given, said):
     assert "\n" not in str(caught.value)
 
 
+def numbers_of(field):
+    """Whether a field, or each part of it, is a number."""
+    kind = typing.get_type_hints(Config)[field]
+    return bool({int, float} & {kind, *typing.get_args(kind)})
+
+
+NUMBERS = [name for name in config.FIELDS if numbers_of(name) and name != "labels"]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_has_a_range_that_its_default_lies_in(name):
+    assert (name in ranges.RANGES) != (name in ranges.ONE_OF)
+    assert from_values({name: getattr(Config(), name)}) == Config()
+
+
+OUTSIDE = {
+    ranges.POSITIVE: (0.0, -1e-4),
+    ranges.SHARE: (-0.1, 1.0000001, 7.0),
+    ranges.DECAY: (-0.1, 1.0, 1.5),
+    ranges.COUNT: (0, -3),
+    ranges.COUNT_OR_NONE: (-1,),  # the same as NOT_NEGATIVE
+    ranges.SEED: (-1, 2**32),
+}
+INSIDE = {
+    ranges.POSITIVE: (1e-12, 5.0),
+    ranges.SHARE: (0.0, 1.0),
+    ranges.DECAY: (0.0, 0.9999999),
+    ranges.COUNT: (1, 10**9),
+    ranges.COUNT_OR_NONE: (0, 10**9),
+    ranges.SEED: (0, 2**32 - 1),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in NUMBERS if ranges.RANGES.get(n) in OUTSIDE])
+def test_both_ends_of_every_range(name):
+    allowed = ranges.RANGES[name]
+    for value in INSIDE[allowed]:
+        assert getattr(from_values({name: value}), name) == value
+    for value in OUTSIDE[allowed]:
+        with pytest.raises(InputError, match=f"{name!r}: expected {allowed}, found {value}"):
+            from_values({name: value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", [n for n in NUMBERS if isinstance(getattr(Config(), n), float)])
+def test_no_field_is_nan_or_infinite(name, value):
+    with pytest.raises(InputError, match=f"{name!r}: expected .*, found {value}"):
+        from_values({name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ratios": (0.5, float("nan"))}, "expected more than 0.0, at most 1.0, found nan"),
+        ({"ratios": (0.0, 1.0)}, "expected more than 0.0, at most 1.0, found 0.0"),
+        ({"channels": 2}, "expected 1 or 3, found 2"),
+        ({"miner_depth": 1}, "expected 2 or more, found 1"),
+        ({"beta1": 1.5}, "expected 0.0 or more, less than 1.0, found 1.5"),
+        ({"exploration": 7}, "expected 0.0 to 1.0, found 7.0"),
+    ],
+)
+def test_what_a_range_says(given, said):
+    with pytest.raises(InputError) as caught:
+        from_values(given)
+    assert str(caught.value).endswith(said)
+
+
 @pytest.mark.parametrize("name", config.packaged())
 def test_every_packaged_config_is_one(name):
     values = config.load_config(name)
@@ -121,7 +189,7 @@ def test_arguments_reach_a_packaged_config(name, field, value):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("table2_digits:lnog", "expected one of rates, vae, long"),
+        ("table2_digits:lnog", "expected one of search, rates, bsa, vae, iterative, long"),
         ("figure5_digits:lnog", "expected short or long"),
         ("several_digits:tow", "expected one of two, critics, pairs, ten, families"),
         ("bigGAN_places:allee", "expected alley, arch, art_gallery, auditorium, ballroom"),
@@ -132,7 +200,7 @@ def test_arguments_that_are_wrong_are_named(name, said):
         config.load_config(name)
 
 
-@pytest.mark.parametrize("part", ["rates", "vae", "long"])
+@pytest.mark.parametrize("part", ["search", "rates", "bsa", "vae", "iterative", "long"])
 def test_parts_of_table_2_are_comparisons(part):
     runs = comparison.cells(
         comparison.from_config_dict(config.load_config(f"table2_digits:{part}")), {}

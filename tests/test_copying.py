@@ -12,7 +12,6 @@ from minegan_jax import looker, reporting
 from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import measure
 from minegan_jax.evaluation.data_copying import copying_score, k_means
 from minegan_jax.evaluation.frechet import frechet_distance
 from minegan_jax.evaluation.mifid import memorisation_informed
@@ -115,57 +114,6 @@ def test_memorisation_informed_distance_punishes_copies():
     assert copies > 1e6 * honest
 
 
-# The verdict.
-
-
-def verdict(train, held_out, fake):
-    reals = measure.Reals(train, held_out)
-    return measure.judged(reals, fake, measure.remembered(reals, fake, 0))["verdict"]
-
-
-@pytest.mark.parametrize("num_held_out", [0, 1, 4, 100])
-@pytest.mark.parametrize("num_train", [1, 2, 25, 300])
-def test_exact_copies_are_never_called_anything_else(num_train, num_held_out):
-    train, held_out = gaussians(num_train, num_held_out)
-    fake = np.repeat(train, -(-50 // num_train), axis=0)
-    assert verdict(train, held_out, fake) == "copies"
-    (honest,) = gaussians(200, seed=1)
-    assert verdict(train, held_out, np.concatenate([honest, fake[:50]])) == "copies"
-
-
-@pytest.mark.parametrize("noise", [0.01, 0.3])
-def test_near_copies_are_copies(noise):
-    train, held_out, fake = gaussians(100, 100, 400, width=32)
-    assert verdict(train, held_out, np.repeat(train, 4, axis=0) + noise * fake) == "copies"
-
-
-def test_many_training_images_beside_few_held_out_ones_do_not_hide_near_copies():
-    train, held_out, fake = gaussians(500, 20, 500, width=32)
-    assert verdict(train, held_out, train + 0.1 * fake) == "copies"
-    assert verdict(train, held_out[:0], train + 0.1 * fake) == "copies"
-
-
-@pytest.mark.parametrize("scale", [1.0, 0.7, 1.3])
-@pytest.mark.parametrize("num_held_out", [4, 30, 200])
-@pytest.mark.parametrize("num_train", [10, 200])
-def test_honest_images_are_not_called_copies(num_train, num_held_out, scale):
-    # Images of less variety than the real ones are nearer to all of them, and still no copies.
-    for seed in range(5):
-        train, held_out, fake = gaussians(num_train, num_held_out, 500, width=16, seed=seed)
-        assert verdict(train, held_out, scale * fake) == "no sign of copies"
-
-
-def test_nothing_is_said_of_honest_images_without_held_out_ones():
-    train, held_out, fake = gaussians(50, 0, 300)
-    assert verdict(train, held_out, fake) == "cannot tell"
-
-
-def test_repeated_real_images_are_no_copies():
-    train, fake = gaussians(100, 300)
-    held_out = np.concatenate([train[:40], gaussians(60, seed=1)[0]])  # 40 % are known already
-    assert verdict(train, held_out, np.concatenate([fake, train])) == "no sign of copies"
-
-
 # The report.
 
 
@@ -224,7 +172,7 @@ def test_a_report_calls_copies_by_their_name(tmp_path, monkeypatch):
     recipe = looker.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
     recipe = recipe._replace(diversity="lpips:FILE")
     dataset = Dataset(train, labels[:60], held_out, labels[60:], train[:0], {})
-    reporting.write_report(tmp_path, recipe, dataset, phases, ())
+    reporting.write_report(tmp_path, reporting.Subject(recipe, dataset, phases, {}, ()))
     report = json.loads((tmp_path / "report.json").read_text())
     words = {name: phase["verdict"]["verdict"] for name, phase in report["phases"].items()}
     assert words == {"honest": "no sign of copies", "near": "copies", "exact": "copies"}

@@ -1,14 +1,19 @@
 """One seed is one run, on one device or on eight, compiled by us or by `jax.pmap`."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec
+from tiny_sources import save_source
 
 from minegan_jax.errors import InputError
-from minegan_jax.methods import mining, shares
+from minegan_jax.methods import finetuning, mining, shares
 from minegan_jax.methods.game import Rules
+from minegan_jax.nets import progan
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.spectral import SpectralDense
 from minegan_jax.sources import load_source
@@ -131,6 +136,51 @@ def test_devices_that_share_generators_learn_the_same_in_less_memory(methods):
     assert not np.array_equal(first, last)
     for part in (lambda state: state.params["generators"], lambda state: state.averages):
         assert bytes_on_each(part(shared)) < 0.5 * bytes_on_each(part(alone))
+
+
+@pytest.fixture(scope="module", params=progan.VARIANTS)
+def comparing(request, tmp_path_factory):
+    """A source whose critic compares the images of groups of four."""
+    directory = tmp_path_factory.mktemp("progan") / request.param
+    given = {"resolution": 8, "minibatch_stddev_group": 4, "variant": request.param}
+    return load_source(save_source(directory, "progan", **given))
+
+
+@pytest.mark.parametrize("phase", ["mine", "transfergan"])
+def test_a_critic_that_compares_images_compares_those_of_all_devices(phase, comparing):
+    """In both turns and through the penalty's slope, however many images each device has."""
+    rules = RULES._replace(drift_weight=0.1)
+    critic = mining.critic_of(comparing)
+    shape = mining.MinerShape(depth=2, width=9)
+    make = {
+        "mine": lambda: mining.mine([comparing], rules, shape, critic),
+        "transfergan": lambda: finetuning.transfergan(comparing, rules),
+    }
+    learner = make[phase]().learner
+    one, two, eight = (on_devices(learner, count) for count in (1, 2, 8))
+    assert_close(two, one)
+    assert_close(eight, one)
+    assert one[1]["penalty"] > 1e-3
+
+
+def test_a_derivative_goes_back_to_the_rows_of_all_devices():
+    """First and second ones, against those of one device that has all rows."""
+    rows = jax.random.normal(jax.random.key(0), (8, 3))
+
+    def compute(rows):
+        return jnp.tanh(rows * rows.mean(axis=0)[None]).sum(axis=1) * rows.std()
+
+    def slopes(rows):
+        return jax.grad(lambda x: shares.over_batch(compute, x).sum())(rows)
+
+    def twice(rows):
+        return jax.grad(lambda x: (slopes(x) ** 2).sum())(rows)
+
+    mesh = devices.make_mesh(8)
+    for function in (partial(shares.over_batch, compute), slopes, twice):
+        spec = PartitionSpec(shares.AXIS)
+        shared = jax.shard_map(function, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+        np.testing.assert_allclose(jax.jit(shared)(rows), function(rows), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch_size", [4, 12, 1])

@@ -129,16 +129,20 @@ def test_kmmd_floor_of_gaussians(real_count, fake_count, expected):
 def test_kmmd_of_one_distribution_sits_on_its_floor_and_copies_fall_below_it():
     real, fake = gaussians(25, 1000, width=512)
     honest, copies = kmmd(real, fake), kmmd(real, np.repeat(real, 40, axis=0))
-    assert honest.biased == pytest.approx(honest.floor, abs=0.01)
+    floor = kmmd_floor(25, fake)
+    assert honest.biased == pytest.approx(floor, abs=0.01)
     assert honest.unbiased == pytest.approx(0.0, abs=0.002)
-    assert copies.biased < 0.2 * copies.floor
+    assert copies.biased < 0.2 * floor
     assert copies.unbiased < -0.01
 
 
-def test_kmmd_refuses_sets_without_a_floor_or_a_scale():
+def test_kmmd_needs_a_scale_and_its_floor_more_fakes_than_real_images():
     real, fake = gaussians(20, 21)
+    assert np.isfinite(kmmd(real, fake)).all()
     with pytest.raises(InputError, match="at least 22 rows, found 21"):
-        kmmd(real, fake)
+        kmmd_floor(len(real), fake)
+    with pytest.raises(InputError, match="fake rows that differ"):
+        kmmd_floor(2, np.ones((5, 6)))
     with pytest.raises(InputError, match="real rows that differ"):
         kmmd(np.ones((5, 6)), fake)
     with pytest.raises(InputError, match="found 1 and 5"):

@@ -1,15 +1,21 @@
 """A phase ends where critic or players know the images by heart, and a resumed run knows that."""
 
 import json
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from tiny_sources import save_source
 
 from minegan_jax import config, experiment, runs, targets
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation import overfitting
 from minegan_jax.evaluation.overfitting import Signs, critic_gap, overfits, signs
+from minegan_jax.methods import finetuning
+from minegan_jax.methods.game import Rules
+from minegan_jax.sources import load_source
 from minegan_jax.training import log
 
 
@@ -108,8 +114,27 @@ def test_scores_do_not_depend_on_what_else_is_asked(fields):
     method = experiment.build.build(config.from_values(fields)).methods["mine"]
     state = method.learner.init(None, jax.random.key(0))
     images = jax.random.uniform(jax.random.key(1), (5, 8, 8, 1), minval=-1.0)
-    together = np.asarray(method.score(state, images))
-    np.testing.assert_allclose(together[:1], method.score(state, images[:1]), rtol=1e-5)
+    together = np.asarray(method.score(state, images, 5))
+    np.testing.assert_allclose(together[:1], method.score(state, images[:1], 1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [8, 6, 3])
+def test_a_critic_that_compares_images_is_asked_in_the_groups_that_it_was_trained_with(
+    count, tmp_path
+):
+    """In their order; the last one is filled up. Fewer images than a group are one."""
+    source = load_source(save_source(tmp_path / "source", "progan", minibatch_stddev_group=4))
+    method = finetuning.transfergan(source, Rules())
+    state = method.learner.init(None, jax.random.key(0))
+    images = jax.random.uniform(jax.random.key(1), (count, 16, 16, 1), minval=-1.0)
+    found = np.asarray(method.score(state, images, count))
+    groups = {8: ((0, 1, 2, 3), (4, 5, 6, 7)), 6: ((0, 1, 2, 3), (4, 5, 0, 1)), 3: ((0, 1, 2),)}
+    expected = np.concatenate([source.score(images[jnp.array(g)]) for g in groups[count]])[:count]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    alone = jax.jit(partial(source.networks.criticise, alone=True))(source.critic, images)
+    assert np.abs(found - alone).max() > 1e-3
+    fewer = method.score(state, images[:2], 2)
+    np.testing.assert_allclose(method.score(state, images, 2)[:2], fewer, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

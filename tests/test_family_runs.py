@@ -139,46 +139,6 @@ def test_only_a_critic_alone_scores_images_by_themselves(tmp_path):
         assert np.allclose(scores[:1], first, atol=1e-5) == alone
 
 
-# The family that each config mines, with latents as long as the published ones.
-CONFIGS = {
-    "progan": ("progan", 512),
-    "sngan": ("sngan", 128),
-    "biggan": ("biggan", 120),
-    "cars_buses_to_red_vehicles:0.3": ("progan", 512),
-    "rooms_bridge_church_to_tower": ("progan", 512),
-    "rooms_bridge_church_to_bedroom": ("progan", 512),
-    "celeba_to_ffhq_women:50": ("progan", 512),
-    "celeba_to_ffhq_children": ("progan", 512),
-    "imagenet_to_ffhq_25": ("sngan", 128),
-    "imagenet_to_anime_25": ("sngan", 128),
-    "bigGAN_places": ("biggan", 120),
-    "bigGAN_places:alley": ("biggan", 120),
-    "bigGAN_imagenet:cock": ("biggan", 120),
-}
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_each_config_fits_its_family(name, tmp_path):
-    family_name, latent_size = CONFIGS[name]
-    size = {"progan": 4}.get(family_name, 8)
-    values = config.load_config(name)
-    count = max(len(values.sources), 1)
-    values.sources = tuple(
-        str(save_source(tmp_path / f"{i}", family_name, resolution=size, latent_size=latent_size))
-        for i in range(count)
-    )
-    settings = config.from_config_dict(values)
-    built = build.build(settings)
-    state = jax.eval_shape(built.phases[0].learner.init, None, jax.random.key(0))
-    assert [phase.name for phase in built.phases] == ["mine", "finetune"]
-    assert len(state.params["miners"]) == count
-    miner = state.params["miners"][0]
-    inputs = latent_size + built.sources[0].networks.num_classes
-    for layers in (miner["latent"], miner["condition"]) if "condition" in miner else (miner,):
-        assert len(layers) == 4  # as the paper has it
-        assert layers["Dense_0"]["kernel"].shape == (inputs, settings.miner_width)
-
-
 def fields_of(directory, **fields):
     return config.from_values({"sources": (str(directory),), **fields})
 

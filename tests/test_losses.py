@@ -76,6 +76,12 @@ def test_interpolates_lie_between_their_own_pair():
     np.testing.assert_allclose(mixed[2], 0.75 * real[2] + 0.25 * fake[2], atol=1e-6)
 
 
+def test_the_drift_is_the_mean_square_of_scores_and_pulls_them_to_zero():
+    scores = jnp.array([3.0, -1.0, 2.0])
+    np.testing.assert_allclose(losses.drift(scores), (9.0 + 1.0 + 4.0) / 3, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(losses.drift)(scores), 2.0 * scores / 3, rtol=1e-6)
+
+
 def softplus(x):
     return np.log1p(np.exp(x))
 

@@ -3,14 +3,17 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from minegan_jax.errors import InputError
+from minegan_jax.nets import spectral
 from minegan_jax.nets.miner import (
     COLLAPSED,
     AffineMiner,
     ConditionalMiner,
     Miner,
+    PairedMiner,
     at_classes,
     at_prior,
     class_drawn,
@@ -40,10 +43,49 @@ def test_the_collapsed_start_is_nearly_constant(latent_size):
     assert spread.mean() < 0.15
 
 
-@pytest.mark.parametrize("make", [at_prior, lambda size: at_classes(jnp.zeros((2 * size, 3)))])
-def test_a_miner_too_narrow_for_its_start_is_refused(make):
-    with pytest.raises(InputError, match="miner_width of 10 or more, found 9"):
-        start(Miner(5, make(5), width=9), 12)
+def spread_and_mean(mined):
+    """Returns the mean deviation of a number of M(u), and how far its mean is from 0."""
+    return mined.std(axis=0).mean(), jnp.abs(mined.mean(axis=0)).mean()
+
+
+def uniform_linear(rng, inputs, outputs):
+    """Returns kernel and bias as PyTorch starts a linear layer."""
+    bound = inputs**-0.5
+    return rng.uniform(-bound, bound, (inputs, outputs)), rng.uniform(-bound, bound, outputs)
+
+
+def test_the_collapsed_start_is_pytorchs():
+    rng = np.random.default_rng(0)
+    (first, first_bias), (last, last_bias) = (
+        uniform_linear(rng, 512, 512),
+        uniform_linear(rng, 512, 512),
+    )
+    miner = Miner(512, COLLAPSED, depth=2, width=512)
+    draws, mined = start(miner, 512)
+    theirs = np.maximum(np.asarray(draws) @ first + first_bias, 0.0) @ last + last_bias
+    np.testing.assert_allclose(spread_and_mean(mined), spread_and_mean(theirs), rtol=0.15)
+    for layer in miner.init(jax.random.key(0), draws)["params"].values():
+        np.testing.assert_allclose(layer["bias"].std(), last_bias.std(), rtol=0.1)
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [(at_prior(5), 10), (at_classes(jnp.zeros((10, 5))), 10), (COLLAPSED, 3)],
+)
+def test_a_start_that_needs_a_wider_miner_has_one(make, expected, depth):
+    params = jax.eval_shape(
+        Miner(5, make, depth, width=3).init, jax.random.key(0), jnp.zeros((1, 12))
+    )
+    layers = params["params"]
+    assert {layer["kernel"].shape[0] for layer in layers.values()} == {12, expected}
+    assert layers[f"Dense_{depth - 1}"]["kernel"].shape == (expected, 5)
+
+
+@pytest.mark.parametrize("width", [1, 9])
+def test_a_widened_start_is_exactly_the_identity(width):
+    draws, mined = start(Miner(5, at_prior(5), 3, width), 7)
+    np.testing.assert_array_equal(mined, draws[:, :5])
 
 
 def test_an_unknown_start_names_those_that_exist():
@@ -63,7 +105,7 @@ def test_shapes(make):
 
 @pytest.mark.parametrize("depth", [2, 4])
 def test_the_affine_miner_is_affine_and_spectrally_normalised(depth):
-    miner = AffineMiner(3, depth=depth, width=6)
+    miner = AffineMiner(3, depth=depth)
     params = miner.init(jax.random.key(0), jnp.zeros((1, 4)))
     apply = jax.jit(miner.apply)
     draws = jax.random.normal(jax.random.key(1), (3, 4))
@@ -74,6 +116,51 @@ def test_the_affine_miner_is_affine_and_spectrally_normalised(depth):
         lambda path, leaf: 5.0 * leaf if "kernel" in str(path) else leaf, params
     )
     np.testing.assert_allclose(apply(scaled, draws), apply(params, draws), rtol=1e-4)
+
+
+def test_the_affine_miners_start_as_the_authors_bigGAN_does():
+    """Sizes at 128 pixels; and a nearly constant M(u), once the power method has converged."""
+    miner = PairedMiner(AffineMiner(120), AffineMiner(128))
+    draws = jax.random.normal(jax.random.key(1), (1000, 120))
+    params = miner.init(jax.random.key(0), draws)["params"]
+    sizes = {
+        name: sum(leaf.size for layer in tree.values() for leaf in (layer["kernel"], layer["bias"]))
+        for name, tree in params.items()
+    }
+    assert sizes == {"latent": 58_080, "condition": 59_048}
+    for leaf in (
+        leaf
+        for tree in params.values()
+        for layer in tree.values()
+        for leaf in (layer["kernel"], layer["bias"])
+    ):
+        assert np.abs(leaf).max() <= 120**-0.5
+        np.testing.assert_allclose(np.asarray(leaf).std(), (3 * 120) ** -0.5, rtol=0.2)
+    step = jax.jit(
+        lambda tree: optax.apply_updates(
+            tree,
+            spectral.power_iteration().update(
+                jax.tree.map(jnp.zeros_like, tree), optax.EmptyState(), tree
+            )[0],
+        )
+    )
+    for _ in range(200):
+        params = step(params)
+    rng = np.random.default_rng(0)
+    for mined, outputs in zip(miner.apply({"params": params}, draws), (120, 128), strict=True):
+        theirs = np.asarray(draws)
+        for size in (120, 120, 120, outputs):
+            kernel, bias = uniform_linear(rng, 120, size)
+            theirs = theirs @ (kernel / np.linalg.svd(kernel, compute_uv=False)[0]) + bias
+        np.testing.assert_allclose(spread_and_mean(mined), spread_and_mean(theirs), rtol=0.15)
+
+
+def test_both_affine_miners_see_all_of_u_and_no_class():
+    draws, (latents, vectors) = start(PairedMiner(AffineMiner(5, 2), AffineMiner(3, 2)), 5)
+    assert (latents.shape, vectors.shape) == ((64, 5), (64, 3))
+    for mined in (latents, vectors):  # affine in u
+        _, residuals, *_ = np.linalg.lstsq(np.c_[draws, np.ones(64)], np.asarray(mined), rcond=None)
+        np.testing.assert_allclose(residuals, 0.0, atol=1e-8)
 
 
 TABLE = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)

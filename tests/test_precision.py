@@ -91,6 +91,35 @@ def test_float32_leaves_a_network_as_it_is():
     assert lighter(networks.generate) is networks.generate
 
 
+LAST_BIAS = {
+    "biggan": ("linear", "bias"),
+    "dcgan": ("Dense_0", "bias"),
+    "progan": ("score", "bias"),
+    "sngan": ("linear", "bias"),
+}
+
+
+@pytest.mark.parametrize("offset", [30.0, 300.0, 3000.0])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_scores_far_from_zero_do_not_tie_in_bfloat16(name, offset):
+    """So that the selector's p is nearly that of float32: half of all pairs would tie at 300."""
+    networks, _, critic = networks_of(name)
+    layer, bias = LAST_BIAS[name]
+    critic = {**critic, layer: {**critic[layer], bias: critic[layer][bias] + offset}}
+    images = jnp.tanh(2.0 * jax.random.normal(jax.random.key(3), (2, 200, 8, 8, 1)))
+    options = {"alone": True} if networks.group > 1 else {}
+    criticise = partial(networks.criticise, **options)
+    exact, rounded = (
+        np.stack([jax.jit(f)(critic, x) for x in images])
+        for f in (criticise, lighter(criticise, "bfloat16"))
+    )
+    assert np.abs(exact.mean() - offset) < 0.1 * offset
+    assert len(np.unique(rounded)) > 0.9 * len(np.unique(exact))
+    assert (rounded[0] == rounded[1]).mean() < 0.02
+    wins = [(scores[0] > scores[1]).mean() for scores in (exact, rounded)]
+    assert abs(wins[0] - wins[1]) < 0.05
+
+
 def trained(directory, **rules):
     """Returns the state and the metrics after a few steps of finetuning two sources."""
     sources = [load_source(directory)] * 2

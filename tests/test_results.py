@@ -16,6 +16,7 @@ WORDS = " ".join(README.split())
 COMPARISONS = sorted(
     path for path in RESULTS.glob("*.json") if '"milliseconds": {' in path.read_text()
 )
+SAYING_WHAT_WAS_GIVEN = [path for path in COMPARISONS if '"given": {' in path.read_text()]
 
 
 def rows_of(text):
@@ -56,6 +57,12 @@ def table_of(path):
 @pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
 def test_the_tables_are_made_of_the_json(path):
     assert rows_of(table_of(path)) <= rows_of((ROOT / "docs" / "results.md").read_text())
+
+
+@pytest.mark.parametrize("path", SAYING_WHAT_WAS_GIVEN, ids=lambda path: path.stem)
+def test_the_tables_say_what_each_method_was_given(path):
+    given = table.given_to_markdown(json.loads(path.read_text())["rows"])
+    assert rows_of(given) <= rows_of((ROOT / "docs" / "results.md").read_text())
 
 
 def test_the_readme_quotes_them():

@@ -6,9 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny_sources
 
 from minegan_jax import sampling, selector
+from minegan_jax.methods import activation, finetuning, mining
 from minegan_jax.methods.base import TransferMethod
+from minegan_jax.methods.game import Rules
+from minegan_jax.nets import family
+from minegan_jax.sources import Source
 
 LATENT_SIZES = (5, 3)
 GREYS = (-1.0, 1.0)  # the left half of an image says its source, the right half its latent
@@ -77,6 +82,23 @@ def test_a_source_without_wins_is_never_drawn(probabilities, colour):
     assert (sample(jnp.array(probabilities), 300)[:, :, 0] == colour).all()
 
 
+@pytest.mark.parametrize("unused", [0, 1, 2])
+def test_a_source_that_is_never_used_changes_no_draw(unused):
+    """An adapter leaves it out, and draws the same images."""
+    two = np.array([0.3, 0.7], np.float32)
+    others = [number for number in range(3) if number != unused]
+    key = jax.random.key(1)
+    three = np.zeros(3, np.float32)
+    three[others] = two
+    state = selector.SelectorState(
+        jnp.asarray(three)[None], jnp.ones((), jnp.int32), jnp.ones(3, bool)
+    )
+    method = METHOD._replace(selector=lambda _: state)
+    expected = sampling.choose_sources(METHOD, jnp.asarray(two), 500, key)
+    found = sampling.choose_sources(method, None, 500, key)
+    np.testing.assert_array_equal(found, np.array(others)[expected])
+
+
 def test_latents_are_standard_normal():
     latents = sampling.draw_latents(jax.random.key(0), np.arange(4000), 3)
     np.testing.assert_allclose(latents.mean(axis=0), 0.0, atol=0.08)
@@ -95,6 +117,47 @@ def test_a_walk_goes_from_one_draw_to_another():
     finer = sampling.latent_walk(METHOD, state, num_walks=3, num_steps=7, seed=1)
     every_other = finer.reshape(3, 7, 2, 2, 1)[:, ::2].reshape(walks.shape)
     np.testing.assert_allclose(every_other.astype(int), walks.astype(int), atol=1)
+
+
+@pytest.mark.parametrize("classed", [(), (0,), (1,)])
+def test_a_walk_keeps_the_class_that_u_names(classed):
+    seen = []
+
+    def watched(state, source, latents):
+        seen.append(latents)
+        return generate(state, source, latents)
+
+    method = METHOD._replace(generate=watched, classed=classed)
+    sampling.latent_walk(method, jnp.array([0.2, 0.8]), num_walks=3, num_steps=5, seed=1)
+    walks = np.asarray(seen[-1])[:15].reshape(3, 5, -1)  # behind them lies what fills the block
+    stays = (walks == walks[:, :1]).all(axis=1)
+    assert stays.tolist() == [[False, False, classed == (1,)]] * 3
+    assert len(np.unique(walks[:, 0, -1])) == 3
+
+
+GOAL = activation.Goal(lambda images: images[:, 0, 0], 0, 1)
+CONDITIONAL = {
+    "minegan": lambda source, of: mining.mine(
+        [source, source], Rules(), mining.MinerShape(classes=of), mining.critic_of(source)
+    ),
+    "transfergan": lambda source, of: finetuning.transfergan(source, Rules(), of),
+    "dgn_am": lambda source, of: activation.dgn_am(source, GOAL, of),
+    "ppgn": lambda source, of: activation.ppgn(source, GOAL, activation.EncoderRules(), of),
+}
+
+
+@pytest.mark.parametrize("of_classes", ["all", "mean", "2"])
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_methods_say_where_u_names_a_class(name, of_classes):
+    networks = family.build("dcgan", tiny_sources.ARGUMENTS["dcgan"])
+    generator, critic = jax.eval_shape(networks.init, jax.random.key(0))
+    source = Source("c", "c", networks, generator, critic, "", {})
+    if of_classes == "all" and name == "minegan":  # its miners start from the classes' vectors
+        source = source._replace(generator=networks.init(jax.random.key(0))[0])
+    method = CONDITIONAL[name](source, of_classes)
+    every = tuple(range(len(method.latent_sizes)))
+    assert method.classed == (every if of_classes == "all" else ())
+    assert method.latent_sizes == (networks.latent_size + (of_classes == "all"),) * len(every)
 
 
 @pytest.mark.parametrize("source", [0, 1])

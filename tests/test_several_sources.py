@@ -80,14 +80,29 @@ def test_the_adapter_draws_what_the_run_draws(run):
     assert adapter.source_names == ("small", "large")
 
 
-def test_a_dropped_source_is_in_no_later_phase_and_no_adapter(run, fields, tmp_path):
+def test_a_dropped_source_is_in_no_later_phase(run, fields, tmp_path):
+    """Dropping is a part of finetuning: what mining found, and its adapter, are as without it."""
     dropped = experiment.train(config.from_values({**fields, "drop_below": 0.9}), tmp_path / "run")
-    shares = [row["probability"] for row in dropped.evaluate(10)["selector"]]
-    assert sorted(shares) == [0.0, 1.0]
-    kept = run.source_names[int(np.argmax(shares))]
+    report = json.loads((dropped.workdir / "report.json").read_text())
+    table = report["selector"]
+    assert sorted(row["probability"] for row in table) == [0.0, 1.0]
+    assert report["phases"]["finetune"]["probability"] == {
+        row["name"]: row["probability"] for row in table
+    }
+    (kept,) = (row for row in table if row["probability"])
+    (gone,) = (row for row in table if not row["probability"])
+    assert kept["without_it"] is None
+    assert gone["interval"] == [0.0, 0.0]
+    assert gone["without_it"][run.source_names.index(kept["name"])] == 1.0
+    assert "| - | - |" in (dropped.workdir / "report.md").read_text()
     adapter = adapters.load_adapter(dropped.workdir / "adapter")
-    assert adapter.source_names == (kept,)
-    assert adapter.sample(3).shape == (3, 8, 8, 1)
+    found = dropped.mined("mine")
+    assert adapter.source_names == found.source_names == run.source_names
+    for seed in (0, 3):
+        images = run.mined("mine").sample(30, seed)
+        np.testing.assert_array_equal(adapter.sample(30, seed), images)
+        np.testing.assert_array_equal(found.sample(30, seed), images)
+    assert min(report["phases"]["mine"]["probability"].values()) > 0.0
 
 
 def test_devices_may_share_the_sources(run, fields, tmp_path):

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
+from minegan_jax.methods.game import update_ema
 from minegan_jax.nets import resampling, spectral
 
 
@@ -90,6 +92,32 @@ def test_the_vectors_find_the_largest_singular_value():
         matrix = layer["kernel"].reshape(-1, 4)
         found = spectral.spectral_norm(matrix, layer["u"], layer.get("v"))
         np.testing.assert_allclose(found, np.linalg.svd(matrix)[1][0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("keeps_v", [True, False])
+@pytest.mark.parametrize("known", [0, 200])
+def test_an_ema_is_divided_by_its_own_singular_value(known, keeps_v):
+    """From fresh vectors, which turn while they are averaged, and from ones that have settled."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    kernel = jax.random.normal(keys[0], (24, 12))
+    u, v = jax.random.normal(keys[1], (12,)), jnp.ones(24)
+    for _ in range(known):
+        u, v = spectral.power_step(kernel, u)
+    params = {"kernel": kernel, "u": u, **({"v": v} if keeps_v else {})}
+    optimizer = spectral.power_iteration()
+    drift = {**jax.tree.map(jnp.zeros_like, params), "kernel": jnp.full(kernel.shape, 1e-3)}
+
+    @jax.jit
+    def turn(params, average):
+        updates, _ = optimizer.update(drift, optimizer.init(params), params)
+        params = optax.apply_updates(params, updates)
+        return params, update_ema(params, average, jnp.float32(0.99))
+
+    average = params
+    for _ in range(40):
+        params, average = turn(params, average)
+    found = spectral.spectral_norm(average["kernel"], average["u"], average.get("v"))
+    np.testing.assert_allclose(found, np.linalg.svd(average["kernel"])[1][0], rtol=0.02)
 
 
 def test_zero_weights_stay_zero():

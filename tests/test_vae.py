@@ -92,6 +92,17 @@ def test_a_step_is_that_of_a_slow_oracle():
     assert np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(certain)]).mean() > 0.5
 
 
+def test_the_code_costs_nothing_at_first():
+    """Its weight rises by a quarter in each of four steps, and stays."""
+    networks = family.build("dcgan", DCGAN)
+    method = vae.vae(networks, WIDTH, RULES, kl_weight=KL_WEIGHT, kl_warmup_steps=4)
+    state, step = method.learner.init(None, jax.random.key(0)), step_of(method)
+    for done in range(6):
+        state, found = step(state, batch_of(), method.learner.draw(jax.random.key(done)))
+        weight = (found["loss"] - found["pixels"]) / found["divergence"]
+        np.testing.assert_allclose(weight, 0.2 / 64 * min((done + 1) / 4, 1), rtol=1e-3)
+
+
 @pytest.mark.parametrize("name", OF_FAMILIES)
 def test_any_family_decodes(name):
     method = method_of(name=name)

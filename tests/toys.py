@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minegan_jax.evaluation.shown import Shown
 from minegan_jax.methods.game import PLAYERS, Rules, draw, make_game, start
 from minegan_jax.methods.supersamples import Cast
 from minegan_jax.nets.family import Networks
@@ -57,11 +58,11 @@ def toy_cast(miners, generators, critic, latent_size):
     return Cast(miners, generators, critic, lambda x: x, lambda x: x, sizes)
 
 
-def toy_game(num_sources):
+def toy_game(num_sources, rules=RULES):
     """Returns a game in which all move, its first state, one step's draws and real images."""
     sources = [toy_source(seed) for seed in range(num_sources)]
     cast = toy_cast((mine,) * num_sources, (generate,) * num_sources, criticise, LATENT)
-    game = make_game(cast, RULES, PLAYERS)
+    game = make_game(cast, rules, PLAYERS)
     params = {
         "miners": tuple(
             toy_weights(jax.random.key(10 + i), weights=(LATENT, LATENT))
@@ -79,6 +80,11 @@ def toy_game(num_sources):
 def gaussians(*counts, width=6, seed=0):
     rng = np.random.default_rng(seed)
     return tuple(rng.normal(size=(count, width)) for count in counts)
+
+
+def as_shown(rows):
+    """Images that differ, or their features, which training shows as they are."""
+    return Shown(rows, np.arange(len(rows)), len(rows))
 
 
 def with_moments(mean, deviations):

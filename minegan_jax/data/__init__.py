@@ -13,9 +13,10 @@ from minegan_jax.data.batches import make_batch_at as make_batch_at
 from minegan_jax.data.conform import conform as conform
 from minegan_jax.data.conform import native_shape as native_shape
 from minegan_jax.data.digests import Digests as Digests
-from minegan_jax.data.digests import in_part, occurs_in, read_digests
+from minegan_jax.data.digests import in_part, read_digests
+from minegan_jax.data.digests import occurs_in as occurs_in
 from minegan_jax.data.digits import open_digits
-from minegan_jax.data.duplicates import repeated
+from minegan_jax.data.duplicates import MAX_COMPARED, repeated
 from minegan_jax.data.folder import open_folder
 from minegan_jax.data.listing import Listing as Listing
 from minegan_jax.data.npz import open_npz
@@ -178,6 +179,14 @@ def _copies(
     known = listing.labels[candidates]
     wanted = candidates[np.isin(known, labels)] if labels else candidates
     found = wanted[repeated(listing, wanted, skip_unreadable=skip_unreadable)]
+    if len(wanted) > MAX_COMPARED:
+        LOG.warning(
+            "%s: of %d images only those of equal pixels are found: copies that were stored again"
+            " are looked for among %d or fewer",
+            listing.name,
+            len(wanted),
+            MAX_COMPARED,
+        )
     if len(found):
         LOG.warning(
             "%s: %d of %d images show the same picture as another, for example %s: one of each is"

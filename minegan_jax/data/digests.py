@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt64
@@ -73,6 +72,6 @@ def in_part(digests: Digests, part: str) -> Bool[np.ndarray, "images"]:
     return digests % np.uint64(count) == place - 1
 
 
-def occurs_in(digests: Digests, others: Sequence[int] | Digests) -> Bool[np.ndarray, "images"]:
+def occurs_in(digests: Digests, others: UInt64[np.ndarray, "others"]) -> Bool[np.ndarray, "images"]:
     """Which images occur, pixel for pixel, among others."""
-    return np.isin(digests, np.asarray(others, np.uint64))
+    return np.isin(digests, others)

@@ -2,8 +2,8 @@
 
 A copy with other JPEG settings or at another size has another digest but looks the same, so small
 thumbnails are correlated. Measured with them: no two of 5,000 different digits correlate more than
-0.993, nor two of 3,000 photographs more than 0.973, while a JPEG of quality 50, or a copy of another
-size by one pixel, correlates at least 0.996 with what it was made from.
+0.993, nor two of 3,000 photographs more than 0.973, while a JPEG of quality 50, or a copy one
+pixel larger or smaller, correlates at least 0.996 with what it was made from.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from minegan_jax.data.listing import Listing
 
 SIDE = 16  # pixels of a thumbnail
 SAME = 0.995  # correlation from which on two thumbnails show one picture
+LEAST_CONTRAST = 1.0  # standard deviation in a thumbnail, of 255, below which all is noise
 MAX_COMPARED = 20_000  # images up to which each is compared with each: about 10 s
 BLOCK = 1024  # images that are compared with all others at a time
 
@@ -40,12 +41,12 @@ def repeated(
 
 
 def thumbnail(image: Image.Image) -> Float[np.ndarray, "values"]:
-    """A flattened image as 16x16x3 values of mean 0 and length 1; 0 where it is of one colour."""
+    """A flattened image as 16x16x3 values of mean 0 and length 1; 0 where it is all of one grey."""
     small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     values = np.asarray(small, np.float32).ravel()
     values -= values.mean()
     length = np.linalg.norm(values)
-    return values / length if length > 0 else values
+    return values / length if values.std() >= LEAST_CONTRAST else np.zeros_like(values)
 
 
 def _images(

@@ -14,7 +14,7 @@ class Listing(NamedTuple):
 
     name: str  # the spec it was opened with, such as "folder:/data/cats"
     labels: Labels  # -1 where there is none
-    class_names: tuple[str, ...]  # class_names[label]; empty where a label is its own name
+    class_names: tuple[str, ...]  # class_names[label]; empty where classes have no names
     read: Callable[[int], np.ndarray | Image.Image]  # may raise anything on a damaged file
     names: Sequence[str]  # what to call image i in an error
 

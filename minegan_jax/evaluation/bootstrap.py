@@ -1,4 +1,9 @@
-"""How far a number would move if other images had been drawn: intervals by resampling images.
+"""How well a number is known that hangs on which images were drawn: intervals by resampling them.
+
+They are confidence intervals of the mean that the number has over draws of as many images: 95 of
+100 cover it. Another draw's own number scatters about that mean as this one does, and lies inside
+less often: 83 times of 100, where numbers are about normal (the difference of two has sqrt(2) times
+the deviation). Two sets differ surely where their intervals lie apart.
 
 The bootstrap draws as many images as there are, with repetition. Repeated images make a set look
 narrower and pairs look alike: a Fréchet distance of such draws lies above the one of the set, and
@@ -7,8 +12,8 @@ of a random half differs from the whole's by about as much as the whole's would 
 images (the delete-d jackknife with d = n / 2; Shao and Wu 1989, Ann. Statist. 17, 1176-1197).
 
 A measure whose mean depends on the number of images, as the Fréchet distance's does, has another
-mean over the halves. Only their spread counts here, so an interval tells where the value of that
-many other images would lie, not where that of infinitely many would.
+mean over the halves. Only their spread counts here, so an interval covers the mean over sets of
+that many images, not what infinitely many would give.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +29,7 @@ Measure = Callable[[RealFeatures, FakeFeatures], Mapping[str, float]]
 
 
 class Interval(NamedTuple):
-    """Where a value would lie in 95 of 100 draws of the images."""
+    """Ends that enclose the mean over draws of as many images, for 95 of 100 draws."""
 
     low: float
     high: float

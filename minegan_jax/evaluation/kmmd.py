@@ -1,7 +1,7 @@
 """Kernel MMD with a Gaussian kernel, with the two numbers that keep it honest.
 
 The published, biased value depends on the number of images and rewards copying the real ones:
-`floor` says what a perfect generator would get, and the unbiased square has no floor.
+`kmmd_floor` says what a perfect generator would get, and the unbiased square has no floor.
 """
 
 from typing import NamedTuple
@@ -20,11 +20,10 @@ from minegan_jax.evaluation.rows import (
 
 
 class KMMD(NamedTuple):
-    """Lower is better; a biased value well below the floor speaks of copies."""
+    """Lower is better; a biased value well below `kmmd_floor` speaks of copies."""
 
     biased: float  # in [0, sqrt(2)]: the published statistic
     unbiased: float  # MMD^2, not its root: 0 on average for equal distributions; copies: below 0
-    floor: float  # the biased statistic of two samples of one distribution
 
 
 class _KernelSums(NamedTuple):
@@ -33,29 +32,20 @@ class _KernelSums(NamedTuple):
     across: float
 
 
-def kmmd(
-    real: RealFeatures,
-    fake: FakeFeatures,
-    *,
-    sigma: float = 1.0,
-    num_splits: int = 5,
-    seed: int = 0,
-) -> KMMD:
-    """sqrt(mean k(r, r') + mean k(f, f') - 2 mean k(r, f)), and its unbiased square and floor.
+def kmmd(real: RealFeatures, fake: FakeFeatures, *, sigma: float = 1.0) -> KMMD:
+    """sqrt(mean k(r, r') + mean k(f, f') - 2 mean k(r, f)), and its unbiased square.
 
     k(x, y) = exp(-|x - y|^2 / (2 s sigma^2)), where s is the mean of |r - r'|^2 over all pairs of
     real rows, a row with itself included. Gretton et al. 2012 (JMLR 13), eqs. 3 and 5, in the
-    scaling of Xu et al. 2018 (arXiv:1806.07755). `floor` is `kmmd_floor` of the fakes.
+    scaling of Xu et al. 2018 (arXiv:1806.07755).
 
-    Raises InputError for fewer than 2 real rows, fewer than two fakes more than real rows (the
-    floor needs them, and fakes cost nothing), or real rows that are all equal.
+    Raises InputError for fewer than 2 rows in a set, or real rows that are all equal.
     """
     real, fake = check_pair(real, fake)
     sums = _kernel_sums(real, fake, sigma)
     return KMMD(
         biased=_biased(sums, len(real), len(fake)),
         unbiased=_unbiased(sums, len(real), len(fake)),
-        floor=kmmd_floor(len(real), fake, sigma=sigma, num_splits=num_splits, seed=seed),
     )
 
 
@@ -66,6 +56,8 @@ def kmmd_floor(
 
     Mean over `num_splits` random splits. The rest has `real_count` rows fewer than the fakes, so
     that the floor is a little high unless there are many more fakes than real images.
+
+    Raises InputError for fewer than 2 real rows, or fewer than 2 fakes more than real rows.
     """
     if real_count < 2 or num_splits < 1:
         raise InputError(
@@ -78,16 +70,19 @@ def kmmd_floor(
     for _ in range(num_splits):
         order = rng.permutation(len(fake))
         stand_in, rest = fake[order[:real_count]], fake[order[real_count:]]
-        values.append(_biased(_kernel_sums(stand_in, rest, sigma), real_count, len(rest)))
+        sums = _kernel_sums(stand_in, rest, sigma, name="fake")
+        values.append(_biased(sums, real_count, len(rest)))
     return float(np.mean(values))
 
 
-def _kernel_sums(real: np.ndarray, fake: np.ndarray, sigma: float) -> _KernelSums:
+def _kernel_sums(
+    real: np.ndarray, fake: np.ndarray, sigma: float, *, name: str = "real"
+) -> _KernelSums:
     scale = sum(block.sum() for _, block in distance_blocks(real, real)) / len(real) ** 2
     width = 2 * scale * sigma**2
     if not width > 0:
         raise InputError(
-            "kmmd: expected real rows that differ and a positive sigma, "
+            f"kmmd: expected {name} rows that differ and a positive sigma, "
             f"found a mean squared distance of {scale} and sigma {sigma}"
         )
     return _KernelSums(*(_sum(*pair, width) for pair in ((real, real), (fake, fake), (real, fake))))

@@ -1,28 +1,24 @@
 """All measures of one set of generated images, each with what it needs to be read honestly."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.evaluation.bootstrap import intervals
 from minegan_jax.evaluation.data_copying import copying_score
 from minegan_jax.evaluation.frechet import frechet_distance
 from minegan_jax.evaluation.kid import kid
-from minegan_jax.evaluation.kmmd import kmmd
+from minegan_jax.evaluation.kmmd import kmmd, kmmd_floor
 from minegan_jax.evaluation.mean_variance import mean_variance
-from minegan_jax.evaluation.memorisation import (
-    HeldOutFeatures,
-    Memorisation,
-    TrainFeatures,
-    memorisation,
-)
+from minegan_jax.evaluation.memorisation import Memorisation, memorisation
 from minegan_jax.evaluation.mifid import memorisation_informed
+from minegan_jax.evaluation.near_copies import NearCopies
 from minegan_jax.evaluation.prdc import prdc
-from minegan_jax.evaluation.rows import FakeFeatures, RealFeatures
+from minegan_jax.evaluation.rows import FakeFeatures, RealFeatures, in_canonical_order
+from minegan_jax.evaluation.shown import Shown
 from minegan_jax.evaluation.verdict import judge
 from minegan_jax.types import Features
 
@@ -48,10 +44,10 @@ MANY, FEW = Lots(100, 5), Lots(2, 1)
 
 @dataclasses.dataclass(frozen=True)
 class Reals:
-    """The real images' features."""
+    """The real images' features, of mirrored ones too where training mirrors."""
 
-    train: TrainFeatures
-    held_out: Float[np.ndarray, "held_out _"]  # no rows, and no width, if nothing was held out
+    train: Shown
+    held_out: Shown  # no rows, and no width, if nothing was held out
 
 
 def compare(real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int) -> dict[str, Any]:
@@ -97,22 +93,40 @@ def _distances(
         return dict(zip(("kid", "kid_standard_error"), found, strict=True))
 
     def named_kmmd() -> dict[str, float]:
-        found = kmmd(real, fake, num_splits=lots.splits, seed=seed)
-        return {f"kmmd_{name}": value for name, value in found._asdict().items()}
+        return {f"kmmd_{name}": value for name, value in kmmd(real, fake)._asdict().items()}
+
+    def named_floor() -> dict[str, float]:
+        return {"kmmd_floor": kmmd_floor(len(real), fake, num_splits=lots.splits, seed=seed)}
 
     return {
         "frechet_distance": lambda: {"frechet_distance": frechet_distance(real, fake)},
         "kid": named_kid,
         "kmmd": named_kmmd,
+        "kmmd_floor": named_floor,
         "prdc": lambda: prdc(real, fake, k=k)._asdict(),
     }
 
 
-def real_reference(reals: Reals, *, k: int, seed: int) -> dict[str, Any] | None:
-    """Returns what the training images score against the held-out ones: the best to hope for."""
-    if not len(reals.held_out):
-        return None
-    return compare_closely(reals.held_out, reals.train, k=k, seed=seed)
+def real_reference(reals: Reals, num_fake: int, *, k: int, seed: int) -> dict[str, Any]:
+    """Returns the training images' variety and, if any were held out, their distances to these.
+
+    That is the best to hope for at equal counts, and so what `equal_counts` of a phase compares
+    with: as many training images, different ones, as there are generated ones, or all.
+    """
+    variety, _ = _attempted(
+        {"mean_variance": lambda: {"mean_variance": mean_variance(reals.train.images)}}
+    )
+    if not reals.held_out.num_images:
+        return variety
+    different = in_canonical_order(reals.train.rows[reals.train.first_rows])
+    order = np.random.default_rng(seed).permutation(len(different))
+    drawn = different[order[: _equal_count(reals, num_fake)]]
+    return {**compare_closely(reals.held_out.images, drawn, k=k, seed=seed), **variety}
+
+
+def _equal_count(reals: Reals, num_fake: int) -> int:
+    """Returns how many training images and generated ones can be compared at equal counts."""
+    return min(num_fake, len(reals.train.first_rows))
 
 
 def recognised(probabilities: np.ndarray, class_names: tuple[str, ...]) -> dict[str, float]:
@@ -124,6 +138,17 @@ def recognised(probabilities: np.ndarray, class_names: tuple[str, ...]) -> dict[
     return {**shares, "confident": float((probabilities.max(axis=1) > CONFIDENT).mean())}
 
 
+def recognised_as(classes: Sequence[str], shares: Mapping[str, float]) -> float | None:
+    """Returns the share of images recognised as one of some classes.
+
+    Args:
+      classes: by name; None comes back where there are none.
+      shares: that `recognised` gave; None comes back where the judge does not know a class.
+    """
+    known = shares.keys() - {"confident"}
+    return sum(shares[name] for name in classes) if classes and known >= set(classes) else None
+
+
 def distances(reals: Reals, fake: Features, *, k: int, seed: int) -> dict[str, Any]:
     """Returns one set of generated images against held-out and training images, and its variety.
 
@@ -133,54 +158,68 @@ def distances(reals: Reals, fake: Features, *, k: int, seed: int) -> dict[str, A
       k: neighbours of precision, recall, density and coverage.
       seed: of subsets.
     """
-    has_held_out = len(reals.held_out) > 0
+    held_out, at_equal_counts = _against_held_out(reals, fake, k=k, seed=seed)
     return {
-        "held_out": compare_closely(reals.held_out, fake, k=k, seed=seed) if has_held_out else None,
-        "train": compare_closely(reals.train, fake, k=k, seed=seed),
+        "held_out": held_out,
+        "equal_counts": at_equal_counts,
+        "train": compare_closely(reals.train.images, fake, k=k, seed=seed),
         "mean_variance": mean_variance(fake),
     }
 
 
+def _against_held_out(
+    reals: Reals, fake: Features, *, k: int, seed: int
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Returns the distances of all generated images, and of no more than there are training ones.
+
+    None where nothing was held out.
+    """
+    if not reals.held_out.num_images:
+        return None, None
+    whole = compare_closely(reals.held_out.images, fake, k=k, seed=seed)
+    count = _equal_count(reals, len(fake))
+    if count == len(fake):
+        return whole, whole
+    return whole, compare_closely(reals.held_out.images, fake[:count], k=k, seed=seed)
+
+
 def remembered(reals: Reals, fake: Features, seed: int) -> Memorisation | None:
     """Returns the memorisation figures, or None where too few real images forbid them."""
-    if len(reals.train) < 2 or not len(reals.held_out):
+    if len(reals.train.first_rows) < 2 or not reals.held_out.num_images:
         return None
     return memorisation(reals.train, reals.held_out, fake, seed=seed)
 
 
-def summary(copies: Memorisation | None) -> dict[str, float] | None:
-    """Returns the figures without the indices."""
-    if copies is None:
-        return None
-    return {name: value for name, value in copies._asdict().items() if isinstance(value, float)}
+def summary(copies: Memorisation | None, near: NearCopies | None) -> dict[str, float]:
+    """Returns the figures without the indices, and near copies as shares; what there is."""
+    found = {} if copies is None else copies._asdict()
+    shares = {} if near is None else near.shares()
+    return {**{name: value for name, value in found.items() if isinstance(value, float)}, **shares}
 
 
 def copying(reals: Reals, fake: Features, seed: int) -> dict[str, Any]:
     """Returns C_T, the memorisation-informed distance, and what was left out and why."""
 
     def informed() -> dict[str, float]:
-        found = memorisation_informed(reals.train, fake)
+        found = memorisation_informed(reals.train.rows, fake)
         return {
             "memorisation_informed_frechet_distance": found.value,
             "cosine_distance": found.cosine_distance,
         }
 
     def score() -> dict[str, float]:
-        return {"copying_score": copying_score(*_all_sets(reals, fake), seed=seed)}
+        rows = reals.train.rows, reals.held_out.images
+        return {"copying_score": copying_score(*rows, fake, seed=seed)}
 
     values, left_out = _attempted({"memorisation_informed": informed, "copying_score": score})
     return {**values, "left_out": left_out}
 
 
-def judged(reals: Reals, fake: Features, copies: Memorisation | None) -> dict[str, str]:
+def judged(
+    reals: Reals, fake: Features, copies: Memorisation | None, near: NearCopies | None
+) -> dict[str, str]:
     """Returns the verdict on copies, and why."""
-    return judge(*_all_sets(reals, fake), copies)._asdict()
-
-
-def _all_sets(reals: Reals, fake: Features) -> tuple[TrainFeatures, HeldOutFeatures, FakeFeatures]:
-    """Returns training, held-out and generated rows, of one width even where there are none."""
-    held_out = reals.held_out if len(reals.held_out) else np.zeros((0, fake.shape[1]))
-    return reals.train, held_out, fake
+    return judge(reals.train, reals.held_out, fake, copies, near)._asdict()
 
 
 def _attempted(attempts: Mapping[str, Attempt]) -> tuple[dict[str, Any], dict[str, str]]:

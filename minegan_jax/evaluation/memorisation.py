@@ -1,7 +1,7 @@
-"""How much of what a generator draws are its training images.
+"""How much nearer to the training images than to other real ones a generator draws, in features.
 
-Every number has its twin for real images that were held out: fakes should be no more exact and
-no nearer copies of the training images than real images are of each other.
+Every number has its twin for real images that were held out: fakes should be no nearer to the
+training images than real images are. Which fakes are copies by eye, `near_copies` says.
 """
 
 from typing import NamedTuple
@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from minegan_jax.evaluation.distances import Nearest, kth_nearest_other, nearest
-from minegan_jax.evaluation.rows import FakeFeatures, check_rows, check_width, in_canonical_order
+from minegan_jax.evaluation.distances import Nearest, nearest
+from minegan_jax.evaluation.rows import FakeFeatures, canonical_order, check_rows, check_width
+from minegan_jax.evaluation.shown import Shown, neighbours
 
 TrainFeatures = Float[np.ndarray, "train features"]
 HeldOutFeatures = Float[np.ndarray, "held_out features"]
@@ -21,61 +22,51 @@ class Memorisation(NamedTuple):
 
     authentic: float  # AuthPct / 100: share of fakes that are no copies by Alaa et al.'s test
     held_out_authentic: float  # the same share of held-out images: what to expect without copying
-    near_copies: float  # share of fakes within near_copy_distance of a training image
-    held_out_near_copies: float  # the same share of held-out images
-    near_copy_distance: float  # so close only the closest training images are to each other
     to_train: float  # mean distance of a fake to the nearest of equally many training ...
-    to_held_out: float  # ... and held-out images
+    to_held_out: float  # ... and held-out pictures
     gap: float  # in [-1, 1]: (to_held_out - to_train) / the larger; 1 = copies, 0 = none
-    nearest_indices: Int[np.ndarray, " fake"]  # the training image nearest to each fake
+    nearest_rows: Int[np.ndarray, " fake"]  # the row of the training images nearest to each fake
     nearest_distances: Float[np.ndarray, " fake"]
-    closest: Int[np.ndarray, "pairs 2"]  # (fake, training image), the closest pair first
+    closest: Int[np.ndarray, "pairs 2"]  # (fake, row of the training images), the closest first
 
 
 def memorisation(
-    train: TrainFeatures,
-    held_out: HeldOutFeatures,
-    fake: FakeFeatures,
-    *,
-    quantile: float = 0.01,
-    num_closest: int = 16,
-    seed: int = 0,
+    train: Shown, held_out: Shown, fake: FakeFeatures, *, num_closest: int = 16, seed: int = 0
 ) -> Memorisation:
     """Compares the fakes' distances to the training images with what real images show.
 
     authentic: the share of fakes farther from their nearest training image than that image is
-    from its nearest other training image: Alaa et al. 2022 (arXiv:2102.08921).
-    near_copy_distance: the `quantile` of each training image's distance to its nearest other one.
-    gap: both sets are cut to the size of the smaller by a seeded draw, since a larger set is
-    nearer to everything. closest: each fake at most once, with its nearest training image.
+    from the nearest other picture: Alaa et al. 2022 (arXiv:2102.08921).
+    gap: both sets are cut to as many pictures as the smaller has by a seeded draw, since a larger
+    set is nearer to everything. closest: each fake at most once, with its nearest training image.
 
-    Raises InputError for fewer than 2 training images, no held-out image or no fake, ValueError
-    for a quantile outside [0, 1].
+    Args:
+      train: features of the training images, mirrored ones too where training mirrors.
+      held_out: of real images that training did not see, shown in the same ways.
+      fake: of generated images.
+      num_closest: pairs to name.
+      seed: of the draw.
+
+    Raises:
+      InputError: fewer than 2 training images that differ, no held-out image or no fake.
+      ValueError: broken features.
     """
-    train, held_out, fake = check_sets(train, held_out, fake)
-    spacing = np.sqrt(kth_nearest_other(train, 1))
-    threshold = near_copy_distance(train, quantile)
-    of_fake, of_held_out = nearest(fake, train), nearest(held_out, train)
+    rows, others, fake = check_sets(train.rows, held_out.rows, fake)
+    train, held_out = train._replace(rows=rows), held_out._replace(rows=others)
+    spacing = neighbours(train).distances[:, 0]
+    of_fake, of_held_out = nearest(fake, rows), nearest(held_out.images, rows)
     to_train, to_held_out = _equal_size_distances(train, held_out, fake, seed)
     closest_fakes = np.argsort(of_fake.distances, kind="stable")[:num_closest]
     return Memorisation(
         authentic=_authentic(of_fake, spacing),
         held_out_authentic=_authentic(of_held_out, spacing),
-        near_copies=float((of_fake.distances <= threshold).mean()),
-        held_out_near_copies=float((of_held_out.distances <= threshold).mean()),
-        near_copy_distance=threshold,
         to_train=to_train,
         to_held_out=to_held_out,
         gap=_relative_gap(to_train, to_held_out),
-        nearest_indices=of_fake.indices,
+        nearest_rows=of_fake.indices,
         nearest_distances=of_fake.distances,
         closest=np.stack([closest_fakes, of_fake.indices[closest_fakes]], axis=1),
     )
-
-
-def near_copy_distance(train: TrainFeatures, quantile: float = 0.01) -> float:
-    """The `quantile` of each training image's distance to its nearest other one; needs two."""
-    return float(np.quantile(np.sqrt(kth_nearest_other(train, 1)), quantile))
 
 
 def check_sets(
@@ -95,15 +86,22 @@ def _authentic(queries: Nearest, spacing: np.ndarray) -> float:
 
 
 def _equal_size_distances(
-    train: np.ndarray, held_out: np.ndarray, fake: np.ndarray, seed: int
+    train: Shown, held_out: Shown, fake: np.ndarray, seed: int
 ) -> tuple[float, float]:
     rng = np.random.default_rng(seed)
-    count = min(len(train), len(held_out))
+    count = min(len(train.first_rows), len(held_out.first_rows))
     means = []
-    for rows in (train, held_out):
-        drawn = in_canonical_order(rows)[rng.choice(len(rows), count, replace=False)]
-        means.append(float(nearest(fake, drawn).distances.mean()))
+    for part in (train, held_out):
+        drawn = rng.permutation(_in_canonical_order(part))[:count]
+        rows = part.rows[np.isin(part.pictures, drawn)]
+        means.append(float(nearest(fake, rows).distances.mean()))
     return means[0], means[1]
+
+
+def _in_canonical_order(part: Shown) -> Int[np.ndarray, " pictures"]:
+    """The pictures' numbers in an order that depends on what they show alone."""
+    first = part.first_rows
+    return part.pictures[first[canonical_order(part.rows[first])]]
 
 
 def _relative_gap(to_train: float, to_held_out: float) -> float:
@@ -116,7 +114,7 @@ def exact_copies(
     train_pixels: UInt8[np.ndarray, "train height width channels"],
     fake_pixels: UInt8[np.ndarray, "fake height width channels"],
 ) -> int:
-    """Number of fakes that equal some training image in every pixel; mirrored ones do not count."""
+    """Number of fakes that equal a training image in every pixel; mirrored ones count if given."""
     expected, found = ((x.dtype, x.shape[1:]) for x in (train_pixels, fake_pixels))
     if expected != found:  # the bytes of other types or shapes would never match, silently
         raise ValueError(f"fake pixels: expected {expected}, found {found}")

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from minegan_jax.errors import InputError
 from minegan_jax.evaluation.bootstrap import share_interval
-from minegan_jax.evaluation.distances import distance_blocks, nearest
-from minegan_jax.evaluation.memorisation import TrainFeatures
+from minegan_jax.evaluation.distances import nearest
 from minegan_jax.evaluation.rows import FakeFeatures, check_rows, check_width
+from minegan_jax.evaluation.shown import Neighbours, Shown, neighbours
 
 Some = Float[np.ndarray, "_"]  # scores of at least one image
 
@@ -27,51 +28,51 @@ class Signs(NamedTuple):
 
     critic_gap: float  # 0 none; 1 the critic takes left-out images for generated ones
     authentic: float  # share of fakes that are no copies by the test of Alaa et al. 2022
-    usually_authentic: float  # the same share of the training images, each against the others
+    usually_authentic: float  # the same share of the training pictures, each against the others
     at_least: float  # where that share's 95 % interval starts
 
 
-def signs(gap: float, train: TrainFeatures, fake: FakeFeatures) -> Signs:
+def signs(gap: float, train: Shown, fake: FakeFeatures) -> Signs:
     """Returns both signs.
 
-    A fake is authentic if it is farther from its nearest training image than that is from its own
-    nearest other one (arXiv:2102.08921).
+    A fake is authentic if it is farther from its nearest training image than that is from the
+    nearest other picture (arXiv:2102.08921).
 
     Args:
       gap: the critic's.
-      train: features of the training images.
+      train: features of the training images, mirrored ones too where training mirrors.
       fake: of generated images.
 
     Raises:
-      InputError: fewer than 3 training images, no fake, or features that are not finite.
+      InputError: fewer than 3 training images that differ, or no fake.
+      ValueError: features that are not finite.
     """
-    train = check_rows(train, name="training", at_least=3)
+    rows = check_rows(train.rows, name="training", at_least=1)
     fake = check_rows(fake, name="fake", at_least=1)
-    check_width(fake, name="fake", width=train.shape[1])
-    neighbours, first, second = _nearest_others(train)
-    found = nearest(fake, train)
-    # To a training image that stands for a new one, the others are all there is.
-    alone = np.where(
-        neighbours[neighbours] == np.arange(len(train)), second[neighbours], first[neighbours]
-    )
-    count = int((first > alone).sum())
+    check_width(fake, name="fake", width=rows.shape[1])
+    asked = train.first_rows
+    if len(asked) < 3:
+        raise InputError(
+            f"training images: expected at least 3 that differ, found {len(asked)} among"
+            f" {train.num_images}"
+        )
+    found, others = nearest(fake, rows), neighbours(train)
+    count = int((others.distances[asked, 0] > _without(train, others)[asked]).sum())
     return Signs(
         critic_gap=gap,
-        authentic=float((found.distances > first[found.indices]).mean()),
-        usually_authentic=count / len(train),
-        at_least=share_interval(count, len(train)).low,
+        authentic=float((found.distances > others.distances[found.indices, 0]).mean()),
+        usually_authentic=count / len(asked),
+        at_least=share_interval(count, len(asked)).low,
     )
 
 
-def _nearest_others(rows: TrainFeatures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns which other row is nearest to each, how far it is, and how far the next one is."""
-    neighbours, nearby = np.empty(len(rows), np.int64), np.empty((len(rows), 2))
-    for part, block in distance_blocks(rows, rows):
-        own = np.arange(part.start, part.stop)
-        block[own - part.start, own] = np.inf
-        neighbours[part] = block.argmin(axis=1)
-        nearby[part] = np.sqrt(np.partition(block, 1, axis=1)[:, :2])
-    return neighbours, nearby[:, 0], nearby[:, 1]
+def _without(train: Shown, others: Neighbours) -> Float[np.ndarray, " rows"]:
+    """How far the nearest other row of each is from a third picture.
+
+    To a training image that stands for a new one the others are all there is.
+    """
+    itself = others.pictures[others.rows] == train.pictures
+    return others.distances[others.rows, np.where(itself, 1, 0)]
 
 
 def critic_gap(train: Some, left_out: Some, fake: Some) -> float:

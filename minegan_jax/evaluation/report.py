@@ -27,10 +27,16 @@ COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 COPIES: tuple[tuple[str, str], ...] = (
     ("authentic ↑", "authentic"),
     ("near copies ↓", "near_copies"),
-    ("near copies among held-out images", "held_out_near_copies"),
+    ("near copies among real images", "real_near_copies"),
+    ("near copies of held-out images", "near_copies_of_held_out"),
     ("train-against-held-out gap ↓", "gap"),
     ("C_T (0; copies: below)", "copying_score"),
     ("memorisation-informed Fréchet distance ↓", "memorisation_informed_frechet_distance"),
+)
+
+BRACKETS = (
+    "In brackets: 95 % intervals of the mean over draws of as many images. Another draw's value"
+    " lies inside about 83 times of 100."
 )
 
 
@@ -41,10 +47,22 @@ def write(workdir: Path, record: dict[str, Any]) -> None:
     write_atomically(workdir / JSON_NAME, text.encode())
 
 
+def read(workdir: Path) -> dict[str, Any]:
+    """Returns the report of a run folder; nothing where there is none, or a damaged one."""
+    try:
+        found = json.loads((workdir / JSON_NAME).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def to_markdown(record: dict[str, Any], workdir: Path) -> str:
     """Returns the report for people."""
     phases = record["phases"]
     parts = [f"# {workdir.name}", _verdicts(phases)]
+    weights = ", ".join(f"{name} {phase['weights']}" for name, phase in phases.items())
+    parts.append(f"Weights that drew the images: {weights} (`--weights`).")
+    parts.append(_steps(record["provenance"]["phases"]))
     parts.append(", ".join(phases) + ", and the target images:")
     for name, caption in PICTURES.items():
         if (workdir / "samples" / f"{name}.png").exists():
@@ -60,18 +78,16 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
     parts.append("## Against held-out images")
     if record["caution"]:
         parts.append(f"Careful: {record['caution']}.")
-    if any(phase["held_out"] for phase in phases.values()):
-        parts.append(_distances(record, "held_out"))
-    else:
-        parts.append("No image was held out (`--config.num_held_out`).")
+    parts += [f"Careful: {remark}." for remark in record["remarks"]]
+    parts += _against_held_out(record)
     parts += [
         "## Against the training images",
         "These figures reward copying; the held-out ones do not.",
-        _distances(record, "train"),
-        "In brackets: where 95 of 100 values of as many other images would lie.",
+        _distances(_rows(phases, "train")),
+        BRACKETS,
         *_left_out(record),
         "## Copies and diversity",
-        _copies(phases),
+        _copies(record),
         "## Recipe",
         "```json\n" + json.dumps(record["recipe"], indent=2) + "\n```",
     ]
@@ -95,12 +111,19 @@ def _verdicts(phases: dict[str, Any]) -> str:
     return "Copies of the training images?\n\n" + "\n".join(lines)
 
 
+def _steps(phases: dict[str, Any]) -> str:
+    """Returns how far each phase had come."""
+    trained = {name: phase["steps"] for name, phase in phases.items() if phase["steps"]}
+    done = (f"{name} {steps['done']} of {steps['planned']}" for name, steps in trained.items())
+    return f"Steps done: {', '.join(done) or 'none'}."
+
+
 def _left_out(record: dict[str, Any]) -> list[str]:
     """Returns a paragraph on measures that need more images, if there are such."""
     reasons = {
         f"{name}: {reason}"
         for phase in record["phases"].values()
-        for part in (phase["held_out"], phase["train"], phase["copying"])
+        for part in (phase["held_out"], phase["equal_counts"], phase["train"], phase["copying"])
         if part
         for name, reason in part["left_out"].items()
     }
@@ -124,12 +147,17 @@ def _sources(table: Sequence[dict[str, Any]]) -> str:
             row["name"],
             f"{row['probability']:.3f}",
             "{:.3f} to {:.3f}".format(*row["interval"]),
-            *(f"{share:.3f}" for share in row["without_it"]),
+            *(_share(row["without_it"], number) for number in range(len(names))),
         ]
         for row in table
     ]
     titles = ["source", "probability", "95 % interval", *(f"without it: {name}" for name in names)]
     return markdown(titles, rows)
+
+
+def _share(shares: Sequence[float] | None, number: int) -> str:
+    """Returns one of the shares as text; a dash where there are none."""
+    return "-" if shares is None else f"{shares[number]:.3f}"
 
 
 def _classes(rows: Sequence[dict[str, Any]]) -> str:
@@ -142,30 +170,45 @@ def _classes(rows: Sequence[dict[str, Any]]) -> str:
     return markdown(titles, cells)
 
 
-def _distances(record: dict[str, Any], against: str) -> str:
-    """Returns one row per phase, and one of real images for comparison."""
-    rows = {name: phase[against] or {} for name, phase in record["phases"].items()}
-    if against == "held_out" and record["real"]:
-        rows["training images"] = record["real"]
+def _against_held_out(record: dict[str, Any]) -> list[str]:
+    """Returns the distances to held-out images, and once more beside those of real images."""
+    rows = _rows(record["phases"], "equal_counts")
+    if not any(rows.values()):
+        return ["No image was held out (`--config.num_held_out`)."]
+    count = record["real"]["num_fake"]
+    return [
+        _distances(_rows(record["phases"], "held_out")),
+        f"Distances depend on how many images there are. Of {count} generated images, beside as"
+        " many training images, which are the best to hope for:",
+        _distances({**rows, "training images": record["real"]}),
+    ]
+
+
+def _rows(phases: dict[str, Any], against: str) -> dict[str, Any]:
+    """Returns the phases' distances to some images, by the name of the phase."""
+    return {name: phase[against] or {} for name, phase in phases.items()}
+
+
+def _distances(rows: dict[str, Any]) -> str:
+    """Returns one row for each set of images."""
     cells = [[name, *(_settled(row, path) for _, path in COLUMNS)] for name, row in rows.items()]
     return markdown(["", *(title for title, _ in COLUMNS)], cells)
 
 
-def _copies(phases: dict[str, Any]) -> str:
-    """Returns what each phase has copied, and how diverse it is."""
+def _copies(record: dict[str, Any]) -> str:
+    """Returns what each phase has copied and how diverse it is, and how diverse real images are."""
     rows = [
         [
             name,
             str(phase["exact_copies"]),
-            *(
-                _number({**(phase["memorisation"] or {}), **phase["copying"]}, (k,))
-                for _, k in COPIES
-            ),
+            *(_number({**phase["memorisation"], **phase["copying"]}, (k,)) for _, k in COPIES),
             _number(phase, ("mean_variance",)),
             _number(phase, ("intra_cluster", "value")),
         ]
-        for name, phase in phases.items()
+        for name, phase in record["phases"].items()
     ]
+    none = ["-"] * (1 + len(COPIES))
+    rows.append(["training images", *none, _number(record["real"], ("mean_variance",)), "-"])
     titles = ["", "exact copies", *(title for title, _ in COPIES), "mean variance ↑"]
     titles.append("distance inside clusters ↑")
     return markdown(titles, rows)

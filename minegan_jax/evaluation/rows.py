@@ -5,7 +5,7 @@ compared with thousands of fakes. The width is the same: one extractor looked at
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from minegan_jax.errors import InputError
 
@@ -53,6 +53,11 @@ def in_canonical_order(rows: np.ndarray) -> np.ndarray:
     A seeded draw from this order depends on the set of rows alone, so that a metric does not
     change when the same images arrive in another order.
     """
+    return rows[canonical_order(rows)]
+
+
+def canonical_order(rows: np.ndarray) -> Int[np.ndarray, " rows"]:
+    """Where the rows lie that `in_canonical_order` gives."""
     rows = np.ascontiguousarray(rows)
     keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
-    return rows[np.argsort(keys, kind="stable")]
+    return np.argsort(keys, kind="stable")

@@ -23,14 +23,15 @@ FIGURES: Mapping[str, Figure] = {
     "coverage": Figure("coverage ↑", ("held_out", "coverage")),
     "mean_variance": Figure("mean variance ↑", ("mean_variance",)),
     "near_copies": Figure("near copies ↓", ("memorisation", "near_copies")),
+    "hits": Figure("recognised as the target ↑", ("recognised_as_target",)),
 }
-# Of a record besides; the last two take a class or a source, as in `recognised:9`.
+# Of a record besides; these take a class or a source, as in `recognised:9`.
 TITLES: Mapping[str, str] = {
     **{name: figure.title for name, figure in FIGURES.items()},
-    "hits": "recognised as the target ↑",
     "recognised": "recognised as",
     "probability": "p of",
 }
+GIVEN = ("method", "target", "label", "steps", "images seen", "guide", "search steps", "weights")
 NAMED = ("recognised", "probability")
 SHOWN = ("frechet_distance", "kmmd", "coverage", "hits", "mean_variance", "near_copies")
 
@@ -84,6 +85,24 @@ def to_markdown(
         mine = [record for record in records if record["max_images"] == size]
         parts += [f"## {size} training images", _one_size(mine, milliseconds, shown)]
     return "\n\n".join(parts) + "\n"
+
+
+def given_to_markdown(records: Sequence[Record]) -> str:
+    """Returns a table of what each method was given; settings that give the same share a row."""
+    settings: dict[tuple[str, ...], dict[str, None]] = {}
+    for record in records:
+        given = record["given"]
+        cells = (
+            record["title"],
+            "yes" if record["label"] else "no",
+            *(str(given[name]) for name in ("steps", "images")),
+            given["guide"] or "-",
+            str(given["search_steps"] or "-"),
+            given["weights"],
+        )
+        settings.setdefault(cells, {})[record["setting"]] = None
+    rows = [[title, ", ".join(settings[title, *rest]), *rest] for title, *rest in settings]
+    return f"## What each method was given\n\n{markdown(GIVEN, rows)}\n"
 
 
 def _one_size(

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 
 from minegan_jax.features import stored
 from minegan_jax.nets.function import as_function
+from minegan_jax.nets.precision import full_float32
 from minegan_jax.types import Params, to_unit_range
 
 RESOLUTION = 256  # that images are resized to, in pixels
@@ -86,6 +87,7 @@ def load_lpips(file: str | Path, *, resolution: int = RESOLUTION) -> Perceptual:
     params = jax.device_put(kept.params)
     look = jax.jit(as_function(Lpips()))
 
+    @full_float32()
     def embed(pixels: np.ndarray) -> np.ndarray:
         return np.asarray(look(params, _fit(pixels, resolution)))
 

@@ -15,7 +15,8 @@ def in_parts(compute: Callable[..., Any], num_parts: int) -> Callable[..., Any]:
     """Returns a function's mean over parts of a minibatch, which it sees one after the other.
 
     That is its value for the whole minibatch where it takes a mean over images. It does not where a
-    critic compares the images of a batch, as ProGAN's does: each part is then a batch by itself.
+    critic compares the images of a batch, as ProGAN's does: each part, of all devices together, is
+    then a batch by itself.
 
     Args:
       compute: maps trees of arrays, whose first axis is the batch, to a tree of floats.

@@ -4,11 +4,12 @@ Neither learns from the target: both are told its class, and climb what a classi
 through a frozen generator. A start, drawn from N(0, I), decides the image; each image of a batch is
 searched by itself.
 
-Published for codes h of 4096 numbers in [0, 30], those of a layer (fc6) behind a ReLU, and for
-pixels in [0, 255]. Here h is a source's latent of a prior N(0, I). What is published stays: both
-updates, their order, schedule and shares, and the decay. What belongs to the codes' units is our
-reading: h stays in [-LIMIT, LIMIT] in the place of [0, mean + 3 standard deviations] (DGN-AM) and
-[0, 30] (PPGN), and steps have the sizes below.
+Published for codes h of 4096 numbers in [0, 30], those of a layer (fc6) behind a ReLU, from which
+a generator was trained to make images of all classes. Here h is what a source's generator is given:
+a latent of a prior N(0, I) and, where all of its classes take part, the vector of a class. What is
+published stays: both updates, their order, schedule and the decay. What belongs to the codes' units
+is our reading: h stays in [-LIMIT, LIMIT] in the place of [0, mean + 3 standard deviations]
+(DGN-AM) and [0, 30] (PPGN), and `SearchRules` holds the sizes that must be searched again.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from minegan_jax.methods import classes
 from minegan_jax.methods.base import Average, Learner, TransferMethod
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.function import as_function
+from minegan_jax.nets.precision import full_float32
 from minegan_jax.sources import Source
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params
 
@@ -32,81 +34,100 @@ Make = Callable[[Latents], Images]  # a frozen generator
 Search = Callable[[Make, Latents], Latents]  # from a start to where it ends
 
 LIMIT = 3.0  # standard deviations of the prior, beyond which no latent goes
-# DGN-AM (Nguyen et al. 2016, arXiv:1605.09304).
-STEPS = (
-    8.0,
-    1e-10,
-)  # that its step size falls from and to, linearly; in units of 1 / 255 of pixels
-PIXEL = 1 / 127.5  # such a unit in images in [-1, 1]
-LATENT = 0.05  # such a unit in latents; ours
-DECAY = 0.99  # of latents, per step
-# PPGN (Nguyen et al. 2017, arXiv:1612.00005).
-PRIOR_SHARE = 1e-5  # epsilon_1
-CLASS_SHARE = 1.0  # epsilon_2
-STEP = 0.1  # mean size of a step in each latent; ours
 SMALLEST = 1e-30  # in the place of a gradient's mean size where it vanishes
 
 
 class Goal(NamedTuple):
-    """What is sought, and for how long."""
+    """What is sought."""
 
     logits: Callable[[Images], Logits]  # what a classifier says of the source's images
     label: int  # its class that is sought
-    num_steps: int = 200  # of the search for each image
 
 
-def search_dgn_am(goal: Goal, make: Make, start: Latents) -> Latents:
-    """Climbs the logit of the class, in the image and then in the latent (their Fig. 2).
+class SearchRules(NamedTuple):
+    """How far a search goes, and what holds it back; lengths are standard deviations of h."""
 
-    With x = G(h) and a step size s that falls with every step: x' = x + s g / mean|g|, where g is
-    the gradient of the logit in x; then h' = h + s d / mean|d|, where d is x' - x taken back
-    through G. So the size of x' - x cancels, and only its direction counts.
+    num_steps: int = 200  # for each image, as published
+    # Mean size of a step in each number of h. PPGN's stays, and is 1 in [0, 30] as published;
+    # DGN-AM's falls linearly from this, 8 as published, to 0.
+    step_size: float = 0.1
+    # DGN-AM: the share of h that decays in each step, 0.01 as published. PPGN: epsilon_1, the
+    # weight of the encoder's term beside the class's, 1e-5 as published.
+    prior: float = 0.01
+    noise: float = 0.0  # added in each step: epsilon_3; 1e-17 as published, which rounds to none
+
+
+def search_dgn_am(goal: Goal, rules: SearchRules, make: Make, start: Latents) -> Latents:
+    """Climbs the logit of the class (DGN-AM, their Fig. 2): h' = (1 - prior) (h + s g / mean|g|).
+
+    g is the gradient of the logit in h. They take it in two legs, to an image and from there to h,
+    and normalise each; but a factor that the first leg gives an image cancels in the second.
 
     Args:
       goal: what is sought.
+      rules: of the search.
       make: G.
       start: draws of the prior.
     """
-    first, last = STEPS
+    noise = _noise(start, rules.noise)
 
     def step(number: Array, latents: Latents) -> Latents:
-        size = first + (last - first) * number / goal.num_steps
-        images, back = jax.vjp(make, latents)
-        uphill = jax.grad(lambda images: goal.logits(images)[:, goal.label].sum())(images)
-        (change,) = back(size * PIXEL * _of_mean_size_one(uphill))
-        moved = latents + size * LATENT * _of_mean_size_one(change)
-        return DECAY * moved.clip(-LIMIT, LIMIT)
+        size = rules.step_size * (1.0 - number / rules.num_steps)
+        uphill = jax.grad(lambda latents: goal.logits(make(latents))[:, goal.label].sum())(latents)
+        moved = latents + size * _of_mean_size_one(uphill) + noise(number)
+        return (1.0 - rules.prior) * moved.clip(-LIMIT, LIMIT)
 
-    return jax.lax.fori_loop(0, goal.num_steps, step, start)
+    return jax.lax.fori_loop(0, rules.num_steps, step, start)
 
 
 def search_ppgn(
-    goal: Goal, make: Make, start: Latents, *, encode: Callable[[Images], Latents]
+    goal: Goal,
+    rules: SearchRules,
+    make: Make,
+    start: Latents,
+    *,
+    encode: Callable[[Images], Latents],
 ) -> Latents:
     """Follows prior and class together (Noiseless Joint PPGN-h, their eq. 11).
 
-    h' = h + s d / mean|d| with d = epsilon_1 (E(G(h)) - h) + epsilon_2 c, where c is the gradient
-    of the logarithm of the class's probability by way of its own logit alone: (1 - p) times that
-    of the logit. The published noise, 1e-17, is less than d's rounding: there is none here, so
-    that a start decides its image.
+    h' = h + s d / mean|d| + noise with d = epsilon_1 (E(G(h)) - h) + c, where c is the gradient of
+    the logarithm of the class's probability by way of its own logit alone: (1 - p) times that of
+    the logit.
 
     Args:
-      goal: as for `search_dgn_am`, like `make` and `start`.
+      goal: as for `search_dgn_am`, like `rules`, `make` and `start`.
+      rules: of the search.
       make: G.
       start: draws of the prior.
       encode: E, the inverse of G.
     """
+    noise = _noise(start, rules.noise)
 
     def step(number: Array, latents: Latents) -> Latents:
-        del number
         images, back = jax.vjp(make, latents)
         logits, into_images = jax.vjp(goal.logits, images)
         (of_logits,) = into_images(_towards(logits, goal.label))
         (of_class,) = back(of_logits)
-        change = PRIOR_SHARE * (encode(images) - latents) + CLASS_SHARE * of_class
-        return (latents + STEP * _of_mean_size_one(change)).clip(-LIMIT, LIMIT)
+        change = rules.prior * (encode(images) - latents) + of_class
+        moved = latents + rules.step_size * _of_mean_size_one(change) + noise(number)
+        return moved.clip(-LIMIT, LIMIT)
 
-    return jax.lax.fori_loop(0, goal.num_steps, step, start)
+    return jax.lax.fori_loop(0, rules.num_steps, step, start)
+
+
+def _noise(start: Latents, size: float) -> Callable[[Array], Latents | float]:
+    """Returns what is added in each step. A start decides it, and so its whole search."""
+    if not size:
+        return lambda _: 0.0
+    bits = jax.lax.bitcast_convert_type(start[:, 0].astype(jnp.float32), jnp.uint32)
+    keys = jax.vmap(jax.random.key)(bits)
+
+    def noise(number: Array) -> Latents:
+        drawn = jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, number), length))
+        return size * drawn(keys)
+
+    length = start.shape[1:]
+    return noise
 
 
 def _towards(logits: Logits, label: int) -> Logits:
@@ -141,12 +162,15 @@ class EncoderRules(NamedTuple):
     betas: tuple[float, float] = (0.5, 0.9)
 
 
-def dgn_am(source: Source, goal: Goal, of_classes: str = classes.ALL) -> TransferMethod:
+def dgn_am(
+    source: Source, goal: Goal, search: SearchRules, of_classes: str = classes.ALL
+) -> TransferMethod:
     """Returns DGN-AM (Nguyen et al. 2016), which learns nothing: its phase has no steps.
 
     Args:
       source: whose latents are searched.
       goal: what is sought.
+      search: its rules.
       of_classes: that a conditional generator is asked for, see `methods.classes`.
     """
 
@@ -155,24 +179,29 @@ def dgn_am(source: Source, goal: Goal, of_classes: str = classes.ALL) -> Transfe
         return SearchState(source.generator, {}, ())
 
     learner = Learner(init, draw=lambda _: (), step=lambda state, *_: (state, {}))
-    return _method(source, learner, lambda _: partial(search_dgn_am, goal), of_classes)
+    return _method(source, learner, lambda _: partial(search_dgn_am, goal, search), of_classes)
 
 
 def ppgn(
-    source: Source, goal: Goal, rules: EncoderRules, of_classes: str = classes.ALL
+    source: Source,
+    goal: Goal,
+    search: SearchRules,
+    rules: EncoderRules,
+    of_classes: str = classes.ALL,
 ) -> TransferMethod:
     """Returns PPGN (Nguyen et al. 2017), whose encoder learns to invert the source's generator.
 
     Args:
       source: whose latents are searched.
       goal: what is sought.
+      search: its rules.
       rules: of the encoder's learning.
       of_classes: that a conditional generator is asked for, see `methods.classes`.
     """
-    encode = as_function(Encoder(source.networks.latent_size, rules.width))
+    encode = as_function(Encoder(classes.searched_size(source.networks, of_classes), rules.width))
 
     def search_with(encoder: Params) -> Search:
-        return partial(search_ppgn, goal, encode=partial(encode, encoder))
+        return partial(search_ppgn, goal, search, encode=partial(encode, encoder))
 
     return _method(source, inversion(source, rules, of_classes), search_with, of_classes)
 
@@ -184,7 +213,7 @@ def inversion(source: Source, rules: EncoderRules, of_classes: str = classes.ALL
     has none, so E is trained to G.
     """
     networks = source.networks
-    encoder = Encoder(networks.latent_size, rules.width)
+    encoder = Encoder(classes.searched_size(networks, of_classes), rules.width)
     encode, optimizer = as_function(encoder), optax.adam(rules.learning_rate, *rules.betas)
     opened = classes.searchable(networks, of_classes)
     draws = rules.batch_size, classes.draws_size(networks, of_classes)
@@ -220,10 +249,12 @@ def _method(
     opened = classes.searchable(source.networks, of_classes)
 
     @partial(jax.jit, static_argnums=1)
+    @full_float32()
     def generate(state: SearchState, number: int, latents: Latents) -> Images:
         del number
         start, make = opened(state.generator, latents)
         return make(search_with(state.encoder)(make, start))
 
     sizes = (classes.draws_size(source.networks, of_classes),)
-    return TransferMethod(learner, sizes, generate)
+    classed = (0,) if classes.takes_part(source.networks, of_classes) else ()
+    return TransferMethod(learner, sizes, generate, classed=classed)

@@ -34,9 +34,10 @@ from minegan_jax.methods.game import (
     make_game,
     players,
     start,
+    update_ema,
 )
 from minegan_jax.methods.supersamples import Cast, Lots
-from minegan_jax.nets.precision import lighter
+from minegan_jax.nets.precision import full_float32, lighter
 from minegan_jax.types import (
     Batch,
     Images,
@@ -95,6 +96,9 @@ def critic_turn(
                     losses.interpolate(real, fake, mixes),
                 )
                 total += rules.penalty_weight * metrics["penalty"]
+            if rules.drift_weight:
+                metrics["drift"] = losses.drift(of_real)
+                total += rules.drift_weight * metrics["drift"]
             return total, {"critic_loss": total, **metrics}
 
         return jax.value_and_grad(loss, has_aux=True)(critic)
@@ -130,12 +134,12 @@ def players_turn(
     metrics = average(metrics)
     updates, optimizer = game.players_optimizer.update(gradients, state.players_optimizer, before)
     after = optax.apply_updates(before, updates)
-    moved = {name: after[name] for name in state.averages}
+    moved = {name: after[name] for name in game.averaged}
     record = selector.record(state.selector, metrics["win_rates"])
     decay = ema_decay(game.rules.average_decay, state.turns, game.rules.warmup_steps)
     return state._replace(
         params={**state.params, **after},
-        averages=optax.incremental_update(moved, state.averages, 1.0 - decay),
+        averages=update_ema(moved, state.averages, decay),
         players_optimizer=optimizer,
         selector=record,
         turns=state.turns + 1,
@@ -169,6 +173,17 @@ def _lighter(cast: Cast, rules: Rules) -> Cast:
     )
 
 
+def in_groups(criticise: Callable[[Images], Scores], images: Images, size: int) -> Scores:
+    """Scores images of one kind in groups of those that follow each other, as they were trained on.
+
+    A score depends on nothing outside its group; the last one is filled up with the first images.
+    """
+    count = -(-len(images) // size) * size
+    filled = images[jnp.arange(count) % len(images)]
+    groups = filled.reshape(-1, size, *images.shape[1:])
+    return jax.lax.map(criticise, groups).reshape(count)[: len(images)]
+
+
 def adversarial_method(
     cast: Cast,
     rules: Rules,
@@ -193,28 +208,31 @@ def adversarial_method(
         return start(game, previous.params, previous)
 
     @partial(jax.jit, static_argnums=1)
+    @full_float32()
     def mined(state: GameState, source: int, latents: Latents) -> Any:
         weights = {**state.params, **state.averages}
         return cast.miners[source](weights["miners"][source], latents)
 
     @partial(jax.jit, static_argnums=1)
+    @full_float32()
     def generate(state: GameState, source: int, latents: Latents) -> Images:
         weights = {**state.params, **state.averages}
         given = mined(state, source, latents)
         return cast.output(cast.generators[source](weights["generators"][source], given))
 
     @partial(jax.jit, static_argnums=2)
+    @full_float32()
     def contest(state: GameState, key: Key, count: int) -> SuperScores:
         latents = supersamples.draw_lots(key, (count,), cast.latent_sizes).latents
         averaged = {**players(state), **state.averages}
         critic, allowed = state.params["critic"], state.selector.allowed
         return supersamples.contest(cast, critic, averaged, latents, allowed)[1]
 
-    @jax.jit
-    def score(state: GameState, images: Images) -> Scores:
-        # One by one, so that no score depends on what else is asked.
-        return jax.lax.map(
-            lambda image: cast.critic(state.params["critic"], image[None])[0], images
+    @partial(jax.jit, static_argnums=2)
+    @full_float32()
+    def score(state: GameState, images: Images, most: int) -> Scores:
+        return in_groups(
+            partial(cast.critic, state.params["critic"]), images, min(cast.group, most)
         )
 
     return TransferMethod(
@@ -222,9 +240,11 @@ def adversarial_method(
             init, partial(draw, game), partial(step, game), ("generators",) if rules.spread else ()
         ),
         latent_sizes=cast.latent_sizes,
+        classed=cast.classed,
         selector=lambda state: state.selector,
         mined=mined,
         generate=generate,
+        raw=(lambda state: state._replace(averages={})) if game.averaged else None,
         contest=contest,
         score=None if cast.num_classes else score,
     )

@@ -41,17 +41,21 @@ class TransferMethod(NamedTuple):
     """A learner whose state can be asked for images, by way of one of its sources.
 
     To draw an image, choose a source i by the selector and u from N(0, I); `generate` then gives
-    G_i(M_i(u)), from the averaged weights. `contest` has the critic judge so many supersamples,
-    `score` images.
+    G_i(M_i(u)), from the EMA of those weights that have one. `raw` takes that EMA out of a state,
+    which then samples from the weights that were trained. `contest` has the critic judge so many
+    supersamples, `score` images of one kind; a critic that compares images
+    sees the next ones of them in groups of its own size, or of as many as there are.
     """
 
     learner: Learner
     latent_sizes: tuple[int, ...]  # length of each source's u
     generate: Callable[[State, int, Latents], Images]
+    classed: tuple[int, ...] = ()  # sources whose u ends in the number that names a class
     selector: Callable[[State], SelectorState] = _alone
     mined: Callable[[State, int, Latents], Any] | None = None  # what the generator gets for u
+    raw: Callable[[State], State] | None = None  # where there is an EMA
     contest: Callable[[State, Key, int], SuperScores] | None = None  # where sources compete
-    score: Callable[[State, Images], Scores] | None = None  # where there is a critic
+    score: Callable[[State, Images, int], Scores] | None = None  # where there is a critic
 
 
 class Phase(NamedTuple):

@@ -24,7 +24,7 @@ from minegan_jax.methods.base import TransferMethod
 from minegan_jax.methods.reconstruction import FitState, Rules, differences, fit
 from minegan_jax.nets import spectral
 from minegan_jax.nets.conditioning import class_table, class_vectors
-from minegan_jax.nets.precision import lighter
+from minegan_jax.nets.precision import full_float32, lighter
 from minegan_jax.sources import Source
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params, to_unit_range
 
@@ -104,6 +104,7 @@ def bsa(
         }
 
     @partial(jax.jit, static_argnums=1)
+    @full_float32()
     def sample(state: FitState, number: int, latents: Latents) -> Images:
         del number
         params, inputs = state.params, truncated(latents, truncation)

@@ -10,12 +10,15 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from minegan_jax.nets.conditioning import class_table
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.miner import Draws, class_drawn
+from minegan_jax.nets.precision import full_float32
 from minegan_jax.types import ClassVectors, Images, Latents, Params
 
 ALL = "all"  # mined from all classes; each as often where nothing is mined
 MEAN = "mean"  # always the mean of all classes' vectors; a number always asks for that class
+NO_SPREAD = 1e-6  # in the place of a standard deviation of 0, where there is a single class
 
 
 def takes_part(networks: Networks, classes: str) -> bool:
@@ -48,13 +51,20 @@ def prior(networks: Networks, classes: str) -> Callable[[Params, Latents], Any]:
     return lambda _, draws: (draws[:, :-1], class_drawn(draws[:, -1], networks.num_classes))
 
 
+def searched_size(networks: Networks, classes: str) -> int:
+    """Returns the length of what `searchable` opens to a search."""
+    part = networks.embedding_size if takes_part(networks, classes) else 0
+    return networks.latent_size + part
+
+
 def searchable(
     networks: Networks, classes: str
 ) -> Callable[[Params, Draws], tuple[Latents, Callable[[Latents], Images]]]:
     """Returns what opens draws u to a search, as a function of (params, u).
 
-    It gives the latents to start from, and their images as a function of them. A class that u
-    names is no part of the search: each image keeps its own.
+    It gives what to start from, and images as a function of it: a latent and, where all classes
+    take part, behind it a class's vector, whose numbers are standardised over all classes. A search
+    that starts at the class which u names may leave it.
     """
     generate = generator(networks, classes)
     if not takes_part(networks, classes):
@@ -63,11 +73,19 @@ def searchable(
 
     def opened(params: Params, draws: Draws) -> tuple[Latents, Callable[[Latents], Images]]:
         latents, numbers = named({}, draws)
-        return latents, lambda latents: generate(params, (latents, numbers))
+        table = class_table(params, networks.num_classes)
+        mean, spread = table.mean(axis=0)[None], jnp.maximum(table.std(axis=0), NO_SPREAD)[None]
+
+        def images_of(searched: Latents) -> Images:
+            latents, standard = jnp.split(searched, [networks.latent_size], axis=1)
+            return generate(params, (latents, mean + spread * standard))
+
+        return jnp.concatenate([latents, (table[numbers] - mean) / spread], axis=1), images_of
 
     return opened
 
 
+@full_float32()
 def nearest(
     vectors: ClassVectors, table: Float[Array, "classes embedding"]
 ) -> tuple[Int[Array, "batch"], Float[Array, "batch"]]:
@@ -76,6 +94,7 @@ def nearest(
     return distances.argmin(axis=1), distances.min(axis=1)
 
 
+@full_float32()
 def spacing(table: Float[Array, "classes embedding"]) -> Float[Array, ""]:
     """Returns the mean distance from a class's vector to the nearest other one."""
     if len(table) == 1:

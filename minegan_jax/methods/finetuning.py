@@ -65,9 +65,11 @@ def _cast(networks: Networks, of_classes: str, like: Params) -> Cast:
     return Cast(
         miners=(classes.prior(networks, of_classes),),
         generators=(classes.generator(networks, of_classes),),
-        critic=networks.criticise,
+        critic=shares.criticise(networks),
         view=_as_they_are,
         output=_as_they_are,
         latent_sizes=(classes.draws_size(networks, of_classes),),
+        classed=(0,) if classes.takes_part(networks, of_classes) else (),
         whole=lambda _, parts: shares.whole(parts, like),
+        group=networks.group,
     )

@@ -34,11 +34,14 @@ class Rules(NamedTuple):
         {"miners": 1e-4, "generators": 1e-4, "critic": 1e-4}
     )
     betas: tuple[float, float] = (0.5, 0.9)
+    adam_epsilon: float = 1e-8
     batch_size: int = 64  # images per minibatch, over all devices
     critic_turns: int = 5
     loss: str = "wasserstein"  # a key of `losses.LOSSES`
     penalty_weight: float = 10.0  # 0 saves its computation
+    drift_weight: float = 0.0  # of the critic's drift, see `losses.drift`
     average_decay: float = 0.99  # of the players' EMA, per step, once it has warmed up
+    average_miners: bool = True  # whether miners have an EMA as well, or generators alone
     exploration: float = 0.0  # share of supersamples whose image is picked by lot, at first
     exploration_steps: int = 0  # of all phases together, in which that share falls to 0
     warmup_steps: int = 0  # of each phase, in which only the critic learns
@@ -52,7 +55,7 @@ class Rules(NamedTuple):
 
 
 class GameState(NamedTuple):
-    """Everything that changes; `averages` holds the EMA of those players that move."""
+    """Everything that changes; `averages` holds the EMA of those players that have one."""
 
     params: dict[str, Any]  # "critic": tree; "miners", "generators": one tree per source
     averages: dict[str, Any]
@@ -76,6 +79,7 @@ class Game(NamedTuple):
     cast: Cast
     rules: Rules
     moving: tuple[str, ...]  # those of PLAYERS that learn; the others are frozen
+    averaged: tuple[str, ...]  # those of the moving ones that have an EMA
     critic_optimizer: optax.GradientTransformation
     players_optimizer: optax.GradientTransformation
 
@@ -89,11 +93,12 @@ def _after(num_steps: int, rate: float) -> optax.ScalarOrSchedule:
 
 def _adam(
     rate: optax.ScalarOrSchedule,
-    betas: tuple[float, float],
+    rules: Rules,
     whole: Callable[[Params], Params] = lambda params: params,
 ) -> optax.GradientTransformation:
     """Moves weights by Adam, and the vectors behind spectral norms by the power method."""
-    return optax.chain(optax.adam(rate, *betas), spectral.power_iteration(whole))
+    adam = optax.adam(rate, *rules.betas, eps=rules.adam_epsilon)
+    return optax.chain(adam, spectral.power_iteration(whole))
 
 
 def _moving_only(
@@ -117,15 +122,16 @@ def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
         return {**params, "generators": tuple(cast.whole(i, tree) for i, tree in trees)}
 
     adams = {
-        "miners": _adam(rates["miners"], rules.betas),
-        "generators": _adam(rates["generators"], rules.betas, whole),
+        "miners": _adam(rates["miners"], rules),
+        "generators": _adam(rates["generators"], rules, whole),
     }
     return Game(
         cast,
         rules,
         moving,
+        tuple(name for name in moving if name != "miners" or rules.average_miners),
         critic_optimizer=_moving_only(
-            _adam(rules.learning_rates["critic"], rules.betas), rules.frozen_critic
+            _adam(rules.learning_rates["critic"], rules), rules.frozen_critic
         ),
         players_optimizer=optax.partition(
             {**adams, "frozen": optax.set_to_zero()},
@@ -155,9 +161,24 @@ def ema_start_share(decay: float, num_turns: int) -> float:
     return float(np.prod(np.asarray(ema_decay(decay, np.arange(num_turns)), np.float64)))
 
 
+def update_ema(
+    moved: dict[str, Any], averages: dict[str, Any], decay: Float[Array, ""]
+) -> dict[str, Any]:
+    """Returns the EMA after a turn: of weights decay * EMA + (1 - decay) * moved, of vectors moved.
+
+    The vectors behind spectral norms are directions of length 1, whose mean is shorter and no
+    estimate of a singular vector: the EMA takes the newest, as one takes over a network's buffers.
+    """
+    return jax.tree_util.tree_map_with_path(
+        lambda path, new, old: new if spectral.is_vector(path) else decay * old + (1 - decay) * new,
+        moved,
+        averages,
+    )
+
+
 def start(game: Game, params: dict[str, Any], previous: GameState | None) -> GameState:
     """Starts a phase: fresh optimizers, and averages that go on where the last phase left them."""
-    averages = {name: params[name] for name in game.moving}
+    averages = {name: params[name] for name in game.averaged}
     record = selector.init_selector(len(game.cast.generators), game.rules.selector_window)
     if previous is not None:
         averages |= {name: previous.averages[name] for name in previous.averages}

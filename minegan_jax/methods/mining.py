@@ -29,7 +29,7 @@ class MinerShape(NamedTuple):
     """The miners' layers, see `nets.miner`."""
 
     depth: int = 4
-    width: int = 256  # units of a hidden layer
+    width: int = 256  # units of a hidden layer; for "prior", at least
     start: str = "prior"  # of miner.STARTS
     classes: str = classes.ALL  # of a conditional source, see `methods.classes`; ALL mines them
 
@@ -41,6 +41,7 @@ class Critic(NamedTuple):
     params: Params  # it starts from
     resolution: int  # of the images it takes, in pixels
     channels: int  # 1 grey, 3 RGB
+    group: int = 1  # images that it compares
 
 
 def critic_of(source: Source, *, alone: bool = False) -> Critic:
@@ -54,9 +55,9 @@ def critic_of(source: Source, *, alone: bool = False) -> Critic:
         was trained.
     """
     networks = source.networks
-    compares = alone and networks.compares
-    criticise = partial(networks.criticise, alone=True) if compares else networks.criticise
-    return Critic(criticise, source.critic, networks.resolution, networks.channels)
+    criticise = shares.criticise(networks, alone=alone)
+    group = 1 if alone else networks.group
+    return Critic(criticise, source.critic, networks.resolution, networks.channels, group)
 
 
 def fresh_critic(source: Source, key: Key, *, alone: bool = False) -> Critic:
@@ -111,11 +112,15 @@ def _miner(source: Source, shape: MinerShape) -> nn.Module:
         return latent
     table = class_table(source.generator, networks.num_classes)
     condition = make(networks.embedding_size, shape.start, miner.at_classes(table))
+    if not miner.names_classes(shape.start):
+        return miner.PairedMiner(latent, condition)
     return miner.ConditionalMiner(latent, condition, networks.num_classes)
 
 
 def _draws_size(source: Source, shape: MinerShape) -> int:
     """Returns the length of a source's u."""
+    if not miner.names_classes(shape.start):
+        return source.networks.latent_size
     return classes.draws_size(source.networks, shape.classes)
 
 
@@ -132,5 +137,7 @@ def _cast(
         view=common_view(*(each.resolution for each in networks), **image_shape),
         output=common_view(**image_shape),
         latent_sizes=tuple(_draws_size(source, shape) for source in sources),
+        classed=tuple(i for i, n in enumerate(networks) if classes.takes_part(n, shape.classes)),
         whole=lambda source, parts: shares.whole(parts, sources[source].generator),
+        group=critic.group,
     )

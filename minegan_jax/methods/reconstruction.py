@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Int
 
 from minegan_jax.methods.accumulation import in_parts
 from minegan_jax.methods.base import Average, Draws, Learner
 from minegan_jax.types import Batch, Images, Key, Metrics, Params
 
 Terms = Callable[[Params, Batch, Any], Metrics]  # of (params, batch, draws)
+Weight = float | Callable[[Int[Array, ""]], Array]  # or as a function of the steps done
 
 
 class Rules(NamedTuple):
@@ -32,6 +34,7 @@ class FitState(NamedTuple):
 
     params: dict[str, Any]
     optimizer: optax.OptState
+    num_steps: Int[Array, ""]  # done
 
 
 def differences(made: Images, real: Images, rules: Rules) -> Metrics:
@@ -49,7 +52,7 @@ def fit(
     terms: Terms,
     optimizer: optax.GradientTransformation,
     *,
-    weights: Mapping[str, float],
+    weights: Mapping[str, Weight],
     rules: Rules,
 ) -> Learner:
     """Returns a learner that lowers a weighted sum of terms.
@@ -67,14 +70,15 @@ def fit(
     def init(previous: None, key: Key) -> FitState:
         del previous
         params = init_params(key)
-        return FitState(params, optimizer.init(params))
+        return FitState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
     def step(
         state: FitState, batch: Batch, draws: Draws, average: Average
     ) -> tuple[FitState, Metrics]:
         def loss(params: Params, batch: Batch, draws: Draws) -> tuple[jax.Array, Metrics]:
             found = terms(params, batch, draws)
-            total = jnp.stack([weights[name] * value for name, value in found.items()]).sum()
+            weighted = [_at(weights[name], state.num_steps) * found[name] for name in found]
+            total = jnp.stack(weighted).sum()
             return total, {"loss": total, **found}
 
         def of_part(batch: Batch, draws: Draws) -> Any:
@@ -83,6 +87,12 @@ def fit(
         results = in_parts(of_part, rules.accumulation)(batch, draws)
         (_, metrics), gradients = average(results)
         updates, moments = optimizer.update(gradients, state.optimizer, state.params)
-        return FitState(optax.apply_updates(state.params, updates), moments), metrics
+        params = optax.apply_updates(state.params, updates)
+        return FitState(params, moments, state.num_steps + 1), metrics
 
     return Learner(init, draw, step)
+
+
+def _at(weight: Weight, num_steps: Int[Array, ""]) -> float | Array:
+    """Returns a weight after so many steps."""
+    return weight(num_steps) if callable(weight) else weight

@@ -2,14 +2,20 @@
 
 Otherwise every device would hold all N generators and, in finetuning, their averages and Adam's
 two moments. This way D devices hold one D-th of that each, and one whole generator at a time
-(ZeRO, stage 3, Rajbhandari et al. 2020). A step's result is the same.
+(ZeRO, stage 3, Rajbhandari et al. 2020). A step's result is the same. Images of a minibatch are
+shared likewise by a critic that compares them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array, Float
+
+from minegan_jax.nets.family import Networks
+from minegan_jax.types import Scores
 
 Shaped = jax.Array | np.ndarray | jax.ShapeDtypeStruct
 AXIS = "devices"  # the mesh's only one
@@ -36,6 +42,42 @@ def average(tree: Any, parts: Any | None = None) -> Any:
       parts: a tree with the shapes that are wanted; None wants all leaves whole.
     """
     return jax.tree.map(_average, tree, tree if parts is None else parts)
+
+
+def over_batch(
+    compute: Callable[[Float[Array, "batch *shape"]], Float[Array, "batch"]],
+    rows: Float[Array, "share *shape"],
+) -> Float[Array, "share"]:
+    """Computes something of the rows of all devices, in their order; returns the own ones' results.
+
+    A derivative goes back to the rows of all. Outside a step the rows are all there are.
+    """
+    if _num_devices() == 1:
+        return compute(rows)
+    results = compute(jax.lax.all_gather(rows, AXIS, axis=0, tiled=True))
+    return jax.lax.dynamic_slice_in_dim(results, jax.lax.axis_index(AXIS) * len(rows), len(rows))
+
+
+def _num_devices() -> int:
+    """Returns how many devices take part in what is traced."""
+    try:
+        return jax.lax.axis_size(AXIS)
+    except NameError:  # no device mapping is around
+        return 1
+
+
+def criticise(networks: Networks, *, alone: bool = False) -> Callable[..., Scores]:
+    """Returns a critic, which compares the images of all devices if it compares any.
+
+    Args:
+      networks: whose critic.
+      alone: whether it scores each image by itself, even if it compares.
+    """
+    if networks.group == 1:
+        return networks.criticise
+    if alone:
+        return partial(networks.criticise, alone=True)
+    return partial(networks.criticise, over_batch=over_batch)
 
 
 def _whole(part: jax.Array, like: Shaped) -> jax.Array:

@@ -39,8 +39,10 @@ class Cast(NamedTuple):
     view: Callable[[Images], Images]  # how the critic sees images of any source
     output: Callable[[Images], Images]  # how they are handed out
     latent_sizes: tuple[int, ...]  # length of each source's u
+    classed: tuple[int, ...] = ()  # sources whose u ends in the number that names a class
     whole: Callable[[int, Params], Params] = _as_they_are  # one generator, of which we have parts
     num_classes: int = 0  # of labels that the critic is told; 0 for a label-free critic
+    group: int = 1  # images that the critic compares
 
 
 class Lots(NamedTuple):

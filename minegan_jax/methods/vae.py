@@ -18,12 +18,12 @@ import optax
 from jaxtyping import Array, Float
 
 from minegan_jax.methods.base import TransferMethod
-from minegan_jax.methods.reconstruction import FitState, Rules, differences, fit
+from minegan_jax.methods.reconstruction import FitState, Rules, Weight, differences, fit
 from minegan_jax.nets import spectral
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
-from minegan_jax.nets.precision import lighter
+from minegan_jax.nets.precision import full_float32, lighter
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params, to_unit_range
 
 
@@ -33,7 +33,14 @@ def divergence(means: Latents, log_variances: Latents) -> Float[Array, ""]:
     return 0.5 * (means**2 + variances - log_variances - 1.0).sum(axis=1).mean()
 
 
-def vae(networks: Networks, width: int, rules: Rules, *, kl_weight: float) -> TransferMethod:
+def warmed_up(weight: float, num_steps: int) -> Weight:
+    """Returns a weight that rises linearly over so many steps, and stays (Sonderby et al. 2016)."""
+    return lambda done: weight * jnp.minimum((done + 1) / jnp.maximum(num_steps, 1), 1.0)
+
+
+def vae(
+    networks: Networks, width: int, rules: Rules, *, kl_weight: float, kl_warmup_steps: int = 0
+) -> TransferMethod:
     """Trains an encoder and a decoder; samples decode draws of N(0, I).
 
     Args:
@@ -42,6 +49,8 @@ def vae(networks: Networks, width: int, rules: Rules, *, kl_weight: float) -> Tr
       rules: of the step.
       kl_weight: of the KL divergence over the number of an image's values. It is the mean absolute
         difference for which the sum is the bound on the likelihood of Laplace noise.
+      kl_warmup_steps: in which that weight rises from 0, so that codes say something before they
+        cost anything.
     """
     encoder = Encoder(2 * networks.latent_size, width)
     encode, decode = as_function(encoder), networks.generate
@@ -64,6 +73,7 @@ def vae(networks: Networks, width: int, rules: Rules, *, kl_weight: float) -> Tr
         return {**found, "divergence": divergence(means, log_variances)}
 
     @partial(jax.jit, static_argnums=1)
+    @full_float32()
     def sample(state: FitState, source: int, latents: Latents) -> Images:
         del source
         return decode(state.params["decoder"], latents)
@@ -71,6 +81,7 @@ def vae(networks: Networks, width: int, rules: Rules, *, kl_weight: float) -> Tr
     optimizer = optax.chain(
         optax.adam(rules.learning_rate, *rules.betas), spectral.power_iteration()
     )
-    weights = {"divergence": kl_weight / (shape[1] * shape[2] * shape[3])}
+    per_value = kl_weight / (shape[1] * shape[2] * shape[3])
+    weights = {"divergence": warmed_up(per_value, kl_warmup_steps)}
     learner = fit(init_params, draw, terms, optimizer, weights=weights, rules=rules)
     return TransferMethod(learner, (networks.latent_size,), sample)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 from minegan_jax.errors import InputError
 from minegan_jax.nets.attention import Attention
 from minegan_jax.nets.conditioning import class_vectors
+from minegan_jax.nets.precision import widened
 from minegan_jax.nets.residual import DownBlock, UpBlock
 from minegan_jax.nets.spectral import SpectralConv, SpectralDense, SpectralEmbedding
 from minegan_jax.nets.statistics import Affine, StoredNorm
@@ -149,7 +150,7 @@ class Critic(nn.Module):
             x = DownBlock(outputs, outputs, first=i == 0, halve=halve, name=f"block{i}")(x)
             if i in self.attention:
                 x = Attention(_project, name=f"attention{i}")(x)
-        features = nn.relu(x).sum(axis=(1, 2))
+        features = nn.relu(widened(x)).sum(axis=(1, 2))
         scores = SpectralDense(1, name="linear")(features)[:, 0]
         vectors = SpectralEmbedding(self.num_classes, features.shape[1], name="embedding")()
         return scores if labels is None else scores + (vectors[labels] * features).sum(axis=1)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Int
 
 from minegan_jax.nets.conditioning import class_vectors
 from minegan_jax.nets.layers import StridedConv, StridedConvTranspose
+from minegan_jax.nets.precision import widened
 from minegan_jax.types import Conditions, Images, Latents, Scores
 
 
@@ -93,5 +94,5 @@ class Critic(nn.Module):
             x = jnp.concatenate([x, maps], axis=3)
         for i in range(len(feature_sizes(self.resolution)) - 1):
             x = nn.leaky_relu(StridedConv(self.width * 2**i)(x), 0.2)
-        x = x.reshape(x.shape[0], -1)
+        x = widened(x.reshape(x.shape[0], -1))
         return nn.Dense(1, kernel_init=nn.initializers.glorot_uniform())(x)[:, 0]

@@ -54,7 +54,9 @@ class Networks(NamedTuple):
     num_classes: int = 0  # 0: the networks take no labels
     embedding_size: int = 0
     truncates: bool = False  # whether `generate` takes `truncation=`, in (0, 1]
-    compares: bool = False  # whether scores depend on the batch unless `criticise` gets alone=True
+    # Images whose differences a critic sees, itself included, unless `criticise` gets alone=True;
+    # where devices share the batch, over_batch= tells it of the others' images.
+    group: int = 1
     critic_layers: Callable[[], tuple[str, ...]] = tuple  # names among its weights, the first first
 
 
@@ -102,7 +104,7 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         # Without an embedding, weights of all classes stand in the place of a class's vector.
         embedding_size=getattr(generator, "embedding_size", num_classes),
         truncates="truncation" in _attributes(type(generator)),
-        compares=critic is not None and "minibatch_stddev_group" in _attributes(type(critic)),
+        group=max(getattr(critic, "minibatch_stddev_group", 1), 1),
     )
 
 

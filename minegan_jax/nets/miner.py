@@ -23,11 +23,15 @@ STARTS = ("prior", "collapsed", "affine")  # how miners may start, see `make_min
 
 
 class Start(NamedTuple):
-    """What the kernels of the first, the middle and the last layer start from."""
+    """What the kernels of the first, the middle and the last layer start from, and all biases."""
 
     first: Callable[..., jax.Array]
     between: Callable[..., jax.Array]
     last: Callable[..., jax.Array]
+    bias: Callable[[int], nn.initializers.Initializer] = lambda _: (
+        nn.initializers.zeros
+    )  # of inputs
+    least_width: int = 1  # units of a hidden layer that these kernels need
 
 
 def _identity_between(
@@ -47,22 +51,14 @@ def _padded(
     return jnp.concatenate([rows.astype(dtype), features], axis=1)
 
 
-def _wide_enough(units: int, needed: int, what: str) -> None:
-    """Makes sure that a start has the units that it needs."""
-    if units < needed:
-        raise InputError(
-            f"a miner that starts at {what} needs a miner_width of {needed} or more, found {units}"
-        )
-
-
 def at_prior(size: int) -> Start:
     """Starts at M(x) = the first `size` numbers of x, exactly.
 
-    The first layer splits each into (relu(x), relu(-x)), which the last one joins again.
+    The first layer splits each into (relu(x), relu(-x)), which the last one joins again: this takes
+    two hidden units for each.
     """
 
     def first(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
-        _wide_enough(shape[1], 2 * size, f"the prior of {size} latents")
         passed = jnp.eye(shape[0], size, dtype=dtype)
         return _padded(key, jnp.concatenate([passed, -passed], axis=1), shape[1], dtype)
 
@@ -71,15 +67,17 @@ def at_prior(size: int) -> Start:
         kernel = jnp.eye(*shape, dtype=dtype)
         return kernel - jnp.eye(*shape, k=-size, dtype=dtype)
 
-    return Start(first, _identity_between, last)
+    return Start(first, _identity_between, last, least_width=2 * size)
 
 
 def at_classes(table: Float[Array, "classes embedding"]) -> Start:
-    """Starts at the vector of the class that the last numbers of the input, one-hot, name."""
+    """Starts at the vector of the class that the last numbers of the input, one-hot, name.
+
+    This takes one hidden unit for each class.
+    """
     num_classes = len(table)
 
     def first(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
-        _wide_enough(shape[1], num_classes, f"{num_classes} classes")
         passed = jnp.eye(shape[0], num_classes, k=num_classes - shape[0], dtype=dtype)
         return _padded(key, passed, shape[1], dtype)
 
@@ -87,16 +85,24 @@ def at_classes(table: Float[Array, "classes embedding"]) -> Start:
         del key
         return jnp.zeros(shape, dtype).at[:num_classes].set(table.astype(dtype))
 
-    return Start(first, _identity_between, last)
+    return Start(first, _identity_between, last, least_width=num_classes)
 
 
-def _uniform_fan_in(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
-    """Draws U(-1/sqrt(inputs), 1/sqrt(inputs)), PyTorch's default for a linear layer."""
-    bound = shape[0] ** -0.5
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
+def _uniform(inputs: int) -> nn.initializers.Initializer:
+    """Draws U(-1/sqrt(inputs), 1/sqrt(inputs)), PyTorch's default for a linear layer, bias too."""
+
+    def init(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> jax.Array:
+        return jax.random.uniform(key, shape, dtype, -(inputs**-0.5), inputs**-0.5)
+
+    return init
 
 
-COLLAPSED = Start(_uniform_fan_in, _uniform_fan_in, _uniform_fan_in)
+def _uniform_kernel(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
+    """Draws a kernel of (inputs, outputs) so."""
+    return _uniform(shape[0])(key, shape, dtype)
+
+
+COLLAPSED = Start(_uniform_kernel, _uniform_kernel, _uniform_kernel, _uniform)
 
 
 class Miner(nn.Module):
@@ -106,7 +112,7 @@ class Miner(nn.Module):
       outputs: length of M(u).
       start: what its kernels start from.
       depth: number of fully connected layers, at least 2: 2 for MNIST, 4 otherwise in the paper.
-      width: units of each hidden layer.
+      width: least units of each hidden layer; a start that needs more has those.
     """
 
     outputs: int
@@ -117,31 +123,39 @@ class Miner(nn.Module):
     @nn.compact
     def __call__(self, draws: Draws) -> Outputs:
         """Maps (batch, inputs) to (batch, outputs)."""
-        first, between, last = self.start
-        x = nn.relu(nn.Dense(self.width, kernel_init=first)(draws))
+
+        def layer(x: Draws, features: int, kernel: Callable[..., jax.Array]) -> Outputs:
+            bias = self.start.bias(x.shape[-1])
+            return nn.Dense(features, kernel_init=kernel, bias_init=bias)(x)
+
+        width = max(self.width, self.start.least_width)
+        x = nn.relu(layer(draws, width, self.start.first))
         for _ in range(self.depth - 2):
-            x = nn.relu(nn.Dense(self.width, kernel_init=between)(x))
-        return nn.Dense(self.outputs, kernel_init=last)(x)
+            x = nn.relu(layer(x, width, self.start.between))
+        return layer(x, self.outputs, self.start.last)
 
 
 class AffineMiner(nn.Module):
     """The miner of the authors' BigGAN code: spectrally normalised layers and nothing between them.
 
+    Each layer but the last has as many outputs as u has numbers. Kernels and biases start as
+    PyTorch starts them, because that code, which resumes from published weights, skips its own
+    start: M(u) is then nearly constant. With a spectral norm of 1 no layer spreads u farther.
+
     Attributes:
       outputs: length of M(u).
-      depth: number of layers.
-      width: outputs of each but the last.
+      depth: number of layers; 4 in that code.
     """
 
     outputs: int
     depth: int = 4
-    width: int = 256
 
     @nn.compact
     def __call__(self, draws: Draws) -> Outputs:
         """Maps (batch, inputs) to (batch, outputs)."""
-        for features in (*[self.width] * (self.depth - 1), self.outputs):
-            draws = SpectralDense(features)(draws)
+        for features in (*[draws.shape[-1]] * (self.depth - 1), self.outputs):
+            start = _uniform(draws.shape[-1])
+            draws = SpectralDense(features, kernel_init=start, bias_init=start)(draws)
         return draws
 
 
@@ -168,6 +182,22 @@ class ConditionalMiner(nn.Module):
         return self.latent(seen), self.condition(seen)
 
 
+class PairedMiner(nn.Module):
+    """M^z and M^c of the same u (Fig. 2), which names no class, as in the authors' BigGAN code.
+
+    Attributes:
+      latent: M^z.
+      condition: M^c.
+    """
+
+    latent: nn.Module
+    condition: nn.Module
+
+    def __call__(self, draws: Draws) -> tuple[Latents, ClassVectors]:
+        """Maps (batch, latent_size) to (batch, latent_size) and (batch, embedding_size)."""
+        return self.latent(draws), self.condition(draws)
+
+
 def class_drawn(numbers: Float[Array, "batch"], num_classes: int) -> Int[Array, "batch"]:
     """Turns draws of N(0, 1) into class numbers, each as often as another."""
     shares = jax.scipy.stats.norm.cdf(numbers)
@@ -184,13 +214,18 @@ def make_miner(outputs: int, start: str, at_source: Start, *, depth: int, width:
         BigGAN's miner, an `AffineMiner`.
       at_source: how the miner starts for "prior".
       depth: number of layers.
-      width: units of each hidden layer.
+      width: units of each hidden layer; for "prior", at least; "affine" has as many as u has.
 
     Raises:
       InputError: there is no such start.
     """
     if start == "affine":
-        return AffineMiner(outputs, depth, width)
+        return AffineMiner(outputs, depth)
     if start not in STARTS:
         raise InputError(f"miner_start {start!r}: expected {' or '.join(STARTS)}")
     return Miner(outputs, COLLAPSED if start == "collapsed" else at_source, depth, width)
+
+
+def names_classes(start: str) -> bool:
+    """Says whether u names a class of a conditional source to miners that start so."""
+    return start != "affine"

@@ -1,6 +1,10 @@
-"""Networks that need less memory and time, from outside: the weights that move stay as they are."""
+"""How exactly networks compute: with less memory and time, or in full float32 on every device.
 
-from collections.abc import Callable
+The weights that move stay as they are, in either case.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -9,13 +13,34 @@ import jax.numpy as jnp
 Network = Callable[..., jax.Array]  # of (params, *inputs)
 
 
+@contextlib.contextmanager
+def full_float32() -> Iterator[None]:
+    """Has products and convolutions traced inside take float32 as it is; also as a decorator.
+
+    By default a TPU rounds their inputs to bfloat16, and a recent GPU to TF32. Training can take
+    that; images and figures, which are compared with those of another machine, cannot.
+    """
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
+def widened(x: jax.Array) -> jax.Array:
+    """Returns maps in float32, or in float64 if they are, for a critic's last sum.
+
+    A score in bfloat16 has 8 bits: far from 0 the scores of different images would tie, and ties
+    are won by lot.
+    """
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def lighter(network: Network, precision: str = "float32", *, remat: bool = False) -> Network:
     """Returns a network that computes in another precision, or keeps less for its derivative.
 
     Args:
       network: a function of (params, *inputs), in float32 or float64.
       precision: float32 or bfloat16. In "bfloat16" the network sees weights and inputs rounded
-        to that, and its output is float32 again, so that gradients of float32 weights are as well.
+        to that, and its output is float32 again, so that gradients of float32 weights are as well;
+        a critic's last sum is `widened`.
         "float32" leaves the network as it is.
       remat: computes the activations a second time for the derivative instead of keeping them.
     """

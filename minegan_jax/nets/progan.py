@@ -5,10 +5,12 @@ rate", section 4.1). The generator normalises each pixel's features (section 4.2
 how much the images of a group differ (minibatch standard deviation, section 3).
 
 Scores therefore depend on the other images of a minibatch, unless its groups are of one image; and
-so does the slope of their sum, which the gradient penalty of the authors' code is of.
+so does the slope of their sum, which the gradient penalty of the authors' code is of. Where devices
+share a minibatch, groups are those of all its images.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -19,6 +21,7 @@ from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.nets.convolution import Convolution, conv, conv_of_doubled
+from minegan_jax.nets.precision import widened
 from minegan_jax.nets.resampling import average_pool, upsample
 from minegan_jax.types import Images, Latents, Scores
 
@@ -31,6 +34,8 @@ EPSILON = 1e-8
 
 Maps = Float[Array, "batch height width features"]
 Statistic = Float[Array, "batch"]
+# Computes a statistic of maps of a whole batch, of which a device has a part; see `as_given`.
+OverBatch = Callable[[Callable[[Maps], Statistic], Maps], Statistic]
 
 
 def feature_maps(resolution: int) -> int:
@@ -64,6 +69,11 @@ def feature_widths(resolution: int, width: int | Sequence[int]) -> tuple[int, ..
             f"ProGAN: {resolution} pixels need {num_maps} widths, found {len(width)}: {width}"
         )
     return tuple(width)
+
+
+def as_given(compute: Callable[[Maps], Statistic], maps: Maps) -> Statistic:
+    """Computes a statistic of maps that are all of a batch."""
+    return compute(maps)
 
 
 def strided_minibatch_stddev(maps: Maps, group: int) -> Statistic:
@@ -107,7 +117,7 @@ class Variant(NamedTuple):
     linear_gain: float  # of the layers without an activation: to RGB, and the last of the critic
     scaled_biases: bool  # biases are scaled like the weights
     first_bias_per_pixel: bool  # the generator's first layer has one bias per pixel and channel
-    minibatch_stddev: Callable[[Maps, int], Statistic]
+    minibatch_stddev: Callable[..., Statistic]  # of (maps, group)
 
 
 VARIANTS = {
@@ -282,7 +292,12 @@ class Critic(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: Images, *, fade: ArrayLike | None = None, alone: bool = False
+        self,
+        images: Images,
+        *,
+        fade: ArrayLike | None = None,
+        alone: bool = False,
+        over_batch: OverBatch = as_given,
     ) -> Scores:
         """Maps (batch, size, size, channels) in [-1, 1] to (batch,).
 
@@ -290,6 +305,7 @@ class Critic(nn.Module):
           images: of the full resolution; of less while growing.
           fade: weight in [0, 1] of the first layers against those after; None is 1.
           alone: whether each image is a group of its own.
+          over_batch: computes a statistic of the images' maps where they are a part of a batch.
         """
         variant = find_variant(self.variant)
         scaled = variant.scaled_biases
@@ -309,11 +325,12 @@ class Critic(nn.Module):
             x = fade_in(seen, x, fade if i == last else None)
         if self.minibatch_stddev_group:
             group = 1 if alone else self.minibatch_stddev_group
-            statistic = variant.minibatch_stddev(x, group)
+            stddev = partial(variant.minibatch_stddev, group=group)
+            statistic = stddev(x) if group == 1 else over_batch(stddev, x)
             statistic = jnp.broadcast_to(statistic[:, None, None, None], (*x.shape[:3], 1))
             x = jnp.concatenate([x, statistic], axis=3)
         x = convolve(x, widths[0], "conv_4")
         num_hidden = self.num_hidden or widths[0]
         hidden = EqualisedDense(num_hidden, num_hidden, ACTIVE_GAIN, scaled, name="dense_4")
         score = EqualisedDense(1, 1, variant.linear_gain, scaled, name="score")
-        return score(activate(hidden(x.reshape(len(x), -1))))[:, 0]
+        return score(widened(activate(hidden(x.reshape(len(x), -1)))))[:, 0]

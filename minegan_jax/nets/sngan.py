@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from minegan_jax.errors import InputError
 from minegan_jax.nets.conditioning import class_vectors
 from minegan_jax.nets.convolution import Conv
+from minegan_jax.nets.precision import widened
 from minegan_jax.nets.residual import DownBlock, UpBlock
 from minegan_jax.nets.spectral import SpectralDense, SpectralEmbedding
 from minegan_jax.nets.statistics import Affine, StoredNorm
@@ -154,7 +155,7 @@ class Critic(nn.Module):
         x = images
         for i, (hidden, width) in enumerate(zip((widths[0], *widths), widths, strict=False)):
             x = DownBlock(width, hidden, first=i == 0, halve=i < halvings, name=f"block{i}")(x)
-        features = nn.relu(x).sum(axis=(1, 2))
+        features = nn.relu(widened(x)).sum(axis=(1, 2))
         scores = SpectralDense(1, use_bias=self.score_bias, name="linear")(features)[:, 0]
         if not self.num_classes:
             return scores

@@ -62,6 +62,11 @@ def _unit(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> V
     return _normalise(jax.random.normal(key, shape, dtype))
 
 
+def is_vector(path: tuple[Any, ...]) -> bool:
+    """Says whether a leaf, by its path in a tree of weights, is a stored vector u or v."""
+    return jax.tree_util.keystr(path[-1:], simple=True) in ("u", "v")
+
+
 def power_iteration(
     whole: Callable[[optax.Params], optax.Params] = lambda params: params,
 ) -> optax.GradientTransformation:
@@ -79,9 +84,9 @@ def power_iteration(
         weights = dict(jax.tree_util.tree_leaves_with_path(whole(params)))
 
         def replace(path: tuple[Any, ...], update: jax.Array) -> jax.Array:
-            *module, name = (*path[:-1], jax.tree_util.keystr(path[-1:], simple=True))
-            if name not in ("u", "v"):
+            if not is_vector(path):
                 return update
+            *module, name = (*path[:-1], jax.tree_util.keystr(path[-1:], simple=True))
             stored = {
                 key: weights[place]
                 for key in ("u", "v", "kernel", "vectors")
@@ -119,21 +124,24 @@ class SpectralDense(nn.Module):
       features: outputs.
       use_bias: whether a bias is added.
       keeps_v: whether v is stored beside u, so that no step is taken.
+      kernel_init: makes the kernel from a key and its shape, (inputs, features).
+      bias_init: makes the bias likewise.
     """
 
     features: int
     use_bias: bool = True
     keeps_v: bool = False
+    kernel_init: nn.initializers.Initializer = nn.initializers.orthogonal()
+    bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
         """Maps (batch, inputs) to (batch, features)."""
-        kernel = self.param(
-            "kernel", nn.initializers.orthogonal(), (x.shape[-1], self.features), jnp.float32
-        )
+        shape = (x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         y = x @ _normalised(self, kernel)
         if self.use_bias:
-            y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)[None]
+            y += self.param("bias", self.bias_init, (self.features,), jnp.float32)[None]
         return y
 
 

@@ -1,6 +1,7 @@
 """Batch normalisation with stored statistics, as at inference; nothing ever updates them.
 
-Fresh ones are those of the first maps that a network sees (Salimans and Kingma 2016, section 3).
+Fresh ones are those of the first maps that a network sees (Salimans and Kingma 2016, section 3), a
+fixed scale and shift. Were they the batch's, an image would depend on what it is generated with.
 """
 
 import flax.linen as nn

@@ -1,7 +1,9 @@
 """Checkpoints that are whole or absent, and never trusted without their digest.
 
 Orbax writes each into a hidden folder and renames it, so that a kill leaves no half. A flipped
-byte would still be read back silently: the digest of all values finds it.
+byte would still be read back silently: the digest of all values finds it. A checkpoint that another
+version of this project wrote is no damage: its arrays have other names, shapes or types, and it
+stays.
 """
 
 import errno
@@ -18,6 +20,7 @@ from absl import logging
 from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.methods.base import State
+from minegan_jax.trees import by_path
 
 SPACE_FACTOR, SPACE_FIXED = 1.2, 1_000_000  # bytes on disk: per byte of the state, and beside it
 NUM_KEPT = 2  # the newest, and the one before in case the newest is damaged
@@ -42,19 +45,26 @@ class Checkpoints:
                 enable_async_checkpointing=False,
                 multiprocessing_options=ocp.options.MultiprocessingOptions(active_processes={0}),
             ),
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "digest": ocp.JsonCheckpointHandler(),
+            },
         )
 
     def save(self, step: int, state: State) -> None:
         """Writes a checkpoint; a damaged one of the same step makes way.
 
         Raises:
-          InputError: the state holds a NaN or an infinity.
+          InputError: the state holds a NaN or an infinity, or there is a checkpoint of another
+            structure.
           OSError: the disk is full.
         """
         state = jax.device_get(state)
         if (path := trees.first_not_finite(state)) is not None:
             raise InputError(f"{path} is not finite at step {step}: no checkpoint written")
         self._check_space(state)
+        for kept in self._manager.all_steps():
+            _refuse(self._difference(kept, state))
         if step in self._manager.all_steps():
             self._manager.delete(step)
         self._manager.save(
@@ -74,8 +84,15 @@ class Checkpoints:
 
         Returns:
           Its step and state, on the host, or None if there is none.
+
+        Raises:
+          InputError: those that are whole have another structure.
         """
+        differences = []
         for step in sorted(self._manager.all_steps(), reverse=True):
+            if difference := self._difference(step, like):
+                differences.append(difference)
+                continue
             try:
                 return step, self._read(step, like)
             except Exception as error:  # Orbax and its storage raise many kinds
@@ -85,7 +102,25 @@ class Checkpoints:
                     self._manager.directory / str(step),
                     reason,
                 )
+        _refuse(*differences)
         return None
+
+    def _difference(self, step: int, like: State) -> str:
+        """Says how a checkpoint's structure differs; nothing if it does not, or is damaged."""
+        try:
+            tree = self._manager.item_metadata(step)["state"].tree
+            found = {path: (leaf.shape, str(leaf.dtype)) for path, leaf in by_path(tree).items()}
+        except Exception:  # as in `newest`, where reading it says why
+            return ""
+        expected = {path: (leaf.shape, str(leaf.dtype)) for path, leaf in by_path(like).items()}
+        for path in sorted(found.keys() | expected.keys()):
+            if (there := found.get(path)) != (here := expected.get(path)):
+                return (
+                    f"{self._manager.directory / str(step)}: a checkpoint of another structure, as"
+                    f" another version or config writes it: {path} is {_shown(there)} there and"
+                    f" {_shown(here)} here; nothing was changed"
+                )
+        return ""
 
     def _check_space(self, state: State) -> None:
         """Raises an OSError if the disk is too full; Orbax would fail halfway, and noisily."""
@@ -107,3 +142,19 @@ class Checkpoints:
         if trees.digest(found.state) != found.digest["sha256"]:
             raise ValueError("its values do not match their digest")
         return found.state
+
+
+def any_in(directory: Path) -> bool:
+    """Says whether a phase has a checkpoint; one that was never finished has a longer name."""
+    return any(path.name.isdecimal() for path in directory.glob("*"))
+
+
+def _refuse(*differences: str) -> None:
+    """Raises the first difference, if there is one."""
+    for difference in filter(None, differences):
+        raise InputError(difference)
+
+
+def _shown(array: tuple[tuple[int, ...], str] | None) -> str:
+    """Returns the type and shape of an array, of which there may be none."""
+    return "missing" if array is None else f"{array[1]} of shape {array[0]}"

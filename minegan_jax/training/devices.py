@@ -91,8 +91,9 @@ def compile_step(
 ) -> Callable[[State, Batch, Key], tuple[State, Metrics]]:
     """Compiles a learner's step for a mesh; the given state's memory is reused.
 
-    The draws are made from the whole batch's key, outside the part that runs per device, so that
-    one seed gives one run on any number of devices.
+    The draws are made from the whole batch's key, outside the part that runs per device, and a
+    critic that compares images compares those of all devices (`shares.over_batch`), so that one
+    seed gives one run on any number of devices.
     """
 
     def one_share(state: State, batch: Batch, draws: Any) -> tuple[State, Metrics]:

@@ -47,18 +47,16 @@ def wait_for_step(progress: Progress) -> None:
     jax.block_until_ready(progress.metrics)
 
 
-def write_metrics(path: Path, every_steps: int) -> Hook:
+def write_metrics(write_line: log.Write, every_steps: int) -> Hook:
     """Writes the metrics' means over each interval; stops at the first that is not finite.
 
     They are read back only at the interval's end, so that the devices never wait for the log.
-    Lines of a run that was cut are dropped from the step on where this one starts.
 
     Raises:
       InputError: a metric was NaN or infinite; says which, and at which step.
     """
     waiting: list[Any] = []
     started = [time.monotonic()]
-    phases_seen: set[str] = set()
 
     def write(progress: Progress) -> None:
         rows = jax.device_get(waiting)
@@ -70,14 +68,11 @@ def write_metrics(path: Path, every_steps: int) -> Hook:
         now = time.monotonic()
         rate, started[0] = len(rows) / (now - started[0]), now
         record = {"phase": progress.phase.name, "step": progress.step, **means}
-        log.append(path, {**record, "steps_per_second": round(rate, 3)})
+        write_line({**record, "steps_per_second": round(rate, 3)})
 
     write_now_and_then = every(every_steps, write)
 
     def hook(progress: Progress) -> None:
-        if progress.phase.name not in phases_seen:
-            phases_seen.add(progress.phase.name)
-            log.forget_from(path, progress.phase.name, progress.step)
         waiting.append(progress.metrics)
         write_now_and_then(progress)
 
@@ -100,7 +95,7 @@ def save_checkpoints(stores: Mapping[str, Checkpoints]) -> Hook:
 
 
 def write_selector(
-    path: Path,
+    write: log.Write,
     table: Callable[[SelectorState], list[dict[str, Any]]],
     methods: Mapping[str, TransferMethod],
 ) -> Hook:
@@ -109,7 +104,7 @@ def write_selector(
     def hook(progress: Progress) -> None:
         state = methods[progress.phase.name].selector(progress.state)
         where = {"phase": progress.phase.name, "step": progress.step}
-        log.append(path, {**where, "selector": table(jax.device_get(state))})
+        write({**where, "selector": table(jax.device_get(state))})
 
     return hook
 
@@ -125,12 +120,12 @@ def save_samples(directory: Path, sample: Callable[[str, State], Pixels]) -> Hoo
     return hook
 
 
-def evaluate(path: Path, measure: Callable[[str, State], Mapping[str, float]]) -> Hook:
+def evaluate(write: log.Write, measure: Callable[[str, State], Mapping[str, float]]) -> Hook:
     """Writes held-out measures of the phase's samples into the metrics file."""
 
     def hook(progress: Progress) -> None:
         record = {"phase": progress.phase.name, "step": progress.step}
-        log.append(path, {**record, "evaluation": measure(progress.phase.name, progress.state)})
+        write({**record, "evaluation": measure(progress.phase.name, progress.state)})
 
     return hook
 

@@ -2,11 +2,30 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from minegan_jax.files import write_atomically
+
+Write = Callable[[Mapping[str, Any]], None]  # adds a record with at least `phase` and `step`
+
+
+def writer(path: Path) -> Write:
+    """Returns what writes a run's lines; everything that writes during a run shares one.
+
+    Before a phase's first line those of a run that was cut are dropped from that step on, and with
+    them the rest of a line that a kill cut short.
+    """
+    begun: set[str] = set()
+
+    def write(record: Mapping[str, Any]) -> None:
+        if record["phase"] not in begun:
+            begun.add(record["phase"])
+            forget_from(path, record["phase"], record["step"])
+        append(path, record)
+
+    return write
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:

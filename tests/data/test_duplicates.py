@@ -112,3 +112,27 @@ def test_no_picture_on_both_sides(folder_twice, split, caplog):
 def test_without_a_split_all_are_taken(folder_twice):
     dataset = load_dataset(folder_twice, resolution=64, channels=3)
     assert (len(dataset.train), dataset.description["equal"]) == (40, 0)
+
+
+@pytest.mark.parametrize("level", [0, 100, 255])
+def test_flat_images_are_equal_only_pixel_for_pixel(level):
+    flat = np.full((8, 8), level, np.uint8)
+    dotted = flat.copy()
+    dotted[3, 3] ^= 1
+    images = [Image.fromarray(pixels) for pixels in (flat, dotted, flat ^ 1, dotted, dotted ^ 1)]
+    found = duplicates.repeated(listing_of(images), np.arange(5), skip_unreadable=False)
+    assert found.tolist() == [False, False, False, True, False]
+
+
+def test_all_of_the_digits_are_different():
+    listing = open_digits("")
+    found = duplicates.repeated(listing, np.arange(5000), skip_unreadable=False)
+    assert not found.any()
+
+
+def test_what_is_not_looked_for_is_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("minegan_jax.data.MAX_COMPARED", 3)
+    for seed in range(4):
+        landscape(seed).save(tmp_path / f"{seed}.png")
+    load_dataset(f"folder:{tmp_path}", resolution=64, channels=3, num_held_out=1)
+    assert "of 4 images only those of equal pixels are found" in caplog.text

@@ -1,0 +1,87 @@
+"""Does averaging the miner help? Both ways from the same runs, which the authors' code never does.
+
+    python benchmarks/averaged_miner.py --workdir=MINERS --out=docs/results/averaged_miner.json
+
+Each run keeps an EMA of its miner and of its generator. After mining and after finetuning images
+are drawn from that state twice, by the EMA of the miner and by the miner itself; the generator is
+the same each time (after finetuning its EMA). Of both: the Frechet distance to held-out images, and
+the share recognised as the target. A run that was cut is resumed, one in the file is not repeated.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from results import keep
+
+from minegan_jax import config, experiment, looker, targets
+from minegan_jax.adapters import Mined
+from minegan_jax.data import Dataset
+from minegan_jax.evaluation.embed import embed
+from minegan_jax.evaluation.frechet import frechet_distance
+
+CONFIGS = ("mnist:9", "bigGAN_digits:9", "bigGAN_digits:7")
+SEEDS = (0, 1, 2)
+FIELDS = {"average_miners": True, "sample_every_steps": 0}
+
+
+def main() -> None:
+    """Measures every config with every seed that the file lacks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--configs", nargs="+", default=CONFIGS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--num_images", type=int, default=1000)
+    options = parser.parse_args()
+    for seed in options.seeds:
+        for name in options.configs:
+            row = f"{name}, seed {seed}"
+            if options.out.exists() and row in json.loads(options.out.read_text()):
+                continue
+            workdir = options.workdir / f"{name.replace(':', '_')}_{seed}"
+            keep(options.out, row, of_run(name, seed, workdir, options.num_images))
+
+
+def of_run(name: str, seed: int, workdir: Path, num_images: int) -> dict[str, dict[str, float]]:
+    """Trains a run, unless it is done; returns what each phase's images are like, both ways."""
+    values = config.load_config(name)
+    values.update(**FIELDS, seed=seed, target_seed=seed)
+    run = experiment.train(config.from_config_dict(values), workdir)
+    settings = run.experiment.config
+    recipe = experiment.recipe(settings, num_images, seed)
+    dataset, networks = targets.load(run.experiment), looker.load_looker(recipe)
+    found = {}
+    for phase in run.phases_done():
+        mined = run.mined(phase)
+        both = {"EMA of the miner": mined, "the miner itself": without_ema_of_miners(mined)}
+        for title, drawn in both.items():
+            found[f"{phase}, {title}"] = measured(drawn, recipe, networks, dataset, settings.labels)
+    return found
+
+
+def without_ema_of_miners(mined: Mined) -> Mined:
+    """Returns it with the miners as they were trained, and all else as it is."""
+    averages = {name: ema for name, ema in mined.state.averages.items() if name != "miners"}
+    return mined._replace(state=mined.state._replace(averages=averages))
+
+
+def measured(
+    mined: Mined,
+    recipe: looker.Recipe,
+    networks: looker.Looker,
+    dataset: Dataset,
+    labels: tuple[int, ...],
+) -> dict[str, float]:
+    """Returns the distance to held-out images and the share recognised as one of the labels."""
+    images = mined.sample(recipe.num_images, recipe.seed)
+    seen = looker.recognised(networks, images)
+    real, fake = (embed(networks.features, each).features for each in (dataset.held_out, images))
+    return {
+        "frechet_distance": frechet_distance(real, fake),
+        "recognised": sum(seen[str(label)] for label in labels),
+    }
+
+
+if __name__ == "__main__":
+    main()

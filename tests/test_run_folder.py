@@ -1,0 +1,122 @@
+"""A run folder survives kills while it is made, and says when other versions made it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minegan_jax import experiment, runs
+from minegan_jax.errors import InputError
+
+IDENTITY = {"config": {"seed": 1}, "sources": {}, "target": {"sha256": "0"}}
+ROOT = Path(__file__).parents[1]
+# What the process is about to do when it is killed, by the function that does it.
+MOMENTS = {
+    "before anything is written": "pathlib.Path.open",
+    "while the config is written": "os.fsync",
+    "before the config gets its name": "pathlib.Path.replace",
+}
+KILLED = """
+import os, pathlib, signal
+from minegan_jax import runs
+{moment} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+runs.claim(pathlib.Path({workdir!r}), {identity!r})
+"""
+
+
+def killed(code):
+    """Runs a program that kills itself."""
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_kill_while_the_folder_is_made_leaves_it_usable(moment, tmp_path):
+    workdir = tmp_path / "run"
+    code = KILLED.format(moment=MOMENTS[moment], workdir=str(workdir), identity=IDENTITY)
+    for _ in range(2):
+        killed(code)
+    assert workdir.is_dir()
+    runs.claim(workdir, IDENTITY)
+    assert [path.name for path in workdir.iterdir()] == ["config.json"]
+    assert runs.read_identity(workdir) == IDENTITY
+
+
+@pytest.mark.parametrize("name", ["cat.jpg", ".config.json.old", ".config.json", ".hidden.123"])
+def test_a_folder_of_other_files_is_left_alone(name, tmp_path):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match="found other files"):
+        runs.claim(tmp_path, IDENTITY)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_kills_left_is_cleaned_when_a_run_goes_on(tmp_path):
+    runs.claim(tmp_path, IDENTITY)
+    (tmp_path / "samples").mkdir()
+    left = [tmp_path / ".report.json.7", tmp_path / "samples" / ".walk.png.4242"]
+    kept = [tmp_path / ".note", tmp_path / "samples" / "walk.png.4242"]
+    for path in (*left, *kept):
+        path.write_text("")
+    runs.claim(tmp_path, IDENTITY)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
+
+
+def test_other_versions_are_named_when_a_run_goes_on(tmp_path, caplog):
+    runs.claim(tmp_path, IDENTITY)
+    runs.claim(tmp_path, IDENTITY)
+    assert not caplog.records
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["versions"]["jax"] = "0.0.1"
+    del config["versions"]["optax"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    runs.claim(tmp_path, IDENTITY)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert f"jax 0.0.1 there, {runs.versions()['jax']} here" in line
+    assert "optax unknown there" in line
+    assert "flax" not in line
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "{", '{"config": 1}', "[" * 100_000, "{}"])
+def test_a_damaged_config_is_one_line(content, tmp_path):
+    (tmp_path / "config.json").write_text(content)
+    for use in (runs.read_identity, runs.read_versions, experiment.open_run):
+        with pytest.raises(InputError, match="damaged file") as caught:
+            use(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+CUT_WHILE_SAVING = """
+import os, pathlib, signal, sys
+from minegan_jax import main
+from minegan_jax.training import checkpoints
+save = checkpoints.Checkpoints.save
+def cut(self, step, state):
+    if self._directory.name == "finetune":
+        die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        os.rename = os.replace = pathlib.Path.rename = pathlib.Path.replace = die
+    save(self, step, state)
+checkpoints.Checkpoints.save = cut
+sys.argv = ["minegan_jax", "--config={config}", "--workdir={workdir}"]
+sys.exit(main.main())
+"""
+
+
+def test_a_kill_in_the_first_checkpoint_of_a_phase_leaves_the_one_before(
+    cli, config_file, tmp_path, monkeypatch
+):
+    workdir = tmp_path / "run"
+    monkeypatch.setattr(os, "environ", {**os.environ, "JAX_NUM_CPU_DEVICES": "1"})
+    killed(CUT_WHILE_SAVING.format(config=config_file, workdir=workdir))
+    unfinished = [path.name for path in (workdir / "checkpoints" / "finetune").iterdir()]
+    assert unfinished
+    assert not any(name.isdecimal() for name in unfinished)
+    assert experiment.open_run(workdir).phases_done() == ["mine"]
+    assert cli("--mode=sample", f"--workdir={workdir}", f"--out={tmp_path / 'a.npz'}")[0] == 0
+    assert cli("--mode=evaluate", f"--workdir={workdir}")[0] == 0
+    assert cli(f"--config={config_file}", f"--workdir={workdir}")[0] == 0
+    assert experiment.open_run(workdir).phases_done() == ["mine", "finetune"]

@@ -1,0 +1,174 @@
+"""Fields that do nothing are refused where somebody named them, dropped where all share them."""
+
+import dataclasses
+
+import pytest
+
+from minegan_jax import build, comparison, config, experiment, loading, used_fields
+from minegan_jax.config import Config, from_config_dict, from_values, load_config
+from minegan_jax.errors import InputError
+
+pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+
+
+def test_every_field_is_read_by_some_method_and_every_method_is_in_the_table():
+    assert frozenset().union(*used_fields.READ.values()) == set(config.FIELDS)
+    assert used_fields.READ.keys() == build.METHODS.keys()
+
+
+def another(name):
+    """Returns a value of a field that is not its default."""
+    value = getattr(Config(), name)
+    if name in config.ranges.ONE_OF:
+        return next(one for one in config.ranges.ONE_OF[name] if one != value)
+    if isinstance(value, bool):
+        return True
+    if value is None:
+        return 1 if name != "exclude" else "digits"
+    if isinstance(value, float):
+        return value / 2 or 0.5
+    if isinstance(value, int):
+        return value + 1
+    return (*value, *value) or (1,) if isinstance(value, tuple) else f"{value}x"
+
+
+READ_BY_NONE = [
+    (method, name)
+    for method, read in used_fields.READ.items()
+    for name in config.FIELDS
+    if name not in read
+]
+
+
+@pytest.mark.parametrize(("method", "name"), READ_BY_NONE)
+def test_what_a_method_does_not_read_is_refused_by_name(method, name):
+    given = dataclasses.replace(Config(method=method), **{name: another(name)})
+    with pytest.raises(InputError) as caught:
+        used_fields.check(given, [name])
+    assert f"config field {name!r} does nothing for method {method!r}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    used_fields.check(given, [])  # nobody asked for it
+    used_fields.check(Config(method=method), config.FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"selector_window": 50}, "'selector_window' does nothing beside a single source"),
+        ({"drop_below": 0.1}, "'drop_below' does nothing beside a single source"),
+        ({"miner_start": "affine", "miner_width": 9}, "'miner_width' does nothing beside affine"),
+        (
+            {"critic": "fresh", "freeze_critic_layers": 1},
+            "'freeze_critic_layers' does nothing beside a fresh critic",
+        ),
+        (
+            {"sources": ("a", "b"), "exploration": 0.0, "exploration_steps": 9},
+            "'exploration_steps' does nothing beside exploration=0",
+        ),
+        (
+            {"method": "vae", "perceptual_weight": 0.1},
+            "'perceptual_weight' does nothing beside no perceptual",
+        ),
+    ],
+)
+def test_what_does_nothing_beside_another_value(fields, said):
+    with pytest.raises(InputError, match=said):
+        used_fields.check(from_values(fields), fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sources": ("a", "b"), "selector_window": 50, "drop_below": 0.1},
+        {"exploration": 0.0},  # asks for nothing
+        {"method": "scratch", "sources": (), "penalty_weight": 0.0},
+        {"method": "dgn_am", "penalty_weight": 0.0, "classifier": "digits"},
+        {"method": "transfergan", "freeze_critic_layers": 2},
+    ],
+)
+def test_what_does_something_or_asks_for_nothing_is_no_mistake(fields):
+    used_fields.check(from_values(fields), fields)
+
+
+@pytest.mark.parametrize("name", config.packaged())
+def test_no_packaged_config_has_a_field_that_does_nothing(name):
+    values = load_config(name)
+    if comparison.is_comparison(values):
+        comparison.from_config_dict(values)
+    else:
+        used_fields.check(from_config_dict(values), config.FIELDS)
+
+
+def cells_of(**methods):
+    values = comparison.default_comparison()
+    values.fields.update(mine_steps=7, miner_width=9, train_steps=5, kl_weight=0.3, seed=4)
+    values.settings = {"one": {"classes": "3", "exploration": 0.4}}
+    values.methods = methods
+    values.seeds = (0,)
+    parsed = comparison.from_config_dict(values)
+    return {cell.method: cell.config for cell in comparison.cells(parsed, {})}
+
+
+def test_a_comparison_drops_from_shared_fields_what_a_method_does_not_read():
+    found = cells_of(
+        MineGAN={}, scratch={"method": "scratch"}, VAE={"method": "vae", "kl_weight": 0.5}
+    )
+    mined, scratch, vae = (found[name] for name in ("MineGAN", "scratch", "VAE"))
+    assert (mined.mine_steps, mined.miner_width, mined.classes, mined.kl_weight) == (7, 9, "3", 0.1)
+    assert mined.exploration == 0.4
+    assert (scratch.train_steps, scratch.mine_steps, scratch.classes) == (5, 1000, "all")
+    assert (scratch.sources, mined.sources) == ((), Config().sources)
+    assert (vae.kl_weight, vae.train_steps) == (0.5, 5)
+
+
+@pytest.mark.parametrize(
+    "own", [{"method": "scratch", "mine_steps": 3}, {"kl_weight": 0.5}, {"critic_turn": 2}]
+)
+def test_a_comparison_refuses_what_does_nothing_for_the_method_that_names_it(own):
+    with pytest.raises(InputError, match=r"does nothing for method|unknown config field"):
+        cells_of(one=own)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--config.method=transfergan", "--config.critic=fresh"), "'critic' does nothing"),
+        (("--config.kl_weight=0.5",), "'kl_weight' does nothing for method 'minegan'"),
+        (("--config.drop_below=0.5",), "'drop_below' does nothing beside a single source"),
+        (("--config.beta1=1.5",), "'beta1': expected 0.0 or more, less than 1.0, found 1.5"),
+        (("--config.learning_rate=nan",), "'learning_rate': expected more than 0.0, found nan"),
+    ],
+)
+def test_the_command_line_refuses_what_does_nothing(flags, said, train, tmp_path):
+    status, line = train(*flags)
+    assert status == 2
+    assert said in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_is_refused_too_but_not_for_a_method_that_flags_change(cli, tiny_config, tmp_path):
+    workdir = f"--workdir={tmp_path / 'run'}"
+    file = tiny_config(kl_weight=0.5)
+    assert "'kl_weight' does nothing" in cli(f"--config={file}", workdir)[1]
+    changed = "--config.method=transfergan", "--config.sources=nowhere"
+    assert "no source 'nowhere'" in cli(f"--config={tiny_config()}", workdir, *changed)[1]
+
+
+def test_fields_named_from_python_do_something(tmp_path, tiny_source, tiny_images):
+    source, target = sources_and_target(tiny_source, tiny_images)
+    with pytest.raises(InputError, match="'train_steps' does nothing for method 'minegan'"):
+        experiment.mine([source], target, workdir=tmp_path / "run", train_steps=3)
+    assert not (tmp_path / "run").exists()
+
+
+def sources_and_target(tiny_source, tiny_images):
+    return experiment.sources.load_source(tiny_source), experiment.targets.open_images(
+        f"folder:{tiny_images}"
+    )
+
+
+def test_a_fresh_critic_has_no_layers_to_keep(tiny_source):
+    networks = experiment.sources.load_source(tiny_source).networks
+    given = from_values({"critic": "fresh", "freeze_critic_layers": 1})
+    with pytest.raises(InputError, match="a fresh critic's layers know nothing to keep"):
+        loading.frozen(given, networks)
