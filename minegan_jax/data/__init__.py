@@ -100,10 +100,9 @@ def load_dataset(
     )
     listing = open_listing(spec)
     candidates, unreadable = _candidates(listing, exclude, part, skip_unreadable)
-    equal = 0
-    if num_held_out or num_left_out:
-        copies = _copies(listing, candidates, labels, skip_unreadable)
-        candidates, equal = np.setdiff1d(candidates, copies), len(copies)
+    split = num_held_out or num_left_out
+    copies = _copies(listing, candidates, labels, skip_unreadable) if split else candidates[:0]
+    candidates = np.setdiff1d(candidates, copies)
     subset = choose(
         listing.labels[candidates],
         keep_labels=labels,
@@ -123,7 +122,7 @@ def load_dataset(
         "part": part,
         "train": count,
         "held_out": len(held_out.pixels),
-        "equal": equal,  # images that were not taken because another shows the same picture
+        "equal": len(copies),  # images that were not taken because another shows the same picture
         "seed": seed,
         "labels": list(labels),
         "ratios": list(ratios),

@@ -1,13 +1,19 @@
 """Makes the images of a listing alike: square, of one resolution, all grey or all in colour."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image
 
-from minegan_jax.data.decode import flatten, is_grey, load_image, load_unless_damaged
+from minegan_jax.data.decode import (
+    Indices,
+    flatten,
+    is_grey,
+    load_image,
+    readable_images,
+    unreadable_names,
+)
 from minegan_jax.data.digests import Digests, image_digest
 from minegan_jax.data.listing import Listing
 from minegan_jax.errors import InputError
@@ -33,7 +39,7 @@ def native_shape(listing: Listing) -> tuple[int, int]:
 
 def conform(
     listing: Listing,
-    indices: Int[np.ndarray, "chosen"] | Sequence[int],
+    indices: Indices,
     *,
     resolution: int,
     channels: int,
@@ -50,20 +56,19 @@ def conform(
     pixels = np.empty((len(indices), resolution, resolution, channels), np.uint8)
     kept: list[int] = []
     digests: list[int] = []
-    skipped: list[str] = []
-    for index in map(int, indices):
+    for index, image in readable_images(listing, indices, skip_unreadable=skip_unreadable):
         name = listing.names[index]
-        image = load_unless_damaged(listing, index, skip_unreadable=skip_unreadable)
-        if image is None:
-            skipped.append(name)
-            continue
-        image = flatten(image, name)
-        digests.append(image_digest(image))
-        image = _recolour(image, name, channels=channels, colour=colour)
-        pixels[len(kept)] = _fit(image, name, resolution, enlarge).reshape(pixels.shape[1:])
+        recoloured = _recolour(image, name, channels=channels, colour=colour)
+        fitted = _fit(recoloured, name, resolution, enlarge)
+        pixels[len(kept)] = fitted.reshape(pixels.shape[1:])
         kept.append(index)
-    indices, found = np.array(kept, np.int64), np.array(digests, np.uint64)
-    return Conformed(pixels[: len(kept)], indices, tuple(skipped), found)
+        digests.append(image_digest(image))
+    return Conformed(
+        pixels[: len(kept)],
+        np.array(kept, np.int64),
+        unreadable_names(listing, indices, kept),
+        np.array(digests, np.uint64),
+    )
 
 
 def _check_choice(channels: int, colour: str) -> None:

@@ -1,13 +1,16 @@
 """One image of a listing, upright and opaque, in 8-bit grey ("L") or colour ("RGB")."""
 
 import warnings
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from jaxtyping import Int
 from PIL import Image, ImageOps
 
 from minegan_jax.data.listing import Listing
 from minegan_jax.errors import InputError
 
+Indices = Int[np.ndarray, "_"] | Sequence[int]  # of images in a listing
 GREY_MODES = ("1", "L", "LA")
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
 
@@ -29,16 +32,28 @@ def load_image(listing: Listing, index: int) -> Image.Image:
         raise InputError(f"{name}: not a readable image ({reason})") from error
 
 
-def load_unless_damaged(
-    listing: Listing, index: int, *, skip_unreadable: bool
-) -> Image.Image | None:
-    """Reads an image; None for a damaged one if such may be skipped."""
-    try:
-        return load_image(listing, index)
-    except InputError:
-        if not skip_unreadable:
-            raise
-        return None
+def readable_images(
+    listing: Listing, indices: Indices, *, skip_unreadable: bool
+) -> Iterator[tuple[int, Image.Image]]:
+    """The chosen images that can be read, flattened, each with its index.
+
+    Raises:
+      InputError: an image is unreadable and none may be skipped, or `flatten` refuses it.
+    """
+    for index in map(int, indices):
+        try:
+            image = load_image(listing, index)
+        except InputError:
+            if not skip_unreadable:
+                raise
+            continue
+        yield index, flatten(image, listing.names[index])
+
+
+def unreadable_names(listing: Listing, indices: Indices, kept: Indices) -> tuple[str, ...]:
+    """The names of those chosen images that `readable_images` passed over."""
+    found = set(map(int, kept))
+    return tuple(listing.names[index] for index in map(int, indices) if index not in found)
 
 
 def _as_image(data: np.ndarray | Image.Image) -> Image.Image:

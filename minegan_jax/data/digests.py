@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt64
 from PIL import Image
 
-from minegan_jax.data.decode import flatten, is_grey, load_unless_damaged
+from minegan_jax.data.decode import is_grey, readable_images, unreadable_names
 from minegan_jax.data.listing import Listing
 from minegan_jax.errors import InputError
 
@@ -36,18 +36,11 @@ def read_digests(
     Raises:
       InputError: an image is unreadable and none may be skipped.
     """
-    kept: list[int] = []
-    digests: list[int] = []
-    skipped: list[str] = []
-    for index in map(int, indices):
-        name = listing.names[index]
-        image = load_unless_damaged(listing, index, skip_unreadable=skip_unreadable)
-        if image is None:
-            skipped.append(name)
-            continue
-        digests.append(image_digest(flatten(image, name)))
-        kept.append(index)
-    return np.array(kept, np.int64), np.array(digests, np.uint64), tuple(skipped)
+    images = readable_images(listing, indices, skip_unreadable=skip_unreadable)
+    pairs = [(index, image_digest(image)) for index, image in images]
+    kept = np.array([index for index, _ in pairs], np.int64)
+    digests = np.array([digest for _, digest in pairs], np.uint64)
+    return kept, digests, unreadable_names(listing, indices, kept)
 
 
 def parse_part(part: str) -> tuple[int, int]:

@@ -6,13 +6,11 @@ thumbnails are correlated. Measured with them: no two of 5,000 different digits 
 pixel larger or smaller, correlates at least 0.996 with what it was made from.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from PIL import Image
 
-from minegan_jax.data.decode import flatten, load_unless_damaged
+from minegan_jax.data.decode import readable_images
 from minegan_jax.data.digests import Digests, image_digest
 from minegan_jax.data.listing import Listing
 
@@ -33,7 +31,9 @@ def repeated(
     digests = np.zeros(len(indices), np.uint64)
     thumbnails = np.zeros((len(indices), 3 * SIDE**2), np.float32)
     readable = np.zeros(len(indices), bool)
-    for place, image in _images(listing, indices, skip_unreadable):
+    places = {int(index): place for place, index in enumerate(indices)}
+    for index, image in readable_images(listing, indices, skip_unreadable=skip_unreadable):
+        place = places[index]
         digests[place], readable[place] = image_digest(image), True
         if len(indices) <= MAX_COMPARED:
             thumbnails[place] = thumbnail(image)
@@ -47,15 +47,6 @@ def thumbnail(image: Image.Image) -> Float[np.ndarray, "values"]:
     values -= values.mean()
     length = np.linalg.norm(values)
     return values / length if values.std() >= LEAST_CONTRAST else np.zeros_like(values)
-
-
-def _images(
-    listing: Listing, indices: Int[np.ndarray, "chosen"], skip_unreadable: bool
-) -> Iterator[tuple[int, Image.Image]]:
-    for place, index in enumerate(map(int, indices)):
-        image = load_unless_damaged(listing, index, skip_unreadable=skip_unreadable)
-        if image is not None:
-            yield place, flatten(image, listing.names[index])
 
 
 def _repeats_digest(digests: Digests) -> Bool[np.ndarray, "images"]:
