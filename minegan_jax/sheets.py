@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from minegan_jax import pictures, sampling
 from minegan_jax.adapters import Mined
@@ -56,7 +57,10 @@ def save_selector(directory: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def save_closest(
-    directory: Path, train: Pixels, images: Pixels, copies: Memorisation | None
+    directory: Path,
+    train: UInt8[np.ndarray, "train height width channels"],
+    images: UInt8[np.ndarray, "fake height width channels"],
+    copies: Memorisation | None,
 ) -> None:
     """Pictures the generated images that are nearest to a training image, as shown, beside it."""
     if copies is None:

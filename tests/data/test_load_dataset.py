@@ -47,8 +47,10 @@ def test_the_description_is_plain_json(spec):
     assert json.loads(json.dumps(description)) == {
         "spec": spec,
         "exclude": None,
+        "part": "",
         "train": 8,
         "held_out": 0,
+        "equal": 0,
         "seed": 2,
         "labels": [0, 3],
         "ratios": [0.25, 0.75],
