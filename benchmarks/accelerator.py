@@ -42,8 +42,12 @@ from minegan_jax.training import devices
 
 PROCESS = Path(__file__).with_name("accelerator_process.py")
 MARGIN = 5.0  # seconds that ending takes
-# What makes tiny programs compile quickly.
-REHEARSAL = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_PLATFORMS": "cpu"}
+# What makes tiny programs compile quickly, or not twice.
+REHEARSAL = {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PLATFORMS": "cpu",
+}
 
 
 def wanted(rows: Sequence[Row], only: str) -> list[Row]:

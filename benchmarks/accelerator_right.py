@@ -97,7 +97,7 @@ def compared(source: Source, method: TransferMethod) -> Callable[..., dict[str, 
         miners = after.players_optimizer.inner_states["miners"]
         return {
             "images": images,
-            "scores": method.score(state, images),
+            "scores": method.score(state, images, len(images)),
             "losses": [metrics["critic_loss"], metrics["players_loss"]],
             "critic_gradient": optax.tree_utils.tree_get(after.critic_optimizer, "mu"),
             "players_gradient": optax.tree_utils.tree_get(miners, "mu"),

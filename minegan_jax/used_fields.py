@@ -67,6 +67,7 @@ GAME = frozenset(
 )
 MINING = frozenset(
     [
+        "average_miners",
         "miner_depth",
         "miner_width",
         "miner_start",
@@ -93,7 +94,16 @@ FIT = frozenset(
         "perceptual_weight",
     ]
 )
-SEARCH = frozenset(["classifier", "sought_class", "search_steps"])
+SEARCH = frozenset(
+    [
+        "classifier",
+        "sought_class",
+        "search_steps",
+        "search_step_size",
+        "search_prior",
+        "search_noise",
+    ]
+)
 READ = {
     "minegan": ALWAYS | IMAGES | SOURCES | GAME | MINING,
     "transfergan": ALWAYS | IMAGES | SOURCES | GAME | {"finetune_steps", "freeze_critic_layers"},
@@ -101,7 +111,7 @@ READ = {
     "bsa": (
         ALWAYS | IMAGES | SOURCES | FIT | {"miner_learning_rate", "truncation", "finetune_steps"}
     ),
-    "vae": ALWAYS | IMAGES | FRESH | FIT | {"kl_weight", "train_steps"},
+    "vae": ALWAYS | IMAGES | FRESH | FIT | {"kl_weight", "kl_warmup_steps", "train_steps"},
     "dgn_am": ALWAYS | IMAGES | SOURCES | SEARCH,
     "ppgn": (
         ALWAYS
@@ -138,14 +148,15 @@ IDLE = (
 def check(config: Config, named: Collection[str]) -> None:
     """Makes sure that each field which somebody named does something.
 
-    A value that is the default, or asks for nothing (0, False, or empty), is no mistake.
+    A value that is the default, or asks for nothing (0 or empty), is no mistake.
 
     Raises:
       InputError: says which does nothing, and why.
     """
     for name in FIELDS:
         value = getattr(config, name)
-        if name not in named or not value or value == FIELDS[name].default:
+        asks_for_nothing = not value and value is not False  # a False that is no default asks
+        if name not in named or asks_for_nothing or value == FIELDS[name].default:
             continue
         if name not in READ.get(config.method, FIELDS):
             readers = ", ".join(method for method, names in READ.items() if name in names)

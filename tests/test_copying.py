@@ -19,6 +19,8 @@ from minegan_jax.features import lpips
 from minegan_jax.methods.base import Learner, TransferMethod
 from minegan_jax.types import to_pixels, to_unit_range
 
+NO_DIGESTS = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))  # of images that nobody looks up
+
 
 def gaussians(*counts, width=8, seed=0):
     rng = np.random.default_rng(seed)
@@ -171,7 +173,7 @@ def test_a_report_calls_copies_by_their_name(tmp_path, monkeypatch):
     monkeypatch.setattr(lpips, "load_lpips", lambda file: seen if file == "FILE" else None)
     recipe = looker.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
     recipe = recipe._replace(diversity="lpips:FILE")
-    dataset = Dataset(train, labels[:60], held_out, labels[60:], train[:0], {})
+    dataset = Dataset(train, labels[:60], held_out, labels[60:], train[:0], {}, *NO_DIGESTS)
     reporting.write_report(tmp_path, reporting.Subject(recipe, dataset, phases, {}, ()))
     report = json.loads((tmp_path / "report.json").read_text())
     words = {name: phase["verdict"]["verdict"] for name, phase in report["phases"].items()}

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny_sources import save_source
+from toys import as_shown
 
 from minegan_jax import config, experiment, runs, targets
 from minegan_jax.errors import InputError
@@ -37,22 +38,25 @@ def test_copies_end_a_phase_and_new_images_do_not():
     rng = np.random.default_rng(0)
     train, new = rng.standard_normal((60, 8)), rng.standard_normal((200, 8))
     copies = train[rng.integers(0, 60, 200)]
-    assert signs(1.0, train, copies).authentic == 0.0
-    assert overfits(signs(1.0, train, copies))
-    assert not overfits(signs(1.0, train, new))
-    assert not overfits(signs(0.9, train, copies))  # the critic has not learnt them by heart
+    assert signs(1.0, as_shown(train), copies).authentic == 0.0
+    assert overfits(signs(1.0, as_shown(train), copies))
+    assert not overfits(signs(1.0, as_shown(train), new))
+    assert not overfits(
+        signs(0.9, as_shown(train), copies)
+    )  # the critic has not learnt them by heart
 
 
 def test_training_images_are_usually_as_authentic_as_new_ones():
     """Each is asked against the others, as a new one would be."""
     rng = np.random.default_rng(0)
     train, new = rng.standard_normal((400, 4)), rng.standard_normal((4000, 4))
-    found = signs(0.0, train, new)
+    found = signs(0.0, as_shown(train), new)
     assert found.usually_authentic == pytest.approx(found.authentic, abs=0.05)
     slow = [
-        signs(0.0, np.delete(train[:20], i, axis=0), train[i : i + 1]).authentic for i in range(20)
+        signs(0.0, as_shown(np.delete(train[:20], i, axis=0)), train[i : i + 1]).authentic
+        for i in range(20)
     ]
-    assert signs(0.0, train[:20], new).usually_authentic == np.mean(slow)
+    assert signs(0.0, as_shown(train[:20]), new).usually_authentic == np.mean(slow)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ def test_a_critic_that_compares_images_is_asked_in_the_groups_that_it_was_traine
     [
         ({"evaluate_every_steps": 0}, "num_left_out without --config.evaluate_every_steps"),
         ({"num_left_out": 8}, "8 of 8 training images to leave out: expected one"),
-        ({"num_left_out": 6}, "training features: expected at least 3 rows"),
+        ({"num_left_out": 6}, "training images: expected at least 3 that differ, found 2"),
         ({"num_left_out": -1}, "num_left_out"),
         (
             {"method": "vae", "sources": (), "resolution": 8, "train_steps": 1},

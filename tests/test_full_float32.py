@@ -75,12 +75,12 @@ def logits(images):
 
 def test_samples_of_the_baselines(tmp_path):
     (source,) = sources_of(tmp_path, "biggan")
-    goal = activation.Goal(logits, 1, num_steps=2)
+    goal, rules = activation.Goal(logits, 1), activation.SearchRules(num_steps=2)
     for method in (
         batch_statistics.bsa(source, FitRules(), num_images=3, latent_rate=0.1, truncation=1.0),
         vae.vae(source.networks, 2, FitRules(), kl_weight=0.1),
-        activation.dgn_am(source, goal),
-        activation.ppgn(source, goal, activation.EncoderRules(width=2)),
+        activation.dgn_am(source, goal, rules),
+        activation.ppgn(source, goal, rules, activation.EncoderRules(width=2)),
     ):
         state = method.learner.init(None, jax.random.key(0))
         draws = jnp.zeros((2, method.latent_sizes[0]))

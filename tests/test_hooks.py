@@ -28,7 +28,7 @@ def test_a_hook_is_called_at_intervals_and_at_the_end(every, expected):
 
 
 def test_metrics_are_means_over_their_interval(tmp_path):
-    hook = hooks.write_metrics(tmp_path / "metrics.jsonl", 3)
+    hook = hooks.write_metrics(log.writer(tmp_path / "metrics.jsonl"), 3)
     for step in range(1, 8):
         hook(progress(step, loss=step, win_rates=[step, 2 * step]))
     records = log.read(tmp_path / "metrics.jsonl")
@@ -43,7 +43,7 @@ def test_a_resumed_run_drops_the_lines_that_it_takes_again(tmp_path):
     path = tmp_path / "metrics.jsonl"
     for step in (1, 2, 3, 4):
         log.append(path, {"phase": "mine", "step": step, "loss": -1.0})
-    hook = hooks.write_metrics(path, 1)
+    hook = hooks.write_metrics(log.writer(path), 1)
     for step in (3, 4, 5):
         hook(progress(step, loss=step))
     assert [record["loss"] for record in log.read(path)] == [-1.0, -1.0, 3.0, 4.0, 5.0]
@@ -51,7 +51,7 @@ def test_a_resumed_run_drops_the_lines_that_it_takes_again(tmp_path):
 
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "nan"), (np.inf, "inf")])
 def test_the_first_metric_that_is_not_finite_is_named_with_its_step(value, word, tmp_path):
-    hook = hooks.write_metrics(tmp_path / "metrics.jsonl", 3)
+    hook = hooks.write_metrics(log.writer(tmp_path / "metrics.jsonl"), 3)
     hook(progress(1, loss=0.0, penalty=1.0))
     hook(progress(2, loss=0.0, penalty=value))
     with pytest.raises(InputError, match=f"penalty became {word} at step 2 of mine: stopped"):
@@ -83,9 +83,9 @@ def test_samples_and_evaluations_are_written(tmp_path):
     with Image.open(tmp_path / "samples" / "mine_000005.png") as picture:
         assert picture.size == (44, 44)  # two cells of 8 and three gaps of 2, twice as large
     path = tmp_path / "metrics.jsonl"
-    hooks.evaluate(path, lambda phase, state: {"kid": float("nan"), "of": f"{phase} {state}"})(
-        progress(5)
-    )
+    hooks.evaluate(
+        log.writer(path), lambda phase, state: {"kid": float("nan"), "of": f"{phase} {state}"}
+    )(progress(5))
     (record,) = log.read(path)
     assert record["evaluation"] == {"kid": None, "of": "mine state 5"}
 

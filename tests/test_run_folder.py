@@ -1,7 +1,6 @@
 """A run folder survives kills while it is made, and says when other versions made it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -107,10 +106,9 @@ sys.exit(main.main())
 
 
 def test_a_kill_in_the_first_checkpoint_of_a_phase_leaves_the_one_before(
-    cli, config_file, tmp_path, monkeypatch
+    cli, config_file, tmp_path
 ):
     workdir = tmp_path / "run"
-    monkeypatch.setattr(os, "environ", {**os.environ, "JAX_NUM_CPU_DEVICES": "1"})
     killed(CUT_WHILE_SAVING.format(config=config_file, workdir=workdir))
     unfinished = [path.name for path in (workdir / "checkpoints" / "finetune").iterdir()]
     assert unfinished

@@ -135,14 +135,14 @@ def test_a_walk_keeps_the_class_that_u_names(classed):
     assert len(np.unique(walks[:, 0, -1])) == 3
 
 
-GOAL = activation.Goal(lambda images: images[:, 0, 0], 0, 1)
+GOAL, RULES = activation.Goal(lambda images: images[:, 0, 0], 0), activation.SearchRules(1)
 CONDITIONAL = {
     "minegan": lambda source, of: mining.mine(
         [source, source], Rules(), mining.MinerShape(classes=of), mining.critic_of(source)
     ),
     "transfergan": lambda source, of: finetuning.transfergan(source, Rules(), of),
-    "dgn_am": lambda source, of: activation.dgn_am(source, GOAL, of),
-    "ppgn": lambda source, of: activation.ppgn(source, GOAL, activation.EncoderRules(), of),
+    "dgn_am": lambda source, of: activation.dgn_am(source, GOAL, RULES, of),
+    "ppgn": lambda source, of: activation.ppgn(source, GOAL, RULES, activation.EncoderRules(), of),
 }
 
 

@@ -208,8 +208,9 @@ def copying(reals: Reals, fake: Features, seed: int) -> dict[str, Any]:
         }
 
     def score() -> dict[str, float]:
-        rows = reals.train.rows, reals.held_out.images
-        return {"copying_score": copying_score(*rows, fake, seed=seed)}
+        has_held_out = reals.held_out.num_images > 0
+        held_out = reals.held_out.images if has_held_out else np.zeros((0, fake.shape[1]))
+        return {"copying_score": copying_score(reals.train.rows, held_out, fake, seed=seed)}
 
     values, left_out = _attempted({"memorisation_informed": informed, "copying_score": score})
     return {**values, "left_out": left_out}

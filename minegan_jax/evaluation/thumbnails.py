@@ -13,7 +13,7 @@ from minegan_jax.types import Pixels
 SIDE = 32  # pixels, at most
 CONTRAST = 2.0  # of 255: the deviation below which an image counts as more and more flat
 
-Thumbnails = Float[np.ndarray, "images height width"]
+Thumbnails = Float[np.ndarray, "images rows columns"]
 Patterns = Float[np.ndarray, "images pixels"]  # of mean 0 and length 1; a flat image's is shorter
 
 
