@@ -70,7 +70,7 @@ def take(
     Returns:
       What the config describes, and the shapes of each phase.
     """
-    load = sources.load_source
+    load, packaged = sources.load_source, sources.packaged_sources()
     built: list[build.Experiment] = []
     mesh = devices.make_mesh(config.batch_size, jax.devices()[:1], accumulation=config.accumulation)
 
@@ -82,6 +82,8 @@ def take(
             return stand_ins[location]._replace(generator=generator, critic=critic)
 
         monkeypatch.setattr(sources, "load_source", load_traced)
+        names = [*packaged, *stand_ins]
+        monkeypatch.setattr(sources, "packaged_sources", lambda: names)
         monkeypatch.setattr(
             sources, "makes_images", lambda _: True
         )  # what has no weights makes none

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minegan_jax import compare, comparison, experiment, looker, main, records, runs
+from minegan_jax import compare, comparison, experiment, looker, main, records, runs, used_fields
 from minegan_jax.config import default_config, from_values
 from minegan_jax.data import load_dataset
 from minegan_jax.errors import InputError
@@ -181,7 +181,11 @@ def test_an_evaluation_of_one_run_changes_no_row(small, tmp_path):
 def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
     values = small.copy_and_resolve_references()
     scratch = {"method": "scratch", "sources": (), "resolution": 8, "width": 4, "latent_size": 4}
-    values.pretrained = {"new": {**tiny_fields, **scratch, "train_steps": 1}}
+    fields = {**tiny_fields, **scratch, "train_steps": 1}
+    read = used_fields.READ["scratch"]
+    values.pretrained = {
+        "new": {name: fields[name] for name in fields if name in {*read, "sources"}}
+    }
     values.settings = {"from a new one": {"sources": ("new",)}}
     values.methods = {"TransferGAN": {"method": "transfergan"}}
     values.source_row = True

@@ -40,7 +40,7 @@ ARGUMENTS = {
     "several_digits": ("", "two", "critics", "pairs", "ten", "families"),
     "sngan": ("",),
     "table1_digits": ("",),
-    "table2_digits": ("", "rates", "vae", "long"),
+    "table2_digits": ("", "search", "rates", "bsa", "vae", "iterative", "long"),
 }
 NAMES = [
     f"{name}:{given}" if given else name for name, found in ARGUMENTS.items() for given in found

@@ -11,6 +11,8 @@ import pytest
 from minegan_jax import experiment, runs
 from minegan_jax.errors import InputError
 
+# How `ml_collections` loads a config file.
+pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 IDENTITY = {"config": {"seed": 1}, "sources": {}, "target": {"sha256": "0"}}
 ROOT = Path(__file__).parents[1]
 # What the process is about to do when it is killed, by the function that does it.

@@ -22,7 +22,7 @@ def another(name):
     if name in config.ranges.ONE_OF:
         return next(one for one in config.ranges.ONE_OF[name] if one != value)
     if isinstance(value, bool):
-        return True
+        return not value
     if value is None:
         return 1 if name != "exclude" else "digits"
     if isinstance(value, float):
