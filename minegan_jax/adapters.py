@@ -17,7 +17,38 @@ from minegan_jax.sources import Source, load_source
 from minegan_jax.types import Params, Pixels
 
 JSON_NAME = "adapter.json"
-ADAPTER_FIELDS = ("sources", "miner", "probabilities", "image_shape")
+TOLERANCE = 1e-3  # by which probabilities may miss a sum of 1
+SOURCE_FIELDS = dict.fromkeys(("name", "location", "sha256"), weights.TEXT)
+
+
+def _is_miner(value: Any) -> bool:
+    """Says whether a value describes miners: what `mining.MinerShape` has, or some of it."""
+    kinds = {"depth": weights.is_count, "width": weights.is_count, "start": weights.TEXT.fits}
+    kinds["classes"] = weights.TEXT.fits
+    known = isinstance(value, dict) and value.keys() <= kinds.keys()
+    return known and all(kinds[name](given) for name, given in value.items())
+
+
+def _are_shares(value: Any) -> bool:
+    """Says whether a value is a list of numbers from 0 to 1 whose sum is 1."""
+    numbers = isinstance(value, list) and all(type(share) in (int, float) for share in value)
+    return numbers and all(0 <= p <= 1 for p in value) and abs(sum(value) - 1) <= TOLERANCE
+
+
+FIELDS = {
+    "sources": weights.list_of("objects", weights.OBJECT.fits),
+    "miner": weights.Kind("an object of depth, width, start and classes", _is_miner),
+    "probabilities": weights.Kind("a list of shares whose sum is 1", _are_shares),
+    "image_shape": weights.Kind(
+        "[resolution, channels]",
+        lambda value: (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(map(weights.is_count, value))
+            and value[1] in (1, 3)
+        ),
+    ),
+}
 
 
 class Mined(NamedTuple):
@@ -107,10 +138,15 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     Raises:
       InputError: a file is missing or damaged, or a source is not the one it was made with.
     """
-    tree, description = weights.load_weights(
-        Path(directory), json_name=JSON_NAME, fields=ADAPTER_FIELDS
-    )
-    named = description["sources"]
+    tree, description = weights.load_weights(Path(directory), json_name=JSON_NAME, fields=FIELDS)
+    named, shares = description["sources"], description["probabilities"]
+    for entry in named:
+        weights.check_fields(f"{directory}: field 'sources'", entry, SOURCE_FIELDS)
+    if not len(named) == len(shares) == len(tree):
+        raise InputError(
+            f"{directory}: expected as many sources as probabilities and miners, found"
+            f" {len(named)}, {len(shares)} and {len(tree)}"
+        )
     if sources is None:
         sources = [load_source(entry["location"]) for entry in named]
     if len(sources) != len(named):
@@ -126,14 +162,12 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     # Nothing is scored any more: the critic only says how large images are.
     critic = mining.critic_of(sources[0])._replace(resolution=resolution, channels=channels)
     method = mining.mine(sources, Rules(), shape, critic)
-    miners = tuple(weights.cast(tree[str(i)], "float32") for i in range(len(sources)))
+    miners = tuple(weights.cast(tree.get(str(i), {}), "float32") for i in range(len(sources)))
     state = method.learner.init(None, jax.random.key(0))
     found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.params["miners"]))
     if found != expected:
         raise InputError(f"{directory}: expected miners of shapes {expected}, found {found}")
-    record = selector.record(
-        selector.init_selector(len(sources), window=1), jnp.asarray(description["probabilities"])
-    )
+    record = selector.record(selector.init_selector(len(sources), window=1), jnp.asarray(shares))
     params = {**state.params, "miners": miners}
     state = state._replace(params=params, averages={}, selector=record)
     names = tuple(entry["name"] for entry in named)

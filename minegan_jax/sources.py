@@ -20,6 +20,26 @@ PACKAGED = Path(__file__).parent / "assets"
 JSON_NAME = "source.json"
 NETWORKS = ("generator", "critic")
 SEEN = "seen.safetensors"
+SIZES = ("resolution", "channels", "latent_size")  # arguments of every family
+FIELDS = {
+    "family": weights.TEXT,
+    "arguments": weights.Kind(
+        f"an object with whole numbers {', '.join(SIZES)}",
+        lambda value: (
+            isinstance(value, dict)
+            and all(weights.is_count(value[name]) for name in SIZES if name in value)
+        ),
+    ),
+    "weights": weights.Kind(
+        f"the digests of {' and '.join(NETWORKS)}, or of one",
+        lambda value: (
+            isinstance(value, dict)
+            and bool(value)
+            and value.keys() <= set(NETWORKS)
+            and all(map(weights.TEXT.fits, value.values()))
+        ),
+    ),
+}
 
 
 class Source(NamedTuple):
@@ -122,16 +142,18 @@ def load_source(name_or_directory: str | Path, dtype: str = "float32") -> Source
         known = ", ".join(packaged_sources())
         raise InputError(f"no source {location!r}: expected a directory or one of {known}")
     path = directory / JSON_NAME
-    description = weights.load_description(path, ("family", "arguments", "weights"))
-    networks = family.build(description["family"], description["arguments"])
-    digests = _digests(path, description["weights"])
+    description = weights.load_description(path, FIELDS)
+    networks, shapes = _built(path, description)
+    digests = {
+        name: description["weights"][name] for name in NETWORKS if name in description["weights"]
+    }
     loaded = {
         name: weights.cast(weights.load_tree(_file(directory, name), digest), dtype)
         for name, digest in digests.items()
     }
-    _check_shapes(directory, networks, loaded)
+    _check_shapes(directory, shapes, loaded)
     return Source(
-        name=description.get("name", directory.name),
+        name=str(description.get("name", directory.name)),
         location=location,
         networks=networks,
         generator=loaded.get("generator", {}),
@@ -162,18 +184,27 @@ def _load_seen(directory: Path, description: dict[str, Any]) -> UInt64[np.ndarra
     return np.asarray(tree.get("images", ()), np.uint64)
 
 
-def _digests(path: Path, digests: Any) -> dict[str, str]:
-    """Returns the digests of the networks that a source has, generator first."""
-    if not isinstance(digests, dict) or not digests or digests.keys() - set(NETWORKS):
-        raise InputError(f"{path}: field 'weights': expected {NETWORKS} or one, found {digests}")
-    return {name: str(digests[name]) for name in NETWORKS if name in digests}
+def _built(path: Path, description: dict[str, Any]) -> tuple[family.Networks, dict[str, Params]]:
+    """Builds the described networks; returns them and the shapes of their weights, by network.
+
+    Raises:
+      InputError: there are no such networks.
+    """
+    try:
+        networks = family.build(description["family"], description["arguments"])
+        shapes = jax.eval_shape(networks.init, jax.random.key(0))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # whatever a module stumbles over, given what nobody meant
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: field 'arguments': no such networks ({reason})") from error
+    return networks, dict(zip(NETWORKS, shapes, strict=True))
 
 
-def _check_shapes(directory: Path, networks: family.Networks, loaded: dict[str, Any]) -> None:
+def _check_shapes(directory: Path, shapes: dict[str, Params], loaded: dict[str, Any]) -> None:
     """Compares the stored weights with those that the networks would start with."""
-    fresh = dict(zip(NETWORKS, jax.eval_shape(networks.init, jax.random.key(0)), strict=True))
     for network, tree in loaded.items():
-        expected, found = trees.named_shapes(fresh[network]), trees.named_shapes(tree)
+        expected, found = trees.named_shapes(shapes[network]), trees.named_shapes(tree)
         for name in sorted(expected.keys() | found.keys()):
             if found.get(name) != expected.get(name):
                 raise InputError(

@@ -4,9 +4,9 @@ Nothing in such a folder is ever executed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,6 +20,30 @@ from minegan_jax.files import write_atomically
 WEIGHTS = "weights.safetensors"
 
 
+class Kind(NamedTuple):
+    """Which values a field of a description may have: people edit these files by hand."""
+
+    words: str  # what is expected, for messages
+    fits: Callable[[Any], bool]
+
+
+TEXT = Kind("text", lambda value: isinstance(value, str) and value != "")
+OBJECT = Kind("an object", lambda value: isinstance(value, dict))
+
+
+def is_count(value: Any, least: int = 1) -> bool:
+    """Says whether a value is a whole number from `least` on."""
+    return type(value) is int and value >= least
+
+
+def list_of(words: str, fits: Callable[[Any], bool]) -> Kind:
+    """Returns the kind of a list that is not empty, all of whose values fit."""
+    return Kind(
+        f"a list of {words}",
+        lambda value: isinstance(value, list) and value != [] and all(map(fits, value)),
+    )
+
+
 def save_weights(
     directory: Path, tree: Any, description: dict[str, Any], *, json_name: str
 ) -> None:
@@ -30,14 +54,14 @@ def save_weights(
 
 
 def load_weights(
-    directory: Path, *, json_name: str, fields: Sequence[str]
+    directory: Path, *, json_name: str, fields: Mapping[str, Kind]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads back the tree (nested dictionaries) and its description, which must have `fields`.
 
     Raises:
       InputError: a file is missing or damaged, or the weights are not those described.
     """
-    description = load_description(directory / json_name, ("sha256", *fields))
+    description = load_description(directory / json_name, {"sha256": TEXT, **fields})
     return load_tree(directory / WEIGHTS, description["sha256"]), description
 
 
@@ -71,23 +95,35 @@ def save_description(path: Path, description: dict[str, Any]) -> None:
     write_atomically(path, json.dumps(description, indent=2).encode())
 
 
-def load_description(path: Path, fields: Sequence[str]) -> dict[str, Any]:
-    """Reads a description back, which must have `fields`.
+def load_description(path: Path, fields: Mapping[str, Kind]) -> dict[str, Any]:
+    """Reads a description back, which must have `fields` of these kinds.
 
     Raises:
-      InputError: the file is missing or damaged, or lacks a field.
+      InputError: the file is missing or damaged, or a field is missing or of another kind.
     """
     _check_exists(path)
     try:
         description = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged file: {error}") from error
     if not isinstance(description, dict):
         raise InputError(f"{path}: expected an object, found {type(description).__name__}")
-    for field in fields:
-        if field not in description:
-            raise InputError(f"{path}: expected a field {field!r}, found none")
+    check_fields(str(path), description, fields)
     return description
+
+
+def check_fields(place: str, found: Mapping[str, Any], fields: Mapping[str, Kind]) -> None:
+    """Makes sure that an object has `fields` of these kinds.
+
+    Raises:
+      InputError: one is missing or of another kind.
+    """
+    for field, kind in fields.items():
+        if field not in found:
+            raise InputError(f"{place}: expected a field {field!r}, found none")
+        if not kind.fits(found[field]):
+            value = repr(found[field])[:60]
+            raise InputError(f"{place}: field {field!r}: expected {kind.words}, found {value}")
 
 
 def _check_exists(path: Path) -> None:

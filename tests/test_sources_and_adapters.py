@@ -16,6 +16,7 @@ from minegan_jax.methods.game import Rules
 from minegan_jax.nets import family
 
 FILES = ["source.json", "generator.safetensors", "critic.safetensors"]
+SIZES = {"resolution": 8, "channels": 1, "latent_size": 4}
 
 
 def complaint(function, *arguments):
@@ -147,6 +148,19 @@ def test_a_truncated_file_is_refused(name, source):
         ({"weights": {"generators": "0"}}, "field 'weights'"),
         ({"weights": {}}, "field 'weights'"),
         ({"arguments": {"latent_size": 4}}, "dcgan"),
+        ({"arguments": [1]}, "field 'arguments'"),
+        ({"arguments": {**SIZES, "latent_size": 0}}, "field 'arguments'"),
+        ({"arguments": {**SIZES, "resolution": "28"}}, "field 'arguments'"),
+        ({"arguments": {**SIZES, "width": "a"}}, "field 'arguments'"),
+        ({"arguments": {**SIZES, "width": -1}}, "field 'arguments'"),
+        ({"arguments": {**SIZES, "width": None}}, "field 'arguments'"),
+        ({"family": ["dcgan"]}, "field 'family': expected text"),
+        ({"family": "progan", "arguments": {**SIZES, "resolution": 27}}, "27"),
+        ({"family": "progan", "arguments": {**SIZES, "variant": 3}}, "arguments"),
+        ({"family": "biggan", "arguments": {**SIZES, "attention": 0}}, "field 'arguments'"),
+        ({"family": "sngan", "arguments": {**SIZES, "width": []}}, "expected 2 widths"),
+        ({"weights": {"generator": 3}}, "field 'weights'"),
+        ({"seen": 3}, "seen.safetensors"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(fields, said, source):
@@ -226,6 +240,33 @@ def test_a_damaged_adapter_is_refused(adapter):
 def test_an_adapter_without_a_field_is_refused(field, adapter):
     edit(adapter / "adapter.json", **{field: None})
     assert field in complaint(adapters.load_adapter, adapter)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"image_shape": [8]}, "image_shape"),
+        ({"image_shape": [8, 2]}, "image_shape"),
+        ({"image_shape": ["8", 1]}, "image_shape"),
+        ({"miner": {"depth": 2, "widht": 3}}, "miner"),
+        ({"miner": {"depth": "2"}}, "miner"),
+        ({"miner": {"start": "priro"}}, "priro"),
+        ({"miner": [2]}, "miner"),
+        ({"sources": "abc"}, "sources"),
+        ({"sources": []}, "sources"),
+        ({"sources": [3]}, "sources"),
+        ({"sources": [{"name": "a"}]}, "location"),
+        ({"sources": [{"name": "a", "location": 3, "sha256": "0"}]}, "location"),
+        ({"probabilities": [0.5, 0.5]}, "as many sources as probabilities"),
+        ({"probabilities": [float("nan")]}, "probabilities"),
+        ({"probabilities": [0.7]}, "probabilities"),
+        ({"probabilities": "1"}, "probabilities"),
+        ({"sha256": 3}, "sha256"),
+    ],
+)
+def test_an_adapter_that_was_edited_wrongly_is_refused(fields, said, adapter):
+    edit(adapter / "adapter.json", **fields)
+    assert said in complaint(adapters.load_adapter, adapter)
 
 
 def test_miners_of_another_shape_are_refused(adapter):

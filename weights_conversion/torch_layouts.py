@@ -5,15 +5,16 @@ import io
 import math
 import mmap
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from .unpickling import Damaged, HostArray, Plain, Storage, Tensor, unpickle
+from .unpickling import Damaged, HostArray, Plain, Storage, Tensor, as_key, shown, unpickle
 
 LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # a pickled magic number
 DEPTH = 8  # of dictionaries in dictionaries
+PARTS = 10**6  # of a file, what is shared counted wherever it appears; published ones have 10^4
 
 Read = Callable[[Storage], np.ndarray]  # the numbers of a storage
 
@@ -39,13 +40,13 @@ def read_legacy(content: mmap.mmap) -> Any:
     """Reads the older layout: five pickles, then length and numbers of each storage."""
     content.seek(len(LEGACY))
     if (version := unpickle(content).value) != 1001:
-        raise Damaged(f"its version is {version}, expected 1001")
+        raise Damaged(f"its version is {shown(version)}, expected 1001")
     if not unpickle(content).value["little_endian"]:
         raise Damaged("its numbers are big-endian, expected little-endian")
     saved, keys = unpickle(content), unpickle(content).value
     numbers = {}
     for key in keys:
-        storage = saved.storages[key]
+        storage = saved.storages[as_key(key)]
         if (found := int.from_bytes(content.read(8), "little")) != storage.size:
             raise Damaged(f"storage {key} should have {storage.size} numbers, found {found}")
         numbers[key] = _as_storage(content.read(storage.size * storage.dtype.itemsize), storage)
@@ -61,14 +62,22 @@ def _as_storage(content: bytes, storage: Storage) -> np.ndarray:
 
 
 def resolve(saved: Any, read: Read) -> Any:
-    """Puts arrays in the place of tensors and of arrays under construction."""
+    """Puts arrays in the place of tensors and of arrays under construction.
+
+    Raises:
+      Damaged: it has more parts than weights have, once what is shared is written out.
+    """
     done: dict[int, Any] = {}  # what is shared is resolved once, or it could grow without bounds
+    parts: dict[int, int] = {}  # how many each has, itself among them
 
     def shared(value: Any, depth: int) -> Any:
         if depth == DEPTH:
             raise Damaged("it nests dictionaries and lists without an end")
         if id(value) not in done:
             done[id(value)] = plain(value, depth + 1)
+            parts[id(value)] = 1 + sum(parts[id(inner)] for inner in _inside(value))
+        if parts[id(value)] > PARTS:
+            raise Damaged("it shares lists in lists without an end")
         return done[id(value)]
 
     def plain(value: Any, depth: int) -> Any:
@@ -85,6 +94,15 @@ def resolve(saved: Any, read: Read) -> Any:
         return value
 
     return shared(saved, 0)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """Returns what `resolve` goes into."""
+    if isinstance(value, Plain) and not isinstance(value, HostArray):
+        return (value.state,)
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) and not isinstance(value, Tensor) else ()
 
 
 def _as_array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import math
 import mmap
 import pickle
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -21,6 +21,30 @@ class Refused(ValueError):
 
 class Damaged(ValueError):
     """A file that contradicts itself; the message says how."""
+
+
+def shown(value: Any) -> str:
+    """Returns a value for a message: only plain ones, whose text cannot be longer than the file."""
+    plain = isinstance(value, str | int | float | bytes | None)
+    return repr(value)[:22] if plain else f"a {type(value).__name__}"
+
+
+def as_key(key: Any) -> Any:
+    """Returns the key of a dictionary; looking up tuples of tuples would never end.
+
+    Raises:
+      Refused: it is neither text nor a whole number, such as weights are named by.
+    """
+    if not isinstance(key, str | int | bytes):
+        raise Refused(f"a dictionary whose keys are of type {type(key).__name__}")
+    return key
+
+
+def _as_shape(shape: Any) -> tuple[int, ...]:
+    """Returns the shape of an array, or its strides."""
+    if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
+        raise Damaged("an array whose shape is not a tuple of whole numbers")
+    return shape
 
 
 class Plain:
@@ -48,6 +72,9 @@ class Settings(Plain):
 class Ordered(dict):
     """An ordered dictionary whose extra attributes, such as `_metadata`, are dropped."""
 
+    def __init__(self, pairs: Iterable[tuple[Any, Any]] = ()) -> None:
+        super().__init__((as_key(key), value) for key, value in pairs)
+
     def __setstate__(self, state: Any) -> None:
         del state
 
@@ -57,10 +84,12 @@ class ScalarType(Plain):
 
     def __init__(self, code: str, *_: Any) -> None:
         if code not in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "b1"):
-            raise Refused(f"an array of type {str(code)[:20]!r}")
+            raise Refused(f"an array of type {shown(code)}")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
+        if state[1] not in ("<", ">", "|", "="):
+            raise Damaged(f"an array whose byte order is {shown(state[1])}")
         self.dtype = np.dtype(f"{state[1]}{self.dtype.str[1:]}")
 
 
@@ -70,7 +99,7 @@ class HostArray(Plain):
     def __setstate__(self, state: Any) -> None:
         _, shape, scalar_type, column_major, content = state
         flat = _from_bytes(content, scalar_type)
-        if math.prod(shape) != flat.size:
+        if math.prod(_as_shape(shape)) != flat.size:
             raise Damaged(f"an array of shape {shape} has {flat.size} values")
         self.array = flat.reshape(shape, order="F" if column_major else "C")
 
@@ -115,16 +144,15 @@ def _tensor(
 
     The rest of the arguments concern gradients.
     """
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, Storage) or not all(type(n) is int and n >= 0 for n in numbers):
+    if not isinstance(storage, Storage) or type(offset) is not int or offset < 0:
         raise Damaged("a tensor is not a view of a storage")
-    return Tensor(storage, offset, tuple(shape), tuple(strides))
+    return Tensor(storage, offset, _as_shape(shape), _as_shape(strides))
 
 
 def _encode(text: str, encoding: str) -> bytes:
     """Stands in for `_codecs.encode`, by which Python 3 writes bytes for Python 2."""
     if encoding != "latin1":
-        raise Refused(f"text in {str(encoding)[:20]!r}")
+        raise Refused(f"text in {shown(encoding)}")
     return text.encode("latin1")
 
 
@@ -157,6 +185,7 @@ NAMES: dict[tuple[str, str], Callable[..., Any] | np.dtype] = {
 }
 # Instructions that call, allocate or look up beyond what the files of weights need.
 NEEDLESS = pickle.INST + pickle.OBJ + pickle.NEWOBJ_EX + pickle.PERSID + pickle.BYTEARRAY8
+NEEDLESS += pickle.EMPTY_SET + pickle.ADDITEMS + pickle.FROZENSET
 NEEDLESS += pickle.EXT1 + pickle.EXT2 + pickle.EXT4 + pickle.NEXT_BUFFER + pickle.READONLY_BUFFER
 
 
@@ -178,9 +207,24 @@ class _Machine(pickle._Unpickler):
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(view):
             raise Refused("a reference to something other than a storage")
         if type(size) is not int or size < 0:
-            raise Damaged(f"a storage of {str(size)[:20]} numbers")
-        storage = self.storages[str(key)] = Storage(str(key), dtype, size)
+            raise Damaged(f"a storage of {shown(size)} numbers")
+        name = str(as_key(key))
+        storage = self.storages[name] = Storage(name, dtype, size)
         return storage
+
+    def load_setitem(self) -> None:
+        as_key(self.stack[-2])  # type: ignore[attr-defined]
+        pickle._Unpickler.load_setitem(self)  # type: ignore[attr-defined]
+
+    def load_setitems(self) -> None:
+        for key in self.stack[::2]:  # type: ignore[attr-defined]
+            as_key(key)
+        pickle._Unpickler.load_setitems(self)  # type: ignore[attr-defined]
+
+    def load_dict(self) -> None:
+        for key in self.stack[::2]:  # type: ignore[attr-defined]
+            as_key(key)
+        pickle._Unpickler.load_dict(self)  # type: ignore[attr-defined]
 
     def load_build(self) -> None:
         state = self.stack.pop()  # type: ignore[attr-defined]
@@ -194,6 +238,9 @@ class _Machine(pickle._Unpickler):
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         **pickle._Unpickler.dispatch,
         pickle.BUILD[0]: load_build,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.DICT[0]: load_dict,
         **dict.fromkeys(NEEDLESS, refuse),
     }
 

@@ -1,29 +1,31 @@
-"""One image of a listing, upright and opaque, in 8-bit grey ("L") or colour ("RGB")."""
+"""One image of a listing, upright and opaque, in 8-bit grey ("L") or colour ("RGB") of sRGB."""
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Int
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from minegan_jax.data.listing import Listing
 from minegan_jax.errors import InputError
 
 Indices = Int[np.ndarray, "_"] | Sequence[int]  # of images in a listing
 GREY_MODES = ("1", "L", "LA")
+SRGB = ImageCms.createProfile("sRGB")
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
 
 
 def load_image(listing: Listing, index: int) -> Image.Image:
-    """Reads all of an image and turns it upright; says whose bytes cannot be read."""
+    """Reads all of an image, turns it upright and to sRGB; says whose bytes cannot be read."""
     name = listing.names[index]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with _as_image(listing.read(index)) as image:
                 image.load()
-                return ImageOps.exif_transpose(image)
+                return _as_srgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         limit = Image.MAX_IMAGE_PIXELS
         raise InputError(f"{name}: refused: has more than {limit} pixels") from error
@@ -60,6 +62,30 @@ def _as_image(data: np.ndarray | Image.Image) -> Image.Image:
     if isinstance(data, Image.Image):
         return data
     return Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[2] == 1 else data)
+
+
+def _as_srgb(image: Image.Image) -> Image.Image:
+    """Takes the colours as the image's ICC profile means them, as browsers do.
+
+    An image without a profile is sRGB already; a profile that cannot be read, or is of another kind
+    of image, is passed over.
+    """
+    content = image.info.get("icc_profile")
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content)) if content else None
+        if profile is None or "sRGB" in ImageCms.getProfileDescription(profile):
+            return image
+        opaque = image.convert("L" if image.mode in GREY_MODES else "RGB")
+        source = image if image.mode == "CMYK" else opaque
+        seen = ImageCms.profileToProfile(source, profile, SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    if seen is None:  # only where it is asked to change the image in place
+        return image
+    final = seen.convert(opaque.mode)
+    if image.has_transparency_data:
+        final.putalpha(image.convert("RGBA").getchannel("A"))
+    return final
 
 
 def flatten(image: Image.Image, name: str) -> Image.Image:

@@ -11,6 +11,8 @@ from minegan_jax.errors import InputError
 from minegan_jax.types import Labels
 
 NUM_CHANNELS = (1, 3, 4)  # grey, RGB, RGB with opacity
+RATIO = 100  # images that unpack to more than this, times their file, are not images
+SMALL = 64 * 2**20  # bytes that any file may unpack to
 
 
 def open_npz(rest: str) -> Listing:
@@ -37,12 +39,25 @@ def _read_arrays(path: Path, name: str) -> dict[str, np.ndarray]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(f"{name}: expected an .npz archive, found a single array")
+            _check_unpacked(archive.zip, path, name)
             return {key: archive[key] for key in ("images", "labels") if key in archive}
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(f"{name}: its images do not fit into memory") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{name}: not a readable .npz archive ({reason})") from error
+
+
+def _check_unpacked(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    """Refuses a small file that would fill the memory; NumPy reads no more than an entry says."""
+    unpacked, packed = sum(entry.file_size for entry in archive.infolist()), path.stat().st_size
+    if unpacked > max(SMALL, RATIO * packed):
+        raise InputError(
+            f"{name}: refused: its {packed:,} bytes unpack to {unpacked:,},"
+            f" more than {RATIO} times as many"
+        )
 
 
 def _checked_images(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:

@@ -17,6 +17,14 @@ from minegan_jax.nets.resampling import max_pool
 from minegan_jax.types import Features, Images, Params
 
 JSON_NAME = "classifier.json"
+ARGUMENTS = weights.Kind(
+    "an object of width and num_features, whole numbers",
+    lambda value: (
+        isinstance(value, dict)
+        and value.keys() <= {"width", "num_features"}
+        and all(map(weights.is_count, value.values()))
+    ),
+)
 
 
 class DigitsClassifier(nn.Module):
@@ -80,7 +88,7 @@ def load_classifier(directory: Path) -> Extractor:
       InputError: a file is missing or damaged.
     """
     params, description = weights.load_weights(
-        directory, json_name=JSON_NAME, fields=("name", "arguments")
+        directory, json_name=JSON_NAME, fields={"name": weights.TEXT, "arguments": ARGUMENTS}
     )
     params = jax.tree.map(jnp.asarray, weights.cast(params, "float32"))
     classifier = DigitsClassifier(**description["arguments"])

@@ -41,7 +41,8 @@ def load_network(
     file = Path(file)
     if not file.is_file():
         raise InputError(f"{file}: no such file: expected {name}: {advice}; without it {without}")
-    description = weights.load_description(file.with_suffix(".json"), ("name", "sha256"))
+    fields = {"name": weights.TEXT, "sha256": weights.TEXT}
+    description = weights.load_description(file.with_suffix(".json"), fields)
     params = weights.cast(weights.load_tree(file, description["sha256"]), "float32")
     if (found := trees.named_shapes(params)) != trees.named_shapes(shapes):
         raise InputError(f"{file}: expected the weights of {name}, found {len(found)} others")

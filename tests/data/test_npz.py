@@ -63,3 +63,9 @@ def test_wrong_files_are_refused(tmp_path):
     assert "found a single array" in complaint(tmp_path / "array.npy")
     assert "not a readable .npz" in complaint(tmp_path / "cut.npz")
     assert "not a readable .npz" in complaint(tmp_path / "text.npz")
+
+
+def test_what_would_fill_the_memory_is_refused(tmp_path):
+    black = np.zeros((1000, 300, 300), np.uint8)
+    np.savez_compressed(tmp_path / "bomb.npz", images=black)
+    assert "bytes unpack to 90,000" in complaint(tmp_path / "bomb.npz")

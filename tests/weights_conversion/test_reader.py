@@ -153,9 +153,42 @@ def test_a_contradiction_is_refused(value):
 
 def test_a_list_that_shares_its_parts_stays_small(tmp_path):
     ten = b"(" + b"g0\n" * 10 + b"lp0\n"  # each list holds the one before ten times
-    laughs = Raw(b"(I1\nlp0\n" + ten * 6)
-    (tmp_path / "file").write_bytes(pickled(laughs))
+    laughs = b"(I1\nlp0\n" + ten * 5
+    (tmp_path / "file").write_bytes(pickled(Raw(laughs)))
     assert len(reader.read_pickle(tmp_path / "file")) == 10
+    assert "without an end" in complaint(reader.read_pickle, pickled(Raw(laughs + ten)))
+
+
+NESTED = b")" + b"2\x86" * 60  # a tuple of twice a tuple of twice ...: its hash and text never end
+STORAGE = b"ctorch\nFloatStorage\n"
+ENDLESS = {
+    "a key": b"}" + NESTED + b"I1\ns",
+    "one of several keys": b"}(I0\nI1\n" + NESTED + b"I1\nu",
+    "a key of a dictionary in one go": b"(" + NESTED + b"I1\nd",
+    "a key of pairs": b"ccollections\nOrderedDict\n((" + NESTED + b"I1\ntltR",
+    "a member of a set": b"\x8f(" + NESTED + b"\x90",
+    "a member of a frozen set": b"(" + NESTED + b"\x91",
+    "a storage's name": b"((" + dump("storage") + STORAGE + NESTED + dump("cpu") + dump(1) + b"tQ",
+    "a storage's size": b"(("
+    + dump("storage")
+    + STORAGE
+    + dump("0")
+    + dump("cpu")
+    + NESTED
+    + b"tQ",
+    "a type's code": b"cnumpy\ndtype\n(" + NESTED + b"tR",
+    "a byte order": b"cnumpy\ndtype\n(" + dump("f4") + b"tR(I3\n" + NESTED + b"tb",
+    "an encoding": b"c_codecs\nencode\n(" + dump("x") + NESTED + b"tR",
+    "a tensor's shape": bytes(tensor("0", 4, shape=(4,), strides=(1,))).replace(
+        dump((4,)), b"(" + NESTED + b"t", 1
+    ),
+}
+
+
+@pytest.mark.parametrize("value", ENDLESS.values(), ids=ENDLESS)
+def test_what_never_ends_is_refused_at_once(value):
+    complaint(reader.read_torch, zip_layout({"w": Raw(value)}, records={"0": bytes(16)}))
+    complaint(reader.read_pickle, pickled(Raw(value)))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
