@@ -39,7 +39,7 @@ def _read_arrays(path: Path, name: str) -> dict[str, np.ndarray]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(f"{name}: expected an .npz archive, found a single array")
-            _check_unpacked(archive.zip, path, name)
+            _check_unpacked(path, name)
             return {key: archive[key] for key in ("images", "labels") if key in archive}
     except InputError:
         raise
@@ -50,9 +50,11 @@ def _read_arrays(path: Path, name: str) -> dict[str, np.ndarray]:
         raise InputError(f"{name}: not a readable .npz archive ({reason})") from error
 
 
-def _check_unpacked(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+def _check_unpacked(path: Path, name: str) -> None:
     """Refuses a small file that would fill the memory; NumPy reads no more than an entry says."""
-    unpacked, packed = sum(entry.file_size for entry in archive.infolist()), path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    packed = path.stat().st_size
     if unpacked > max(SMALL, RATIO * packed):
         raise InputError(
             f"{name}: refused: its {packed:,} bytes unpack to {unpacked:,},"
