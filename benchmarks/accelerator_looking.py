@@ -9,13 +9,14 @@ import jax
 import numpy as np
 from accelerator_right import PRECISIONS, SHAPE, Figures, relative_error
 
-from minegan_jax import sampling, trees, weights
-from minegan_jax.evaluation import measure
-from minegan_jax.evaluation.embed import Embedding, embed
+from minegan_jax import trees, weights
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.efficientnet_lite import efficientnet_shapes
-from minegan_jax.methods.game import Rules
-from minegan_jax.methods.mining import critic_of, mine
+from minegan_jax.features.embed import Embedding, embed
+from minegan_jax.mining.game import Rules
+from minegan_jax.mining.minegan import critic_of, mine
+from minegan_jax.report import measure
+from minegan_jax.sampling import sampler
 from minegan_jax.sources import load_source
 from minegan_jax.types import Pixels
 
@@ -50,7 +51,7 @@ def check_sampling(*, tiny: bool) -> Figures:
         state = method.learner.init(None, jax.random.key(0))
         draws = np.random.default_rng(0).normal(size=(16, method.latent_sizes[0]))
         images = method.generate(state, 0, draws.astype(np.float32))
-        return np.asarray(images), sampling.sample(method, state, 16 if tiny else 1000)
+        return np.asarray(images), sampler.sample(method, state, 16 if tiny else 1000)
 
     expected, found = on_both(look)
     errors = {

@@ -20,10 +20,10 @@ from cases import Case, flops_by_hand, miner_shape, planned_bytes, state_of
 from timing import fresh_batch, fresh_source, medians
 
 from minegan_jax import trees
-from minegan_jax.methods import adversarial
-from minegan_jax.methods.base import TransferMethod
-from minegan_jax.methods.game import GameState, Rules
-from minegan_jax.methods.mining import critic_of, mine
+from minegan_jax.mining import turns
+from minegan_jax.mining.game import GameState, Rules
+from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.minegan import critic_of, mine
 from minegan_jax.nets import convolution, family
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
@@ -155,7 +155,7 @@ def players_seconds(method: TransferMethod, state: GameState) -> float:
     """Times the players' turn by itself."""
     game = method.learner.step.args[0]  # what `adversarial.step` plays
     lots = method.learner.draw(jax.random.key(3)).players
-    turn = jax.jit(lambda state, lots: adversarial.players_turn(game, state, alone, lots=lots))
+    turn = jax.jit(lambda state, lots: turns.players_turn(game, state, alone, lots=lots))
     return median_seconds(functools.partial(turn.lower(state, lots).compile(), state, lots))
 
 

@@ -19,9 +19,9 @@ from accelerator_settings import CHECKED
 from timing import fresh_batch, fresh_source
 
 from minegan_jax import trees
-from minegan_jax.methods.base import TransferMethod
-from minegan_jax.methods.game import GameState, Rules
-from minegan_jax.methods.mining import Critic, MinerShape, critic_of, mine
+from minegan_jax.mining.game import GameState, Rules
+from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.minegan import Critic, MinerShape, critic_of, mine
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
 from minegan_jax.training.checkpoints import Checkpoints

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from results import keep
 
-from minegan_jax import config, experiment, looker, targets
-from minegan_jax.adapters import Mined
+from minegan_jax import config, experiment
 from minegan_jax.data import Dataset
-from minegan_jax.evaluation.embed import embed
-from minegan_jax.evaluation.frechet import frechet_distance
+from minegan_jax.experiment import target_images
+from minegan_jax.features.embed import embed
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.report import evaluator
+from minegan_jax.sampling.adapter import Mined
 
 CONFIGS = ("mnist:9", "bigGAN_digits:9", "bigGAN_digits:7")
 SEEDS = (0, 1, 2)
@@ -50,7 +52,7 @@ def of_run(name: str, seed: int, workdir: Path, num_images: int) -> dict[str, di
     run = experiment.train(config.from_config_dict(values), workdir)
     settings = run.experiment.config
     recipe = experiment.recipe(settings, num_images, seed)
-    dataset, networks = targets.load(run.experiment), looker.load_looker(recipe)
+    dataset, networks = target_images.load(run.experiment), evaluator.load_looker(recipe)
     found = {}
     for phase in run.phases_done():
         mined = run.mined(phase)
@@ -68,14 +70,14 @@ def without_ema_of_miners(mined: Mined) -> Mined:
 
 def measured(
     mined: Mined,
-    recipe: looker.Recipe,
-    networks: looker.Looker,
+    recipe: evaluator.Recipe,
+    networks: evaluator.Looker,
     dataset: Dataset,
     labels: tuple[int, ...],
 ) -> dict[str, float]:
     """Returns the distance to held-out images and the share recognised as one of the labels."""
     images = mined.sample(recipe.num_images, recipe.seed)
-    seen = looker.recognised(networks, images)
+    seen = evaluator.recognised(networks, images)
     real, fake = (embed(networks.features, each).features for each in (dataset.held_out, images))
     return {
         "frechet_distance": frechet_distance(real, fake),

@@ -8,12 +8,12 @@ import flops
 import jax
 import jax.numpy as jnp
 
-from minegan_jax.methods.base import Learner
-from minegan_jax.methods.game import Rules
-from minegan_jax.methods.mining import MinerShape, critic_of, finetune, mine
-from minegan_jax.methods.supersamples import BLOCK
+from minegan_jax.mining.game import Rules
+from minegan_jax.mining.minegan import MinerShape, critic_of, finetune, mine
+from minegan_jax.mining.supersamples import BLOCK
 from minegan_jax.nets import family
 from minegan_jax.sources import Source
+from minegan_jax.training.learner import Learner
 from minegan_jax.types import Params
 
 PHASES = {"mine": mine, "finetune": finetune}

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from minegan_jax import selector, targets
-from minegan_jax.build import build
 from minegan_jax.config import from_values, load_config
 from minegan_jax.data import make_batch_at
-from minegan_jax.methods import mining
-from minegan_jax.methods.base import Phase, State
-from minegan_jax.methods.views import enlarge
+from minegan_jax.experiment import target_images
+from minegan_jax.experiment.build import build
+from minegan_jax.experiment.settings import game_rules, miner_shape
+from minegan_jax.mining import minegan, selector
+from minegan_jax.nets.image_resize import enlarge
 from minegan_jax.nets.resampling import upsample
-from minegan_jax.rules import game_rules, miner_shape
 from minegan_jax.sources import Source
 from minegan_jax.training import devices, loop
+from minegan_jax.training.learner import Phase, State
 from minegan_jax.types import Images, Latents, Params
 
 FIELDS = {"selector_window": 200, "batch_size": 32, "critic_turns": 2}
@@ -51,8 +51,10 @@ def share_of_each(seed: int, num_steps: int) -> list[float]:
         resized(source, 56, upsample),
         resized(source, 42, partial(enlarge, resolution=42)),
     )
-    method = mining.mine(sources, game_rules(config), miner_shape(config), mining.critic_of(source))
-    dataset = targets.load(experiment)
+    method = minegan.mine(
+        sources, game_rules(config), miner_shape(config), minegan.critic_of(source)
+    )
+    dataset = target_images.load(experiment)
     mesh = devices.make_mesh(config.batch_size)
     (state,) = loop.run(
         [Phase("mine", num_steps, method.learner)],

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from unittest import mock
 
-from minegan_jax import config, experiment, runs
-from minegan_jax.evaluation import overfitting
+from minegan_jax import config, experiment, run_folder
+from minegan_jax.metrics import overfitting
 from minegan_jax.training import log
 
 SIZES = (25,)
@@ -36,7 +36,7 @@ def train(size: int, seed: int, workdir: Path) -> list[dict[str, float]]:
     with mock.patch.object(overfitting, "overfits", return_value=False):
         experiment.train(config.from_config_dict(values), workdir)
     looks: dict[int, dict[str, float]] = {}
-    for line in log.read(workdir / runs.METRICS):
+    for line in log.read(workdir / run_folder.METRICS):
         look = looks.setdefault(line["step"], {"step": line["step"]})
         look |= line.get("signs", {})
         look |= {k: v for k, v in line.get("evaluation", {}).items() if k == "frechet_distance"}

@@ -13,9 +13,9 @@ import jax
 import results
 from timing import fresh_source, medians
 
-from minegan_jax import sampling
-from minegan_jax.methods.game import Rules
-from minegan_jax.methods.mining import MinerShape, critic_of, mine
+from minegan_jax.mining.game import Rules
+from minegan_jax.mining.minegan import MinerShape, critic_of, mine
+from minegan_jax.sampling import sampler
 
 RESOLUTION = 64
 NUM_CLASSES = 1000  # of ImageNet: the miners see which, one-hot
@@ -25,7 +25,7 @@ def main() -> None:
     """Times both in turn and keeps the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--batch", type=int, default=sampling.BLOCK_PIXELS // RESOLUTION**2)
+    parser.add_argument("--batch", type=int, default=sampler.BLOCK_PIXELS // RESOLUTION**2)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import results
 
-from minegan_jax.evaluation import measure
-from minegan_jax.evaluation.embed import embed
-from minegan_jax.evaluation.frechet import frechet_distance
-from minegan_jax.evaluation.near_copies import near_copies
-from minegan_jax.evaluation.shown import shown
 from minegan_jax.features.efficientnet_lite import load_efficientnet
+from minegan_jax.features.embed import embed
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.metrics.near_copies import near_copies
+from minegan_jax.metrics.shown import shown
+from minegan_jax.report import measure
 
 FIXTURE = Path(__file__).parents[1] / "tests" / "fixtures" / "efficientnet_lite0" / "expected.npz"
 

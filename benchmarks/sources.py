@@ -23,15 +23,15 @@ import jax.numpy as jnp
 import results
 from timing import fresh_batch, fresh_source, medians
 
-from minegan_jax.methods import mining, supersamples
-from minegan_jax.methods.base import TransferMethod
-from minegan_jax.methods.game import GameState, Rules
+from minegan_jax.mining import minegan, supersamples
+from minegan_jax.mining.game import GameState, Rules
+from minegan_jax.mining.method import TransferMethod
 from minegan_jax.training import devices
 from minegan_jax.types import Images, Params
 
 BATCH, TURNS = 64, 5
 WIDE = 128  # where the generators, and not the images, fill the memory
-SHAPE = mining.MinerShape(depth=2)
+SHAPE = minegan.MinerShape(depth=2)
 
 
 def naive_remake(
@@ -60,11 +60,11 @@ def make_method(
     """Builds a phase's method for so many sources, and its first state."""
     sources = [fresh_source(width=width, latent_size=16, seed=seed) for seed in range(count)]
     rules = Rules(batch_size=BATCH, critic_turns=TURNS, spread=spread)
-    game = sources, rules, SHAPE, mining.critic_of(sources[0])
-    state = mining.mine(*game).learner.init(None, jax.random.key(0))
+    game = sources, rules, SHAPE, minegan.critic_of(sources[0])
+    state = minegan.mine(*game).learner.init(None, jax.random.key(0))
     if phase == "mine":
-        return mining.mine(*game), state
-    method = mining.finetune(*game)
+        return minegan.mine(*game), state
+    method = minegan.finetune(*game)
     return method, method.learner.init(state, jax.random.key(0))
 
 

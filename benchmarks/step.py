@@ -29,9 +29,9 @@ import torch_step
 from timing import fresh_batch, fresh_source, medians
 from torch.utils.flop_counter import FlopCounterMode
 
-from minegan_jax import losses
-from minegan_jax.methods.game import Rules
-from minegan_jax.methods.mining import MinerShape, critic_of, mine
+from minegan_jax.mining import losses
+from minegan_jax.mining.game import Rules
+from minegan_jax.mining.minegan import MinerShape, critic_of, mine
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
 from minegan_jax.types import Batch, Images, Params, to_unit_range

@@ -41,9 +41,9 @@ from cases import (
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from minegan_jax.evaluation.table import markdown
-from minegan_jax.methods.game import Rules
+from minegan_jax.mining.game import Rules
 from minegan_jax.nets import family
+from minegan_jax.report.table import markdown
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
 

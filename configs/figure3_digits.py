@@ -9,8 +9,8 @@ miner learns, as in the figure.
 
 from ml_collections import ConfigDict
 
-from minegan_jax.comparison import default_comparison
 from minegan_jax.config import load_config
+from minegan_jax.experiment.comparison_config import default_comparison
 
 
 def get_config() -> ConfigDict:

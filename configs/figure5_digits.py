@@ -11,9 +11,9 @@ bands; with 10 images KMMD's floor is far above 0. `figure5_digits.py:long` take
 
 from ml_collections import ConfigDict
 
-from minegan_jax.comparison import default_comparison
 from minegan_jax.config import load_config
 from minegan_jax.errors import InputError
+from minegan_jax.experiment.comparison_config import default_comparison
 
 SHORT = {"mine_steps": 200, "finetune_steps": 50, "batch_size": 16, "critic_turns": 2}
 

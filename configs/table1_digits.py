@@ -9,8 +9,8 @@ the share of twos, and what the judge recognises.
 
 from ml_collections import ConfigDict
 
-from minegan_jax.comparison import default_comparison
 from minegan_jax.config import load_config
+from minegan_jax.experiment.comparison_config import default_comparison
 
 
 def get_config() -> ConfigDict:

@@ -28,9 +28,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from minegan_jax.comparison import default_comparison
 from minegan_jax.config import load_config
 from minegan_jax.errors import InputError
+from minegan_jax.experiment.comparison_config import default_comparison
 
 SEARCH_SEED = 7
 # What was tried of each method: one field at a time, the others as in the table.

@@ -17,8 +17,8 @@ from absl import flags
 from ml_collections import config_flags
 
 from minegan_jax import config as schema
-from minegan_jax import used_fields
 from minegan_jax.errors import InputError
+from minegan_jax.experiment import used_fields
 
 MODES = ("train", "sample", "evaluate", "compare")
 # What the system says of a disk that is full or a path that cannot be written.
@@ -164,7 +164,8 @@ def run(argv: Sequence[str]) -> None:
 def _run(values: flags.FlagValues) -> None:
     """Does what the flags say."""
     # After parsing: a mistyped flag is answered at once.
-    from minegan_jax import compare, comparison, experiment
+    from minegan_jax import experiment
+    from minegan_jax.experiment import compare, comparison_config
     from minegan_jax.training import hosts
 
     if values.mode == "sample":
@@ -187,7 +188,7 @@ def _run(values: flags.FlagValues) -> None:
     elif values.config is None:
         raise _no_config()
     elif values.mode == "compare":
-        compare.compare(comparison.from_config_dict(values.config), values.workdir)
+        compare.compare(comparison_config.from_config_dict(values.config), values.workdir)
     else:
         experiment.train(_config(values), Path(values.workdir))
         if hosts.leads():

@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from minegan_jax import build, rules, sources
+from minegan_jax import sources
 from minegan_jax.config import Config
+from minegan_jax.experiment import build, settings
 from minegan_jax.nets import family
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
@@ -32,7 +33,7 @@ PUBLISHED = {
 
 def of_config(config: Config) -> tuple[str, Mapping[str, Any]]:
     """The networks that a config trains from nothing, and leaves as a source."""
-    return config.family, rules.network_arguments(config)
+    return config.family, settings.network_arguments(config)
 
 
 @functools.cache

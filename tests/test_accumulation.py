@@ -11,16 +11,18 @@ import oracles
 import pytest
 from tiny_sources import save_source
 
-from minegan_jax import build, config, experiment, rules
+from minegan_jax import config, experiment
 from minegan_jax.errors import InputError
-from minegan_jax.methods import mining
-from minegan_jax.methods.accumulation import in_parts
-from minegan_jax.methods.game import Rules
+from minegan_jax.experiment import build
+from minegan_jax.experiment.settings import game_rules
+from minegan_jax.mining import minegan
+from minegan_jax.mining.game import Rules
 from minegan_jax.nets import progan
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import devices
+from minegan_jax.training.accumulation import in_parts
 from minegan_jax.types import Batch
 
 RULES = Rules(
@@ -56,8 +58,10 @@ def sources_of(count):
 
 
 def learner_of(sources, rules, phase="mine"):
-    given = mining.MinerShape(depth=2, width=9), mining.critic_of(sources[0])
-    return {"mine": mining.mine, "finetune": mining.finetune}[phase](sources, rules, *given).learner
+    given = minegan.MinerShape(depth=2, width=9), minegan.critic_of(sources[0])
+    return {"mine": minegan.mine, "finetune": minegan.finetune}[phase](
+        sources, rules, *given
+    ).learner
 
 
 def batch():
@@ -182,6 +186,6 @@ def test_parts_hold_whole_groups_of_a_critic_that_compares(
 
 
 def test_the_field_reaches_the_rules_and_is_checked():
-    assert rules.game_rules(config.from_values({"accumulation": 4})).accumulation == 4
+    assert game_rules(config.from_values({"accumulation": 4})).accumulation == 4
     with pytest.raises(InputError, match="'accumulation': expected 1 or more, found 0"):
         config.from_values({"accumulation": 0})

@@ -9,7 +9,7 @@ import oracles
 import pytest
 
 from minegan_jax import sources
-from minegan_jax.methods import activation
+from minegan_jax.baselines import dgn_am_ppgn
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
@@ -21,7 +21,7 @@ WEIGHTS, INVERSE = RNG.normal(size=(4, 6)) / 2, RNG.normal(size=(6, 4))
 LINEAR, SQUARE = RNG.normal(size=(6, 5)), RNG.normal(size=(6, 5))
 LABEL = 3
 STARTS = 2.0 * RNG.normal(size=(7, 4))  # some beyond the limit
-RULES = activation.SearchRules(step_size=0.3, prior=0.02)
+RULES = dgn_am_ppgn.SearchRules(step_size=0.3, prior=0.02)
 
 
 def make(latents):
@@ -71,8 +71,8 @@ def slow_ppgn(h, num_steps, scale):
 
 @pytest.mark.parametrize("num_steps", [0, 1, 5])
 def test_dgn_am_climbs_as_published(num_steps):
-    goal, rules = activation.Goal(logits, LABEL), RULES._replace(num_steps=num_steps)
-    search = partial(activation.search_dgn_am, goal, rules, make)
+    goal, rules = dgn_am_ppgn.Goal(logits, LABEL), RULES._replace(num_steps=num_steps)
+    search = partial(dgn_am_ppgn.search_dgn_am, goal, rules, make)
     found = jax.jit(search)(jnp.asarray(STARTS, "float32"))
     expected = [slow_dgn_am(start, num_steps) for start in STARTS]
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -82,48 +82,50 @@ def test_dgn_am_climbs_as_published(num_steps):
 @pytest.mark.parametrize("scale", [1.0, 30.0])
 @pytest.mark.parametrize("num_steps", [0, 1, 5])
 def test_ppgn_follows_class_and_prior(num_steps, scale):
-    goal = activation.Goal(partial(logits, scale=scale), LABEL)
+    goal = dgn_am_ppgn.Goal(partial(logits, scale=scale), LABEL)
     rules = RULES._replace(num_steps=num_steps)
-    search = partial(activation.search_ppgn, goal, rules, make, encode=encode)
+    search = partial(dgn_am_ppgn.search_ppgn, goal, rules, make, encode=encode)
     found = jax.jit(search)(jnp.asarray(STARTS, "float32"))
     expected = [slow_ppgn(start, num_steps, scale) for start in STARTS]
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
 def test_a_class_that_is_certain_leaves_the_prior_alone():
-    certain = activation.Goal(lambda images: 1e3 * jax.nn.one_hot([LABEL] * len(images), 5), LABEL)
+    certain = dgn_am_ppgn.Goal(lambda images: 1e3 * jax.nn.one_hot([LABEL] * len(images), 5), LABEL)
     start = jnp.asarray(STARTS, "float32").clip(-3, 3)
-    found = activation.search_ppgn(certain, RULES._replace(num_steps=1), make, start, encode=encode)
+    found = dgn_am_ppgn.search_ppgn(
+        certain, RULES._replace(num_steps=1), make, start, encode=encode
+    )
     towards = np.asarray(encode(make(start)) - start)
     step = 0.3 * towards / np.abs(towards).mean(axis=1, keepdims=True)
     np.testing.assert_allclose(found, (start + step).clip(-3, 3), atol=1e-5)
 
 
 def test_nothing_to_climb_is_no_step():
-    flat = activation.Goal(lambda images: jnp.zeros((len(images), 5)), LABEL)
-    found = activation.search_dgn_am(flat, RULES._replace(num_steps=3), make, jnp.ones((2, 4)))
+    flat = dgn_am_ppgn.Goal(lambda images: jnp.zeros((len(images), 5)), LABEL)
+    found = dgn_am_ppgn.search_dgn_am(flat, RULES._replace(num_steps=3), make, jnp.ones((2, 4)))
     np.testing.assert_allclose(found, 0.98**3 * np.ones((2, 4)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_images_are_searched_by_themselves(noise):
-    goal, rules = activation.Goal(logits, LABEL), RULES._replace(num_steps=4, noise=noise)
+    goal, rules = dgn_am_ppgn.Goal(logits, LABEL), RULES._replace(num_steps=4, noise=noise)
     start = jnp.asarray(STARTS, "float32")
     for search in (
-        partial(activation.search_dgn_am, goal, rules, make),
-        partial(activation.search_ppgn, goal, rules, make, encode=encode),
+        partial(dgn_am_ppgn.search_dgn_am, goal, rules, make),
+        partial(dgn_am_ppgn.search_ppgn, goal, rules, make, encode=encode),
     ):
         np.testing.assert_allclose(search(start)[2:3], search(start[2:3]), atol=1e-5)
 
 
 def test_noise_is_as_large_as_told_and_drawn_anew_in_each_step():
     """Where nothing is climbed, and nothing holds back, only noise moves h."""
-    flat = activation.Goal(lambda images: jnp.zeros((len(images), 5)), LABEL)
+    flat = dgn_am_ppgn.Goal(lambda images: jnp.zeros((len(images), 5)), LABEL)
     start = 0.1 * jax.random.normal(jax.random.key(0), (500, 4))
     moves = []
     for num_steps in (1, 2):
-        rules = activation.SearchRules(num_steps=num_steps, prior=0.0, noise=0.2)
-        moves.append(np.asarray(activation.search_dgn_am(flat, rules, make, start) - start))
+        rules = dgn_am_ppgn.SearchRules(num_steps=num_steps, prior=0.0, noise=0.2)
+        moves.append(np.asarray(dgn_am_ppgn.search_dgn_am(flat, rules, make, start) - start))
     first, second = moves[0], moves[1] - moves[0]
     assert np.std(first) == pytest.approx(0.2, rel=0.05)
     assert np.std(second) == pytest.approx(0.2, rel=0.05)
@@ -147,8 +149,8 @@ def test_the_encoder_learns_to_invert_a_generator():
     )
     weights = {"w": 0.3 * jax.random.normal(jax.random.key(1), (4, 64))}
     source = sources.Source("toy", "toy", networks, weights, {}, "", {})
-    rules = activation.EncoderRules(width=4, batch_size=64, learning_rate=3e-3)
-    learner = activation.inversion(source, rules)
+    rules = dgn_am_ppgn.EncoderRules(width=4, batch_size=64, learning_rate=3e-3)
+    learner = dgn_am_ppgn.inversion(source, rules)
     state = learner.init(None, jax.random.key(0))
     nothing = jnp.zeros((64, 1), "int32")
     batch = Batch(jnp.zeros((64, 1, 8, 8, 1), "uint8"), nothing, nothing)
@@ -180,25 +182,25 @@ def generate_vector(_, latents, vectors):
 
 
 TABLE = np.array([[0.0, 5.0], [1.0, 7.0], [4.0, 3.0]], np.float32)
-FIRST = activation.Goal(lambda images: images.reshape(-1, 2), 0)  # the vector's first number
+FIRST = dgn_am_ppgn.Goal(lambda images: images.reshape(-1, 2), 0)  # the vector's first number
 
 
 @pytest.mark.parametrize("num_steps", [0, 30])
 def test_a_search_starts_at_the_class_that_was_drawn_and_leaves_it(num_steps):
-    rules = activation.SearchRules(num_steps=num_steps, step_size=0.2, prior=0.0)
-    method = activation.dgn_am(of_classes(generate_vector, TABLE), FIRST, rules)
+    rules = dgn_am_ppgn.SearchRules(num_steps=num_steps, step_size=0.2, prior=0.0)
+    method = dgn_am_ppgn.dgn_am(of_classes(generate_vector, TABLE), FIRST, rules)
     draws = jax.random.normal(jax.random.key(0), (20, 3))
     found = method.generate(method.learner.init(None, jax.random.key(0)), 0, draws)
     drawn = (jax.scipy.stats.norm.cdf(draws[:, -1]) * 3).astype(int)
     expected = TABLE[drawn]
     if num_steps:  # as high as a search may go: standard deviations from the mean
-        expected[:, 0] = TABLE[:, 0].mean() + activation.LIMIT * TABLE[:, 0].std()
+        expected[:, 0] = TABLE[:, 0].mean() + dgn_am_ppgn.LIMIT * TABLE[:, 0].std()
     np.testing.assert_allclose(found.reshape(20, 2), expected, rtol=1e-5)
 
 
 def test_a_single_class_has_nowhere_to_go():
-    rules = activation.SearchRules(num_steps=3)
-    method = activation.dgn_am(of_classes(generate_vector, TABLE[1:2]), FIRST, rules)
+    rules = dgn_am_ppgn.SearchRules(num_steps=3)
+    method = dgn_am_ppgn.dgn_am(of_classes(generate_vector, TABLE[1:2]), FIRST, rules)
     state, draws = method.learner.init(None, jax.random.key(0)), jnp.ones((2, 3))
     found = method.generate(state, 0, draws).reshape(2, 2)
     np.testing.assert_allclose(found, TABLE[[1, 1]], atol=1e-5)
@@ -208,8 +210,8 @@ def test_the_encoder_inverts_latents_and_classes():
     def generate(_, latents, vectors):
         return jnp.tanh(0.3 * jnp.concatenate([latents, vectors], axis=1))[:, None, None]
 
-    rules = activation.EncoderRules(width=4, batch_size=64)
-    learner = activation.inversion(of_classes(generate, TABLE), rules)
+    rules = dgn_am_ppgn.EncoderRules(width=4, batch_size=64)
+    learner = dgn_am_ppgn.inversion(of_classes(generate, TABLE), rules)
     state = learner.init(None, jax.random.key(0))
     encode = as_function(Encoder(4, 4))
     assert encode(state.encoder, jnp.zeros((5, 1, 1, 1))).shape == (5, 4)

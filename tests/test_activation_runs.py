@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from tiny_sources import save_source
 
-from minegan_jax import build, config, experiment, guides, sources, trees
+from minegan_jax import config, experiment, sources, trees
+from minegan_jax.baselines import dgn_am_ppgn
 from minegan_jax.errors import InputError
+from minegan_jax.experiment import build, load_classifiers
 from minegan_jax.features import digits
 from minegan_jax.features.catalogue import PACKAGED
-from minegan_jax.methods import activation
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.function import as_function
 
@@ -62,17 +63,17 @@ def test_it_reports_its_only_phase_beside_the_source(run):
 
 def test_its_images_are_those_of_the_search(run):
     settings = run.experiment.config
-    mined, goal = run.mined(), guides.goal(settings, run.experiment.guide)
+    mined, goal = run.mined(), load_classifiers.goal(settings, run.experiment.guide)
     (source,) = run.experiment.sources
     assert mined.source_names == (source.name,)
     jax.tree.map(np.testing.assert_array_equal, mined.state.generator, source.generator)
     of_source = partial(source.networks.generate, mined.state.generator)
     encode = partial(as_function(Encoder(4, 4)), mined.state.encoder)
     search = {
-        "dgn_am": activation.search_dgn_am,
-        "ppgn": partial(activation.search_ppgn, encode=encode),
+        "dgn_am": dgn_am_ppgn.search_dgn_am,
+        "ppgn": partial(dgn_am_ppgn.search_ppgn, encode=encode),
     }[settings.method]
-    rules = activation.SearchRules(num_steps=2, step_size=settings.search_step_size)
+    rules = dgn_am_ppgn.SearchRules(num_steps=2, step_size=settings.search_step_size)
     start = jax.random.normal(jax.random.key(5), (6, 4))
     found = mined.method.generate(mined.state, 0, start)
     np.testing.assert_allclose(found, of_source(search(goal, rules, of_source, start)), atol=1e-3)
@@ -168,7 +169,7 @@ def test_the_judge_by_another_name_is_the_judge(searching):
 def test_a_single_label_is_what_is_sought(searching):
     fields = config.from_values({**searching, "sought_class": None, "labels": (7,)})
     built = build.build(fields)
-    assert guides.goal(fields, built.guide).label == 7
+    assert load_classifiers.goal(fields, built.guide).label == 7
 
 
 def test_distances_in_the_climbed_network_are_warned_of(searching, caplog):

@@ -9,16 +9,16 @@ import oracles
 import pytest
 from toys import LATENT, RULES, criticise, generate, mine, toy_game
 
-from minegan_jax import selector
-from minegan_jax.methods import adversarial
-from minegan_jax.methods.game import PLAYERS
+from minegan_jax.mining import selector
+from minegan_jax.mining.game import PLAYERS
+from minegan_jax.mining.turns import critic_turn, players_turn
 
 
 def turns(game):
     """Returns the two turns of a game, compiled."""
     return (
         jax.jit(partial(turn, game, average=oracles.average))
-        for turn in (adversarial.critic_turn, adversarial.players_turn)
+        for turn in (critic_turn, players_turn)
     )
 
 
@@ -104,8 +104,8 @@ def test_only_the_winner_gets_a_gradient():
     with jax.enable_x64(True):
         game, state, draws, real = toy_game(2)
         lots, mixes = lots_of_turn(draws, 0), draws.mixes[:, 0]
-        adversarial.critic_turn(game, state, spy, real=real[:, 0], lots=lots, mixes=mixes)
-        adversarial.players_turn(game, state, spy, lots=draws.players)
+        critic_turn(game, state, spy, real=real[:, 0], lots=lots, mixes=mixes)
+        players_turn(game, state, spy, lots=draws.players)
         players = {name: state.params[name] for name in PLAYERS}
         critic = state.params["critic"]
         of_critic = jax.jit(jax.grad(critic_loss))(

@@ -7,9 +7,9 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax.evaluation.frechet import frechet_distance
-from minegan_jax.evaluation.kid import kid
-from minegan_jax.evaluation.prdc import prdc
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.metrics.kid import kid
+from minegan_jax.metrics.prdc import prdc
 
 PRINTED = json.loads(
     (Path(__file__).parent / "fixtures" / "agreement" / "expected.json").read_text()

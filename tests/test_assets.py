@@ -6,19 +6,22 @@ import oracles
 import pytest
 
 import minegan_jax
-from minegan_jax import reporting, sampling, weights
-from minegan_jax.data import digits
+from minegan_jax import weights
+from minegan_jax.data import digits, occurs_in
+from minegan_jax.data.digests import in_part, read_digests
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import catalogue
-from minegan_jax.sources import PACKAGED
+from minegan_jax.features.embed import embed
+from minegan_jax.report import report
+from minegan_jax.sampling import sampler
+from minegan_jax.sources import PACKAGED, load_source, packaged_sources
 
 
 def judged(name):
     """What the judge says of 2,000 samples of a source: a probability of each digit."""
     sources = [minegan_jax.load_source(name)]
-    (source,) = reporting.unmined(sources, "all", resolution=28, channels=1).values()
-    images = sampling.sample(source.method, source.state, 2000, seed=1)
+    (source,) = report.unmined(sources, "all", resolution=28, channels=1).values()
+    images = sampler.sample(source.method, source.state, 2000, seed=1)
     return embed(catalogue.load_extractor("digits_judge"), images).probabilities
 
 
@@ -76,6 +79,17 @@ def test_the_source_makes_all_digits_but_nine(confidence):
     assert shares[9] <= 0.05
 
 
+@pytest.mark.parametrize("name", packaged_sources())
+def test_no_source_saw_a_digit_that_is_mined_or_held_out(name):
+    """They are a third of the rest; the classifiers have the other two."""
+    seen = load_source(name).seen
+    assert in_part(seen, "1/3").all()
+    listing = digits.open_digits("")
+    everything = np.arange(len(listing.labels))
+    drawn = read_digests(listing, everything, skip_unreadable=False)[1]
+    assert not occurs_in(drawn, seen).any()
+
+
 def test_the_package_stays_small():
     sizes = {
         path.name: sum(f.stat().st_size for f in path.iterdir()) for path in PACKAGED.iterdir()
@@ -87,9 +101,7 @@ def test_the_package_stays_small():
 def test_maps_are_those_of_the_three_convolutions():
     """Pooled, the maps of each are what the next one convolves."""
     extractor = catalogue.load_extractor("digits")
-    kernels = weights.load_weights(
-        PACKAGED / "digits", json_name="classifier.json", fields=("name", "arguments")
-    )[0]
+    kernels = weights.load_weights(PACKAGED / "digits", json_name="classifier.json", fields={})[0]
     images = every(digits.open_digits(""))[:2] / np.float32(127.5) - 1
     maps = extractor.maps(jnp.asarray(images))
     assert [each.shape for each in maps] == [(2, 28, 28, 24), (2, 14, 14, 48), (2, 7, 7, 96)]

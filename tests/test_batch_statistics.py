@@ -11,8 +11,8 @@ from scipy import stats
 from tiny_sources import moved, save_source
 
 from minegan_jax import sources, trees
-from minegan_jax.methods import batch_statistics
-from minegan_jax.methods.reconstruction import Rules
+from minegan_jax.baselines import bsa
+from minegan_jax.baselines.reconstruction import Rules
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
@@ -99,7 +99,7 @@ def slow_gradient(params, *given):
     """Central differences, number by number; what is frozen has none."""
     gradient = jax.tree.map(np.zeros_like, params)
     for path, leaf in trees.named_leaves(params).items():
-        if batch_statistics.part(path) == "frozen":
+        if bsa.part(path) == "frozen":
             continue
         changed = jax.tree.map(np.array, params)
         found, slopes = trees.by_path(changed)[path], trees.by_path(gradient)[path]
@@ -129,7 +129,7 @@ def test_two_steps_are_those_of_a_slow_oracle():
     with jax.enable_x64(True):
         source = toy_source()
         rules = RULES._replace(maps=toy_maps, maps_weight=0.5)
-        method = batch_statistics.bsa(source, rules, num_images=COUNT, **SETTINGS)
+        method = bsa.bsa(source, rules, num_images=COUNT, **SETTINGS)
         state = method.learner.init(None, jax.random.key(0))
         step = step_of(method)
         np.testing.assert_array_equal(state.params["latents"], np.zeros((COUNT, 3)))
@@ -165,7 +165,7 @@ def test_two_steps_are_those_of_a_slow_oracle():
 
 
 def test_devices_draw_the_same_latents_and_prior():
-    method = batch_statistics.bsa(toy_source(), RULES, num_images=COUNT, **SETTINGS)
+    method = bsa.bsa(toy_source(), RULES, num_images=COUNT, **SETTINGS)
     keys = jax.random.key_data(method.learner.draw(jax.random.key(3)).prior)
     assert (keys == keys[:1]).all()
     other = jax.random.key_data(method.learner.draw(jax.random.key(4)).prior)
@@ -175,7 +175,7 @@ def test_devices_draw_the_same_latents_and_prior():
 @pytest.mark.parametrize("limit", [0.3, 2.0, 9.0])
 def test_latents_are_truncated_quantile_by_quantile(limit):
     draws = np.linspace(-4.0, 4.0, 33, dtype=np.float32)[:, None]
-    found = batch_statistics.truncated(jnp.asarray(draws), limit)
+    found = bsa.truncated(jnp.asarray(draws), limit)
     expected = stats.truncnorm.ppf(stats.norm.cdf(draws), -limit, limit)
     np.testing.assert_allclose(found, expected, atol=2e-3 * limit)
     assert np.abs(found).max() <= np.float32(limit)
@@ -183,7 +183,7 @@ def test_latents_are_truncated_quantile_by_quantile(limit):
 
 def test_no_truncation_leaves_nothing_to_draw():
     np.testing.assert_array_equal(
-        batch_statistics.truncated(jnp.array([[-3.0, 0.5, 40.0]]), 0.0), np.zeros((1, 3))
+        bsa.truncated(jnp.array([[-3.0, 0.5, 40.0]]), 0.0), np.zeros((1, 3))
     )
 
 
@@ -204,7 +204,7 @@ def source(request, saved):
 
 def method_of(source, rules=RULES, **changes):
     settings = {"num_images": COUNT, **SETTINGS, **changes}
-    return batch_statistics.bsa(source, rules, **settings)
+    return bsa.bsa(source, rules, **settings)
 
 
 def test_only_scales_shifts_latents_and_the_class_move(source):
@@ -243,7 +243,7 @@ def test_it_samples_truncated_latents_of_the_learnt_class(source):
     draws = jax.random.normal(jax.random.key(1), (5, 4))
     vectors = jnp.tile(state.params["vector"][None] + 1.0, (5, 1))
     state = state._replace(params={**state.params, "vector": vectors[0]})
-    expected = source.generate(batch_statistics.truncated(draws, 0.3), vectors)
+    expected = source.generate(bsa.truncated(draws, 0.3), vectors)
     np.testing.assert_allclose(method.generate(state, 0, draws), expected, atol=1e-5)
 
 
@@ -293,7 +293,7 @@ def test_what_is_frozen_costs_no_gradient(saved, monkeypatch, count_flops):
         return count_flops(step, state, batch, jax.random.key(0))
 
     frozen = flops()
-    monkeypatch.setattr(batch_statistics, "is_norm", lambda path: path != "latents")
+    monkeypatch.setattr(bsa, "is_norm", lambda path: path != "latents")
     assert frozen < 0.8 * flops()
 
 

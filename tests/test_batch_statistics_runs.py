@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tiny_sources import save_source
 
-from minegan_jax import build, config, experiment, trees
+from minegan_jax import config, experiment, trees
 from minegan_jax.errors import InputError
+from minegan_jax.experiment import build
 
 
 def fields_of(directory, tiny_fields, **fields):

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from minegan_jax import charts, sheets
+from minegan_jax.report import charts, figures
 
 WORDS = {"title": "nines", "across": "training images", "up": "Fréchet distance"}
 SERIES = {
@@ -105,7 +105,7 @@ def test_shares_over_the_steps_of_all_phases(tmp_path, monkeypatch):
         ]}
         for phase, step, share in [("mine", 5, 0.5), ("mine", 9, 0.4), ("finetune", 5, 0.25)]
     ]  # fmt: skip
-    sheets.save_selector(tmp_path, [{"phase": "mine", "step": 5, "loss": 1.0}, *lines])
+    figures.save_selector(tmp_path, [{"phase": "mine", "step": 5, "loss": 1.0}, *lines])
     ((name, figure),) = drawn
     (axes,) = figure.axes
     assert name == "selector.png"
@@ -120,7 +120,7 @@ def test_shares_over_the_steps_of_all_phases(tmp_path, monkeypatch):
 
 
 def test_one_source_has_no_chart(tmp_path):
-    sheets.save_selector(tmp_path, [{"phase": "mine", "step": 5, "loss": 1.0}])
+    figures.save_selector(tmp_path, [{"phase": "mine", "step": 5, "loss": 1.0}])
     assert not list(tmp_path.iterdir())
 
 

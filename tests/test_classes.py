@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from tiny_sources import save_source
 
-from minegan_jax import build, config, experiment, sources
+from minegan_jax import config, experiment, sources
 from minegan_jax.errors import InputError
-from minegan_jax.methods import classes
-from minegan_jax.methods.views import recolour
+from minegan_jax.experiment import build
+from minegan_jax.mining import class_conditioning
+from minegan_jax.nets.image_resize import recolour
 from minegan_jax.training import log
 
 CONDITIONAL = ["biggan", "biggan_deep", "sngan", "dcgan"]
@@ -169,10 +170,10 @@ def test_a_source_knows_its_classes_names(tmp_path, tiny_fields):
 def test_the_nearest_class_and_how_far_it_is():
     table = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
     vectors = np.array([[3.0, 3.0], [0.0, 0.4], [-1.0, 0.0]])
-    found, distances = classes.nearest(jnp.asarray(vectors), jnp.asarray(table))
+    found, distances = class_conditioning.nearest(jnp.asarray(vectors), jnp.asarray(table))
     np.testing.assert_array_equal(found, [1, 0, 0])
     np.testing.assert_allclose(distances, [1.0, 0.4, 1.0], atol=1e-3)
     np.testing.assert_allclose(
-        classes.spacing(jnp.asarray(table)), (1 + np.hypot(3, 3) + 1) / 3, rtol=1e-5
+        class_conditioning.spacing(jnp.asarray(table)), (1 + np.hypot(3, 3) + 1) / 3, rtol=1e-5
     )
-    assert classes.spacing(jnp.ones((1, 2))) == 1.0
+    assert class_conditioning.spacing(jnp.ones((1, 2))) == 1.0

@@ -22,7 +22,8 @@ import tiny_sources
 from PIL import Image
 
 import minegan_jax as mg
-from minegan_jax import compare, config, experiment, sources, targets
+from minegan_jax import config, experiment, sources
+from minegan_jax.experiment import compare, target_images
 
 # The config flag of ml_collections reads its file the old way; `python -m` is done in here.
 pytestmark = [
@@ -222,7 +223,7 @@ def test_a_command_that_trains(command, execute, monkeypatch):
                 count=math.ceil(wanted * per_class),
             )
         if kind != "tfds":  # which would be fetched
-            targets.check(built, targets.load(built))
+            target_images.check(built, target_images.load(built))
         assert workdir
 
     monkeypatch.setattr(experiment, "train", begin)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minegan_jax import compare, comparison, experiment, looker, main, records, runs, used_fields
+from minegan_jax import experiment, main, run_folder
 from minegan_jax.config import default_config, from_values
 from minegan_jax.data import load_dataset
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import measure, table
+from minegan_jax.experiment import compare, comparison_config, records, used_fields
+from minegan_jax.report import evaluator, measure, table
 from minegan_jax.sources import load_source
 
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -39,7 +40,7 @@ def get_config():
 @pytest.fixture(scope="module")
 def small(tiny_fields):
     """A comparison of two methods, with one seed."""
-    values = comparison.default_comparison()
+    values = comparison_config.default_comparison()
     values.fields.update({**tiny_fields, "finetune_steps": 1})
     values.settings = {"off-manifold": {}, "on-manifold": {}}
     values.methods = {"TransferGAN": {"method": "transfergan"}, "MineGAN": {"mine_steps": 1}}
@@ -100,7 +101,7 @@ def test_a_row_says_what_the_method_was_given(done):
 
 def test_a_row_says_what_made_it(done, tiny_source):
     found = read(done)
-    assert [set(versions) for versions in found["versions"]] == [set(runs.PACKAGES)]
+    assert [set(versions) for versions in found["versions"]] == [set(run_folder.PACKAGES)]
     made = [row["provenance"] for row in found["rows"]]
     source = load_source(tiny_source)
     for row in made:
@@ -137,7 +138,7 @@ def test_its_pictures(done):
 
 def test_a_comparison_that_was_cut_goes_on(small, tmp_path, monkeypatch):
     """Runs that are done are read, never trained again."""
-    given, train, trained = comparison.from_config_dict(small), experiment.train, []
+    given, train, trained = comparison_config.from_config_dict(small), experiment.train, []
 
     def die_at_the_second(config, folder):
         trained.append(folder.name)
@@ -168,7 +169,7 @@ def test_an_evaluation_of_one_run_changes_no_row(small, tmp_path):
     values = small.copy_and_resolve_references()
     values.settings = {"a": {}}
     values.methods = {"MineGAN": {"mine_steps": 1}}
-    given = comparison.from_config_dict(values)
+    given = comparison_config.from_config_dict(values)
     rows = compare.compare(given, tmp_path)
     folder = tmp_path / rows[0]["folder"]
     experiment.open_run(folder).evaluate(num_images=10, seed=3)
@@ -189,7 +190,7 @@ def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
     values.settings = {"from a new one": {"sources": ("new",)}}
     values.methods = {"TransferGAN": {"method": "transfergan"}}
     values.source_row = True
-    records = compare.compare(comparison.from_config_dict(values), tmp_path)
+    records = compare.compare(comparison_config.from_config_dict(values), tmp_path)
     assert [record["title"] for record in records] == ["source as it is", "TransferGAN"]
     assert [record["probability"] for record in records] == [{"new": 1.0}] * 2
     phases = json.loads((tmp_path / records[0]["folder"] / "report.json").read_text())["phases"]
@@ -197,11 +198,11 @@ def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
     assert [record["kid"] for record in records] == [found["kid"] for found in measured]
     losses = tmp_path / "sources" / "new" / "metrics.jsonl"
     before = losses.read_text()
-    assert compare.compare(comparison.from_config_dict(values), tmp_path) == records
+    assert compare.compare(comparison_config.from_config_dict(values), tmp_path) == records
     assert losses.read_text() == before
     values.pretrained.new.train_steps = 2
     with pytest.raises(InputError, match=r"holds another run.*train_steps is 1 there and 2 here"):
-        compare.compare(comparison.from_config_dict(values), tmp_path)
+        compare.compare(comparison_config.from_config_dict(values), tmp_path)
 
 
 def test_mistakes(small):
@@ -225,9 +226,9 @@ def test_mistakes(small):
         for name, value in changes.items():
             values[name] = value
         with pytest.raises(InputError, match=said.replace("?", r"\?")):
-            comparison.from_config_dict(values)
+            comparison_config.from_config_dict(values)
     with pytest.raises(InputError, match="a config of one run: expected one of a comparison"):
-        comparison.from_config_dict(default_config())
+        comparison_config.from_config_dict(default_config())
 
 
 PARTS = {
@@ -252,10 +253,10 @@ def test_names_that_some_run_has(small):
     names = ("new", "tiny", "tiny_2", "scratch")
     values.figures = (*(f"probability:{name}" for name in names), "recognised:9")
     values.methods = {"MineGAN": {}}
-    assert comparison.from_config_dict(values).figures == values.figures
+    assert comparison_config.from_config_dict(values).figures == values.figures
     values.fields.judge = ""
     with pytest.raises(InputError, match=r"'recognised:9'.*as no run has a judge"):
-        comparison.from_config_dict(values)
+        comparison_config.from_config_dict(values)
 
 
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -269,7 +270,7 @@ def test_a_wrong_part_is_one_line(part, cli, tmp_path):
 
 
 def test_methods_that_are_told_the_class(small):
-    (first, *_) = comparison.cells(comparison.from_config_dict(small), {})
+    (first, *_) = comparison_config.cells(comparison_config.from_config_dict(small), {})
     assert not records.is_told(first.config)
     told = {"classes": "1"}
     assert records.is_told(first.config.__class__(**{**vars(first.config), **told}))
@@ -299,7 +300,7 @@ def test_the_targets_classes_go_by_their_names(tmp_path):
 
     def classes(spec, *labels):
         found = load_dataset(spec, resolution=8, channels=1, labels=labels)
-        return looker.target_classes(found)
+        return evaluator.target_classes(found)
 
     assert classes(f"folder:{tmp_path}", 1) == ("sea",)
     assert classes(f"folder:{tmp_path}") == ()
@@ -348,7 +349,7 @@ def test_what_other_methods_are_given(fields, score, guide, images, searched):
         "provenance": {"phases": {n: {"steps": d and {"done": d}} for n, d in done.items()}},
         "phases": {name: {"weights": "raw"} for name in done},
     }
-    cell = comparison.Cell("a", 6, "b", 0, config)
+    cell = comparison_config.Cell("a", 6, "b", 0, config)
     late = records.Row("b", "late", cell, SimpleNamespace(experiment=built), report)
     rest = {"search_steps": searched, "weights": "raw"}
     assert records.given(late) == {"steps": 7, "images": images, "guide": guide, **rest}

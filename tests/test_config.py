@@ -7,9 +7,10 @@ from types import NoneType
 import pytest
 from ml_collections import ConfigDict
 
-from minegan_jax import comparison, config, ranges
+from minegan_jax import config, ranges
 from minegan_jax.config import Config, default_config, from_config_dict, from_values
 from minegan_jax.errors import InputError
+from minegan_jax.experiment import comparison_config
 
 
 def is_a(value, expected):
@@ -167,8 +168,8 @@ def test_every_packaged_config_is_one(name):
     values = config.load_config(name)
     assert isinstance(values, ConfigDict)
     assert values.is_locked
-    if comparison.is_comparison(values):
-        assert comparison.from_config_dict(values).methods
+    if comparison_config.is_comparison(values):
+        assert comparison_config.from_config_dict(values).methods
     else:
         assert from_config_dict(values) != Config()
     assert f"--config=configs/{name}.py" in (config.PACKAGED / f"{name}.py").read_text()
@@ -202,8 +203,8 @@ def test_arguments_that_are_wrong_are_named(name, said):
 
 @pytest.mark.parametrize("part", ["search", "rates", "bsa", "vae", "iterative", "long"])
 def test_parts_of_table_2_are_comparisons(part):
-    runs = comparison.cells(
-        comparison.from_config_dict(config.load_config(f"table2_digits:{part}")), {}
+    runs = comparison_config.cells(
+        comparison_config.from_config_dict(config.load_config(f"table2_digits:{part}")), {}
     )
     assert len({run.folder for run in runs}) > 1
 

@@ -8,15 +8,17 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax import looker, reporting
-from minegan_jax.adapters import Mined
 from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation.data_copying import copying_score, k_means
-from minegan_jax.evaluation.frechet import frechet_distance
-from minegan_jax.evaluation.mifid import memorisation_informed
 from minegan_jax.features import lpips
-from minegan_jax.methods.base import Learner, TransferMethod
+from minegan_jax.metrics.data_copying import copying_score, k_means
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.metrics.mifid import memorisation_informed
+from minegan_jax.mining.method import TransferMethod
+from minegan_jax.report import evaluator
+from minegan_jax.report.report import Subject, write_report
+from minegan_jax.sampling.adapter import Mined
+from minegan_jax.training.learner import Learner
 from minegan_jax.types import to_pixels, to_unit_range
 
 NO_DIGESTS = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))  # of images that nobody looks up
@@ -120,9 +122,9 @@ def test_memorisation_informed_distance_punishes_copies():
 
 
 def test_a_perceptual_distance_has_a_known_name():
-    assert looker.load_diversity("") is None
+    assert evaluator.load_diversity("") is None
     with pytest.raises(InputError, match="unknown diversity 'vgg': expected lpips:FILE"):
-        looker.load_diversity("vgg")
+        evaluator.load_diversity("vgg")
 
 
 def blobs(latents):
@@ -171,10 +173,10 @@ def test_a_report_calls_copies_by_their_name(tmp_path, monkeypatch):
     }
     seen = lpips.Perceptual("brightness", "0" * 64, brightness)
     monkeypatch.setattr(lpips, "load_lpips", lambda file: seen if file == "FILE" else None)
-    recipe = looker.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
+    recipe = evaluator.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
     recipe = recipe._replace(diversity="lpips:FILE")
     dataset = Dataset(train, labels[:60], held_out, labels[60:], train[:0], {}, *NO_DIGESTS)
-    reporting.write_report(tmp_path, reporting.Subject(recipe, dataset, phases, {}, ()))
+    write_report(tmp_path, Subject(recipe, dataset, phases, {}, ()))
     report = json.loads((tmp_path / "report.json").read_text())
     words = {name: phase["verdict"]["verdict"] for name, phase in report["phases"].items()}
     assert words == {"honest": "no sign of copies", "near": "copies", "exact": "copies"}

@@ -10,14 +10,15 @@ import pytest
 from jax.sharding import PartitionSpec
 from tiny_sources import save_source
 
+from minegan_jax.baselines import transfergan
 from minegan_jax.errors import InputError
-from minegan_jax.methods import finetuning, mining, shares
-from minegan_jax.methods.game import Rules
+from minegan_jax.mining import minegan
+from minegan_jax.mining.game import Rules
 from minegan_jax.nets import progan
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.spectral import SpectralDense
 from minegan_jax.sources import load_source
-from minegan_jax.training import devices
+from minegan_jax.training import devices, sharding
 from minegan_jax.types import Batch
 
 RULES = Rules(
@@ -51,10 +52,10 @@ def methods(tiny_source, make_source, tmp_path_factory):
     """
     other = make_source(tmp_path_factory.mktemp("other") / "other", seed=1)
     sources = [load_source(tiny_source), with_spectral_norms(load_source(other))]
-    given = mining.MinerShape(depth=2, width=9), mining.critic_of(sources[0])
+    given = minegan.MinerShape(depth=2, width=9), minegan.critic_of(sources[0])
     return {
-        "mine": lambda rules: mining.mine(sources, rules, *given).learner,
-        "finetune": lambda rules: mining.finetune(sources, rules, *given).learner,
+        "mine": lambda rules: minegan.mine(sources, rules, *given).learner,
+        "finetune": lambda rules: minegan.finetune(sources, rules, *given).learner,
     }
 
 
@@ -102,8 +103,8 @@ def test_one_device_and_eight_agree(learner, on_all):
 
 def test_pmap_runs_the_same_body(learner, on_all):
     body = jax.pmap(
-        lambda state, batch, draws: learner.step(state, batch, draws, shares.average),
-        axis_name=shares.AXIS,
+        lambda state, batch, draws: learner.step(state, batch, draws, sharding.average),
+        axis_name=sharding.AXIS,
         in_axes=(None, 0, 0),
         out_axes=(None, None),
     )
@@ -150,11 +151,11 @@ def comparing(request, tmp_path_factory):
 def test_a_critic_that_compares_images_compares_those_of_all_devices(phase, comparing):
     """In both turns and through the penalty's slope, however many images each device has."""
     rules = RULES._replace(drift_weight=0.1)
-    critic = mining.critic_of(comparing)
-    shape = mining.MinerShape(depth=2, width=9)
+    critic = minegan.critic_of(comparing)
+    shape = minegan.MinerShape(depth=2, width=9)
     make = {
-        "mine": lambda: mining.mine([comparing], rules, shape, critic),
-        "transfergan": lambda: finetuning.transfergan(comparing, rules),
+        "mine": lambda: minegan.mine([comparing], rules, shape, critic),
+        "transfergan": lambda: transfergan.transfergan(comparing, rules),
     }
     learner = make[phase]().learner
     one, two, eight = (on_devices(learner, count) for count in (1, 2, 8))
@@ -171,14 +172,14 @@ def test_a_derivative_goes_back_to_the_rows_of_all_devices():
         return jnp.tanh(rows * rows.mean(axis=0)[None]).sum(axis=1) * rows.std()
 
     def slopes(rows):
-        return jax.grad(lambda x: shares.over_batch(compute, x).sum())(rows)
+        return jax.grad(lambda x: sharding.over_batch(compute, x).sum())(rows)
 
     def twice(rows):
         return jax.grad(lambda x: (slopes(x) ** 2).sum())(rows)
 
     mesh = devices.make_mesh(8)
-    for function in (partial(shares.over_batch, compute), slopes, twice):
-        spec = PartitionSpec(shares.AXIS)
+    for function in (partial(sharding.over_batch, compute), slopes, twice):
+        spec = PartitionSpec(sharding.AXIS)
         shared = jax.shard_map(function, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
         np.testing.assert_allclose(jax.jit(shared)(rows), function(rows), rtol=1e-5, atol=1e-6)
 

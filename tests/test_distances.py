@@ -6,10 +6,10 @@ import pytest
 from toys import gaussians, with_moments
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import distances, frechet
-from minegan_jax.evaluation.frechet import frechet_distance
-from minegan_jax.evaluation.kid import kid
-from minegan_jax.evaluation.kmmd import kmmd, kmmd_floor
+from minegan_jax.metrics import distances, frechet
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.metrics.kid import kid
+from minegan_jax.metrics.kmmd import kmmd, kmmd_floor
 
 # Rows.
 

@@ -10,12 +10,13 @@ import pytest
 from tiny_sources import save_source
 from toys import as_shown
 
-from minegan_jax import config, experiment, runs, targets
+from minegan_jax import config, experiment, run_folder
+from minegan_jax.baselines import transfergan
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import overfitting
-from minegan_jax.evaluation.overfitting import Signs, critic_gap, overfits, signs
-from minegan_jax.methods import finetuning
-from minegan_jax.methods.game import Rules
+from minegan_jax.experiment import target_images
+from minegan_jax.metrics import overfitting
+from minegan_jax.metrics.overfitting import Signs, critic_gap, overfits, signs
+from minegan_jax.mining.game import Rules
 from minegan_jax.sources import load_source
 from minegan_jax.training import log
 
@@ -69,7 +70,7 @@ def test_both_signs_are_needed(gap, authentic, ends):
 
 def steps_kept(workdir):
     """Returns the last step of each phase."""
-    folder = workdir / runs.CHECKPOINTS
+    folder = workdir / run_folder.CHECKPOINTS
     return {
         phase.name: max(int(step.name) for step in phase.glob("[0-9]*"))
         for phase in folder.iterdir()
@@ -87,7 +88,7 @@ def test_a_phase_that_ended_stays_ended(fields, tmp_path, monkeypatch):
         patch.setattr(overfitting, "overfits", at_the_second)
         experiment.train(config.from_values(fields), tmp_path / "run")
     assert steps_kept(tmp_path / "run") == {"mine": 4, "finetune": 2}
-    lines = [line for line in log.read(tmp_path / "run" / runs.METRICS) if "signs" in line]
+    lines = [line for line in log.read(tmp_path / "run" / run_folder.METRICS) if "signs" in line]
     assert [(line["phase"], line["step"]) for line in lines] == [
         ("mine", 2),
         ("mine", 4),
@@ -102,13 +103,15 @@ def test_a_phase_that_ended_stays_ended(fields, tmp_path, monkeypatch):
         patch.setattr(overfitting, "overfits", lambda found: found == before)
         experiment.train(config.from_values(fields), tmp_path / "run")
     assert steps_kept(tmp_path / "run") == {"mine": 4, "finetune": 2}
-    assert len([x for x in log.read(tmp_path / "run" / runs.METRICS) if "signs" in x]) == 3
+    assert len([x for x in log.read(tmp_path / "run" / run_folder.METRICS) if "signs" in x]) == 3
 
 
 def test_images_left_out_are_never_trained_on(fields):
     built = experiment.build.build(config.from_values(fields))
-    dataset = targets.load(built)
-    whole = targets.load(built._replace(config=config.from_values({**fields, "num_left_out": 0})))
+    dataset = target_images.load(built)
+    whole = target_images.load(
+        built._replace(config=config.from_values({**fields, "num_left_out": 0}))
+    )
     assert len(dataset.left_out) == 2
     np.testing.assert_array_equal(np.concatenate([dataset.train, dataset.left_out]), whole.train)
     np.testing.assert_array_equal(dataset.held_out, whole.held_out)
@@ -128,7 +131,7 @@ def test_a_critic_that_compares_images_is_asked_in_the_groups_that_it_was_traine
 ):
     """In their order; the last one is filled up. Fewer images than a group are one."""
     source = load_source(save_source(tmp_path / "source", "progan", minibatch_stddev_group=4))
-    method = finetuning.transfergan(source, Rules())
+    method = transfergan.transfergan(source, Rules())
     state = method.learner.init(None, jax.random.key(0))
     images = jax.random.uniform(jax.random.key(1), (count, 16, 16, 1), minval=-1.0)
     found = np.asarray(method.score(state, images, count))

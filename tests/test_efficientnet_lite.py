@@ -11,8 +11,8 @@ from weight_files import keys_of, legacy_layout
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import catalogue, efficientnet_lite
+from minegan_jax.features.embed import embed
 from weights_conversion import efficientnet_lite0
 
 EXPECTED = np.load(Path(__file__).parent / "fixtures" / "efficientnet_lite0" / "expected.npz")

@@ -10,12 +10,16 @@ import oracles
 import pytest
 from toys import RULES, toy_source
 
-from minegan_jax import adapters, build, comparison, config, experiment, looker
+from minegan_jax import config, experiment
+from minegan_jax.baselines import vae
+from minegan_jax.baselines.reconstruction import Rules as FitRules
 from minegan_jax.config import from_values
 from minegan_jax.errors import InputError
-from minegan_jax.methods import mining, vae
-from minegan_jax.methods.game import ema_decay, ema_start_share, update_ema
-from minegan_jax.methods.reconstruction import Rules as FitRules
+from minegan_jax.experiment import build, comparison_config
+from minegan_jax.mining import minegan
+from minegan_jax.mining.game import ema_decay, ema_start_share, update_ema
+from minegan_jax.report import evaluator
+from minegan_jax.sampling.adapter import Mined, load_adapter
 from minegan_jax.types import Batch
 
 ARGUMENTS = {
@@ -38,12 +42,12 @@ STEPS = {
 def runs_of(name):
     """Yields the config of each run that a packaged config describes."""
     values = config.load_config(name)
-    if not comparison.is_comparison(values):
+    if not comparison_config.is_comparison(values):
         yield config.from_config_dict(values)
         return
-    table = comparison.from_config_dict(values)
+    table = comparison_config.from_config_dict(values)
     yield from map(from_values, table.pretrained.values())
-    yield from (cell.config for cell in comparison.cells(table, {}))
+    yield from (cell.config for cell in comparison_config.cells(table, {}))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,11 +70,11 @@ def test_the_share_of_the_start_is_what_is_said(decay, warmup):
     """What is added to the averages after the warm-up is found again in that share."""
     rules = RULES._replace(average_decay=decay, warmup_steps=warmup)
     sources = [toy_source(0), toy_source(1)]
-    given = sources, rules, mining.MinerShape(depth=2, width=8), mining.critic_of(sources[0])
+    given = sources, rules, minegan.MinerShape(depth=2, width=8), minegan.critic_of(sources[0])
     images = np.random.default_rng(0).integers(0, 256, (4, RULES.critic_turns, 2, 2, 1), np.uint8)
     batch = Batch(jnp.asarray(images), *jnp.zeros((2, 4, RULES.critic_turns), jnp.int32))
     state = None
-    for method, turns in ((mining.mine(*given), 3), (mining.finetune(*given), 2)):
+    for method, turns in ((minegan.mine(*given), 3), (minegan.finetune(*given), 2)):
         learner = method.learner
         step = jax.jit(lambda *given, step=learner.step: step(*given, oracles.average))
         state = learner.init(state, jax.random.key(0))
@@ -148,7 +152,7 @@ def test_miners_may_do_without_an_ema(unaveraged):
     assert weights == {"source": "raw", "mine": "raw", "finetune": "ema"}
     adapter = json.loads((run.workdir / "adapter" / "adapter.json").read_text())
     assert adapter["weights"] == "raw"
-    found = adapters.load_adapter(run.workdir / "adapter").sample(6)
+    found = load_adapter(run.workdir / "adapter").sample(6)
     np.testing.assert_array_equal(found, mined.sample(6))
     with pytest.raises(InputError, match="no EMA was kept"):
         run.evaluate(10, weights="ema")
@@ -220,7 +224,7 @@ def test_weights_that_are_not_there(flags, said, cli, tiny_run, tmp_path):
 def test_methods_without_an_ema_draw_from_raw_weights():
     networks = toy_source(0).networks
     method = vae.vae(networks, 4, FitRules(), kl_weight=0.1)
-    mined = adapters.Mined(method, None, ("vae",))
+    mined = Mined(method, None, ("vae",))
     assert mined.weights == "raw"
     assert mined.by_weights("raw") == mined.by_weights(None) == mined
     with pytest.raises(InputError, match="no EMA was kept"):
@@ -228,4 +232,4 @@ def test_methods_without_an_ema_draw_from_raw_weights():
 
 
 def test_a_recipe_takes_the_ema_unless_told():
-    assert looker.Recipe("", "", 1, 1, 0).weights is None
+    assert evaluator.Recipe("", "", 1, 1, 0).weights is None

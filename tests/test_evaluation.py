@@ -5,13 +5,13 @@ import pytest
 from toys import as_shown, gaussians, with_moments
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import rows
-from minegan_jax.evaluation.frechet import frechet_distance
-from minegan_jax.evaluation.kid import kid
-from minegan_jax.evaluation.kmmd import kmmd, kmmd_floor
-from minegan_jax.evaluation.mean_variance import mean_variance
-from minegan_jax.evaluation.memorisation import memorisation
-from minegan_jax.evaluation.prdc import prdc
+from minegan_jax.metrics import checks
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.metrics.kid import kid
+from minegan_jax.metrics.kmmd import kmmd, kmmd_floor
+from minegan_jax.metrics.mean_variance import mean_variance
+from minegan_jax.metrics.memorisation import memorisation
+from minegan_jax.metrics.prdc import prdc
 
 
 def memorisation_numbers(real, fake):
@@ -95,13 +95,15 @@ def test_pairs_need_two_rows_each(metric):
 
 def test_rows_of_another_shape_or_width_are_errors_that_name_both():
     with pytest.raises(ValueError, match=r"expected shape \(rows, width\), found \(3,\)"):
-        rows.check_rows(np.zeros(3), name="fake", at_least=1)
+        checks.check_rows(np.zeros(3), name="fake", at_least=1)
     with pytest.raises(ValueError, match="fake features: expected width 6, found 4"):
-        rows.check_pair(np.zeros((3, 6)), np.zeros((3, 4)))
+        checks.check_pair(np.zeros((3, 6)), np.zeros((3, 4)))
 
 
 def test_canonical_order_forgets_the_order_of_arrival():
     (some,) = gaussians(20)
     some[3] = some[7]
     shuffled = np.random.default_rng(1).permutation(some)
-    np.testing.assert_array_equal(rows.in_canonical_order(some), rows.in_canonical_order(shuffled))
+    np.testing.assert_array_equal(
+        checks.in_canonical_order(some), checks.in_canonical_order(shuffled)
+    )

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from tiny_sources import ARGUMENTS, moved, named, save_source
 
-from minegan_jax import adapters, build, config, experiment, sources, trees
+from minegan_jax import config, experiment, sources, trees
 from minegan_jax.errors import InputError
-from minegan_jax.methods import mining
+from minegan_jax.experiment import build
+from minegan_jax.mining import minegan
 from minegan_jax.nets import family
+from minegan_jax.sampling import adapter
 from minegan_jax.training import log
 
 OF_CLASSES = [name for name, arguments in ARGUMENTS.items() if "num_classes" in arguments]
@@ -105,7 +107,7 @@ def test_the_critics_norms_follow_its_weights(run):
 
 
 def test_its_adapter_gives_the_same_images(run):
-    loaded = adapters.load_adapter(run.workdir / "adapter")
+    loaded = adapter.load_adapter(run.workdir / "adapter")
     images = loaded.sample(3, seed=1)
     np.testing.assert_array_equal(images, run.sample(3, seed=1, phase="mine"))
     assert images.shape[1:] == (run.experiment.resolution,) * 2 + (run.experiment.channels,)
@@ -133,7 +135,7 @@ def test_only_a_critic_alone_scores_images_by_themselves(tmp_path):
     source = sources.load_source(save_source(tmp_path / "source", "progan", resolution=4))
     images = jax.random.normal(jax.random.key(0), (4, 4, 4, 1))
     for alone in (True, False):
-        critic = mining.critic_of(source, alone=alone)
+        critic = minegan.critic_of(source, alone=alone)
         score = jax.jit(critic.criticise)
         scores, first = (score(critic.params, batch) for batch in (images, images[:1]))
         assert np.allclose(scores[:1], first, atol=1e-5) == alone

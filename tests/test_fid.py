@@ -12,8 +12,8 @@ from PIL import Image
 from weight_files import keys_of, legacy_layout
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation.embed import embed
 from minegan_jax.features import catalogue, fid
+from minegan_jax.features.embed import embed
 from weights_conversion import command, inception_fid
 
 EXPECTED = np.load(Path(__file__).parent / "fixtures" / "inception" / "expected.npz")

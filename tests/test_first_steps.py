@@ -11,7 +11,8 @@ import first_steps
 import jax
 import pytest
 
-from minegan_jax import comparison, config
+from minegan_jax import config
+from minegan_jax.experiment import comparison_config
 
 ROOT = Path(__file__).parents[1]
 # The arguments of each config; "" is none.
@@ -81,7 +82,7 @@ def known(settings, named):
 def runs_of(name):
     """Yields the runs of a config: their settings, and the networks of sources made first."""
     values, named = config.load_config(name), dict(first_steps.PUBLISHED)
-    if not comparison.is_comparison(values):
+    if not comparison_config.is_comparison(values):
         settings = config.from_config_dict(values)
         recipe = name.partition(":")[0]
         if recipe in GIVEN:
@@ -91,12 +92,12 @@ def runs_of(name):
             settings = dataclasses.replace(settings, sources=(GIVEN[recipe],))
         yield settings, named
         return
-    compared = comparison.from_config_dict(values)
+    compared = comparison_config.from_config_dict(values)
     for source, fields in compared.pretrained.items():
         settings = config.from_values(fields)
         named[source] = first_steps.of_config(settings)
         yield settings, named
-    for cell in comparison.cells(compared, {}):
+    for cell in comparison_config.cells(compared, {}):
         yield cell.config, named
 
 

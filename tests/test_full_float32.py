@@ -12,18 +12,19 @@ import oracles
 import pytest
 from tiny_sources import ARGUMENTS, save_source
 
-from minegan_jax.evaluation.embed import embed
+from minegan_jax.baselines import bsa, dgn_am_ppgn, transfergan, vae
+from minegan_jax.baselines.reconstruction import Rules as FitRules
 from minegan_jax.features import catalogue, efficientnet_lite, fid, lpips, stored
+from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.methods import activation, batch_statistics, classes, finetuning, mining, vae
-from minegan_jax.methods.game import Rules
-from minegan_jax.methods.reconstruction import Rules as FitRules
+from minegan_jax.mining import class_conditioning, minegan
+from minegan_jax.mining.game import Rules
 from minegan_jax.sources import load_source
 from minegan_jax.types import Batch
 
 PRODUCT = re.compile(r"stablehlo\.(convolution|dot_general)\b.*")
 PLATFORMS = ("tpu", "cuda")
-SHAPE = mining.MinerShape(depth=2, width=16)
+SHAPE = minegan.MinerShape(depth=2, width=16)
 
 
 def products(traced, platform):
@@ -55,10 +56,10 @@ def test_a_sources_own_images_and_scores(name, tmp_path):
 @pytest.mark.parametrize("start", ["prior", "affine"])
 def test_samples_and_verdicts_of_the_game(start, tmp_path):
     sources = sources_of(tmp_path, "dcgan", "sngan")
-    shape, critic = SHAPE._replace(start=start), mining.critic_of(sources[0], alone=True)
+    shape, critic = SHAPE._replace(start=start), minegan.critic_of(sources[0], alone=True)
     for method in (
-        mining.mine(sources, Rules(batch_size=2), shape, critic),
-        finetuning.transfergan(sources[0], Rules(batch_size=2)),
+        minegan.mine(sources, Rules(batch_size=2), shape, critic),
+        transfergan.transfergan(sources[0], Rules(batch_size=2)),
     ):
         state = method.learner.init(None, jax.random.key(0))
         draws = jnp.zeros((2, method.latent_sizes[0]))
@@ -75,12 +76,12 @@ def logits(images):
 
 def test_samples_of_the_baselines(tmp_path):
     (source,) = sources_of(tmp_path, "biggan")
-    goal, rules = activation.Goal(logits, 1), activation.SearchRules(num_steps=2)
+    goal, rules = dgn_am_ppgn.Goal(logits, 1), dgn_am_ppgn.SearchRules(num_steps=2)
     for method in (
-        batch_statistics.bsa(source, FitRules(), num_images=3, latent_rate=0.1, truncation=1.0),
+        bsa.bsa(source, FitRules(), num_images=3, latent_rate=0.1, truncation=1.0),
         vae.vae(source.networks, 2, FitRules(), kl_weight=0.1),
-        activation.dgn_am(source, goal, rules),
-        activation.ppgn(source, goal, rules, activation.EncoderRules(width=2)),
+        dgn_am_ppgn.dgn_am(source, goal, rules),
+        dgn_am_ppgn.ppgn(source, goal, rules, dgn_am_ppgn.EncoderRules(width=2)),
     ):
         state = method.learner.init(None, jax.random.key(0))
         draws = jnp.zeros((2, method.latent_sizes[0]))
@@ -89,7 +90,7 @@ def test_samples_of_the_baselines(tmp_path):
 
 def test_the_training_step_keeps_the_platforms_default(tmp_path):
     (source,) = sources_of(tmp_path, "dcgan")
-    learner = finetuning.transfergan(source, Rules(batch_size=2, critic_turns=1)).learner
+    learner = transfergan.transfergan(source, Rules(batch_size=2, critic_turns=1)).learner
     state, draws = learner.init(None, jax.random.key(0)), learner.draw(jax.random.key(0))
     batch = Batch(jnp.zeros((2, 1, 8, 8, 1), jnp.uint8), *jnp.zeros((2, 2, 1), jnp.int32))
     traced = jax.jit(lambda *given: learner.step(*given, oracles.average)).trace(
@@ -146,5 +147,5 @@ def test_distances_of_lpips(monkeypatch):
 
 def test_distances_of_class_vectors():
     table = jnp.ones((3, 4))
-    assert_exact(jax.jit(classes.nearest).trace(table, table))
-    assert_exact(jax.jit(classes.spacing).trace(table))
+    assert_exact(jax.jit(class_conditioning.nearest).trace(table, table))
+    assert_exact(jax.jit(class_conditioning.spacing).trace(table))

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from minegan_jax.errors import InputError
-from minegan_jax.methods.base import Phase
+from minegan_jax.experiment import hooks as run_hooks
 from minegan_jax.training import hooks, log
 from minegan_jax.training.checkpoints import Checkpoints
+from minegan_jax.training.learner import Phase
 from minegan_jax.training.loop import Progress
 
 
@@ -79,11 +80,11 @@ def test_samples_and_evaluations_are_written(tmp_path):
         assert (phase, state) == ("mine", "state 5")
         return np.zeros((4, 8, 8, 1), np.uint8)
 
-    hooks.save_samples(tmp_path / "samples", sample)(progress(5))
+    run_hooks.save_samples(tmp_path / "samples", sample)(progress(5))
     with Image.open(tmp_path / "samples" / "mine_000005.png") as picture:
         assert picture.size == (44, 44)  # two cells of 8 and three gaps of 2, twice as large
     path = tmp_path / "metrics.jsonl"
-    hooks.evaluate(
+    run_hooks.evaluate(
         log.writer(path), lambda phase, state: {"kid": float("nan"), "of": f"{phase} {state}"}
     )(progress(5))
     (record,) = log.read(path)

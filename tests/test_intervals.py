@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation import bootstrap, measure
-from minegan_jax.evaluation.bootstrap import intervals, share_interval
-from minegan_jax.evaluation.frechet import frechet_distance
-from minegan_jax.evaluation.kmmd import kmmd
-from minegan_jax.evaluation.prdc import prdc
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.metrics.intervals import _student, intervals, share_interval
+from minegan_jax.metrics.kmmd import kmmd
+from minegan_jax.metrics.prdc import prdc
+from minegan_jax.report import measure
 
 
 def draws(counts, *, width, shift, seed):
@@ -85,7 +85,7 @@ def test_intervals_refuse_too_little():
     ("freedom", "expected"), [(3, 3.182), (9, 2.262), (19, 2.093), (99, 1.984)]
 )
 def test_students_quantile_matches_the_tables(freedom, expected):
-    assert bootstrap._student(freedom) == pytest.approx(expected, rel=0.02)
+    assert _student(freedom) == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,10 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax import selector
-from minegan_jax.methods import supersamples
-from minegan_jax.methods.adversarial import players_turn
-from minegan_jax.methods.game import Rules, make_game, start
-from minegan_jax.methods.supersamples import Cast
+from minegan_jax.mining import selector, supersamples
+from minegan_jax.mining.game import Rules, make_game, start
+from minegan_jax.mining.supersamples import Cast
+from minegan_jax.mining.turns import players_turn
 
 STEPS = 150
 BEST = (0.5, 1.0)  # the brightest pixel that each source can make

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from minegan_jax import losses
+from minegan_jax.mining import losses
 
 SHAPE = (3, 4, 5, 2)
 

@@ -7,8 +7,8 @@ import pytest
 from weight_files import legacy_layout
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation.intra_cluster import intra_cluster_distance
 from minegan_jax.features import lpips
+from minegan_jax.metrics.intra_cluster import intra_cluster_distance
 from weights_conversion import lpips_vgg
 
 # What the package lpips 0.1.4 (BSD 2-Clause) prints in double precision for `pictures`.

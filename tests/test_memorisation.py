@@ -6,9 +6,9 @@ import pytest
 from toys import as_shown, gaussians
 
 from minegan_jax.errors import InputError
-from minegan_jax.evaluation.memorisation import exact_copies, memorisation
-from minegan_jax.evaluation.prdc import prdc
-from minegan_jax.evaluation.shown import Shown
+from minegan_jax.metrics.memorisation import exact_copies, memorisation
+from minegan_jax.metrics.prdc import prdc
+from minegan_jax.metrics.shown import Shown
 
 # Precision, recall, density, coverage.
 

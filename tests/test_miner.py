@@ -7,8 +7,7 @@ import optax
 import pytest
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import spectral
-from minegan_jax.nets.miner import (
+from minegan_jax.mining.miner import (
     COLLAPSED,
     AffineMiner,
     ConditionalMiner,
@@ -19,6 +18,7 @@ from minegan_jax.nets.miner import (
     class_drawn,
     make_miner,
 )
+from minegan_jax.nets import spectral
 
 
 def start(miner, inputs):

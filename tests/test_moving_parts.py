@@ -10,25 +10,25 @@ import oracles
 import pytest
 from toys import LATENT, RULES, generate, toy_cast, toy_networks, toy_source
 
-from minegan_jax import losses, selector
-from minegan_jax.methods import finetuning, mining, supersamples
-from minegan_jax.methods.adversarial import players_turn
-from minegan_jax.methods.game import make_game, start
+from minegan_jax.baselines import transfergan
+from minegan_jax.mining import losses, minegan, selector, supersamples
+from minegan_jax.mining.game import make_game, start
+from minegan_jax.mining.miner import Miner, at_prior
+from minegan_jax.mining.turns import players_turn
 from minegan_jax.nets.function import as_function
-from minegan_jax.nets.miner import Miner, at_prior
 from minegan_jax.sources import load_source
 from minegan_jax.types import Batch
 
 # Name -> what makes the method, and which players move.
 
-SHAPE = mining.MinerShape(depth=2, width=8)
+SHAPE = minegan.MinerShape(depth=2, width=8)
 TWO = [toy_source(0), toy_source(1)]
-CRITIC = mining.critic_of(TWO[0])
+CRITIC = minegan.critic_of(TWO[0])
 METHODS = {
-    "mine": (partial(mining.mine, TWO, RULES, SHAPE, CRITIC), ("miners",)),
-    "finetune": (partial(mining.finetune, TWO, RULES, SHAPE, CRITIC), ("miners", "generators")),
-    "transfergan": (partial(finetuning.transfergan, TWO[0], RULES), ("generators",)),
-    "scratch": (partial(finetuning.scratch, toy_networks(), RULES), ("generators",)),
+    "mine": (partial(minegan.mine, TWO, RULES, SHAPE, CRITIC), ("miners",)),
+    "finetune": (partial(minegan.finetune, TWO, RULES, SHAPE, CRITIC), ("miners", "generators")),
+    "transfergan": (partial(transfergan.transfergan, TWO[0], RULES), ("generators",)),
+    "scratch": (partial(transfergan.scratch, toy_networks(), RULES), ("generators",)),
 }
 
 

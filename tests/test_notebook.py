@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
-from minegan_jax import adapters
+from minegan_jax.sampling import adapter
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "tests" / "fixtures" / "biggan32"
@@ -55,7 +55,7 @@ def test_the_notebook_mines_converted_weights(tmp_path, monkeypatch):
     assert report["phases"].keys() == {"source", "mine", "finetune"}
     assert sum(row["share"] for row in report["classes"]) == pytest.approx(1.0)
     assert (tmp_path / "workdir" / "adapter.zip").exists()
-    images = adapters.load_adapter(tmp_path / "workdir" / "adapter").sample(2)
+    images = adapter.load_adapter(tmp_path / "workdir" / "adapter").sample(2)
     assert images.shape == (2, 32, 32, 3)
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in shown) == 2

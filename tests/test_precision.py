@@ -8,10 +8,11 @@ import numpy as np
 import oracles
 import pytest
 
-from minegan_jax import config, losses, rules
+from minegan_jax import config
 from minegan_jax.errors import InputError
-from minegan_jax.methods import mining
-from minegan_jax.methods.game import Rules
+from minegan_jax.experiment import settings
+from minegan_jax.mining import losses, minegan
+from minegan_jax.mining.game import Rules
 from minegan_jax.nets import family
 from minegan_jax.nets.precision import lighter
 from minegan_jax.sources import load_source
@@ -120,12 +121,12 @@ def test_scores_far_from_zero_do_not_tie_in_bfloat16(name, offset):
     assert abs(wins[0] - wins[1]) < 0.05
 
 
-def trained(directory, **rules):
+def trained(directory, **settings):
     """Returns the state and the metrics after a few steps of finetuning two sources."""
     sources = [load_source(directory)] * 2
-    given = mining.MinerShape(depth=2, width=9), mining.critic_of(sources[0])
-    learner = mining.finetune(sources, RULES._replace(**rules), *given).learner
-    state = mining.mine(sources, RULES, *given).learner.init(None, jax.random.key(0))
+    given = minegan.MinerShape(depth=2, width=9), minegan.critic_of(sources[0])
+    learner = minegan.finetune(sources, RULES._replace(**settings), *given).learner
+    state = minegan.mine(sources, RULES, *given).learner.init(None, jax.random.key(0))
     state = learner.init(state, jax.random.key(0))
     images = np.random.default_rng(0).integers(0, 256, (8, 2, 8, 8, 1), np.uint8)
     batch = Batch(jnp.asarray(images), *jnp.zeros((2, 8, 2), jnp.int32))
@@ -156,7 +157,7 @@ def test_training_that_computes_twice_is_the_same(tiny_source, exact):
 
 
 def test_the_fields_reach_the_rules_and_are_checked():
-    read = rules.game_rules(config.from_values({"precision": "bfloat16", "remat": True}))
+    read = settings.game_rules(config.from_values({"precision": "bfloat16", "remat": True}))
     assert (read.precision, read.remat) == ("bfloat16", True)
     with pytest.raises(InputError, match="'precision': expected float32 or bfloat16"):
         config.from_values({"precision": "float16"})

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from minegan_jax import losses, trees
+from minegan_jax import trees
 from minegan_jax.errors import InputError
+from minegan_jax.mining import losses
 from minegan_jax.nets import progan
 
 VARIANTS = list(progan.VARIANTS)

@@ -7,7 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from minegan_jax import config, experiment, reporting, runs, targets
+from minegan_jax import config, experiment, run_folder
+from minegan_jax.experiment import target_images
+from minegan_jax.report import report
 from minegan_jax.training.checkpoints import Checkpoints
 
 
@@ -18,13 +20,13 @@ def read(workdir):
 @pytest.fixture
 def finish(tiny_fields, monkeypatch):
     """Returns what runs the command again in a run's folder; which says how often it measured."""
-    measured, write = [], reporting.write_report
+    measured, write = [], report.write_report
 
     def write_report(workdir, subject):
         measured.append(list(subject.phases))
         return write(workdir, subject)
 
-    monkeypatch.setattr(reporting, "write_report", write_report)
+    monkeypatch.setattr(report, "write_report", write_report)
 
     def again(workdir):
         measured.clear()
@@ -44,7 +46,7 @@ def test_a_report_says_what_it_is_of(tiny_run):
     assert len({phase["state"] for phase in phases.values()}) == 3
     assert found["recipe"]["target"] == identity["target"]
     assert found["recipe"]["features"].keys() == {"name", "sha256"}
-    assert found["versions"] == runs.versions()
+    assert found["versions"] == run_folder.versions()
     assert "Steps done: mine 3 of 3, finetune 2 of 2." in (tiny_run / "report.md").read_text()
 
 
@@ -77,7 +79,7 @@ def test_another_number_seed_or_kind_of_weights(recipe, finished, finish):
 def test_other_features(finished, finish):
     full, run = read(finished), experiment.open_run(finished)
     how = experiment.recipe(run.experiment.config)._replace(features="digits_judge")
-    reporting.write_report(finished, run.subject(how, targets.load(run.experiment)))
+    report.write_report(finished, run.subject(how, target_images.load(run.experiment)))
     assert read(finished)["recipe"]["features"] != full["recipe"]["features"]
     assert len(finish(finished)) == 1
     assert read(finished) == full

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minegan_jax import experiment, runs
+from minegan_jax import experiment, run_folder
 from minegan_jax.errors import InputError
 
 # How `ml_collections` loads a config file.
@@ -42,42 +42,42 @@ def test_a_kill_while_the_folder_is_made_leaves_it_usable(moment, tmp_path):
     for _ in range(2):
         killed(code)
     assert workdir.is_dir()
-    runs.claim(workdir, IDENTITY)
+    run_folder.claim(workdir, IDENTITY)
     assert [path.name for path in workdir.iterdir()] == ["config.json"]
-    assert runs.read_identity(workdir) == IDENTITY
+    assert run_folder.read_identity(workdir) == IDENTITY
 
 
 @pytest.mark.parametrize("name", ["cat.jpg", ".config.json.old", ".config.json", ".hidden.123"])
 def test_a_folder_of_other_files_is_left_alone(name, tmp_path):
     (tmp_path / name).write_text("mine")
     with pytest.raises(InputError, match="found other files"):
-        runs.claim(tmp_path, IDENTITY)
+        run_folder.claim(tmp_path, IDENTITY)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_what_kills_left_is_cleaned_when_a_run_goes_on(tmp_path):
-    runs.claim(tmp_path, IDENTITY)
+    run_folder.claim(tmp_path, IDENTITY)
     (tmp_path / "samples").mkdir()
     left = [tmp_path / ".report.json.7", tmp_path / "samples" / ".walk.png.4242"]
     kept = [tmp_path / ".note", tmp_path / "samples" / "walk.png.4242"]
     for path in (*left, *kept):
         path.write_text("")
-    runs.claim(tmp_path, IDENTITY)
+    run_folder.claim(tmp_path, IDENTITY)
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in kept)
 
 
 def test_other_versions_are_named_when_a_run_goes_on(tmp_path, caplog):
-    runs.claim(tmp_path, IDENTITY)
-    runs.claim(tmp_path, IDENTITY)
+    run_folder.claim(tmp_path, IDENTITY)
+    run_folder.claim(tmp_path, IDENTITY)
     assert not caplog.records
     config = json.loads((tmp_path / "config.json").read_text())
     config["versions"]["jax"] = "0.0.1"
     del config["versions"]["optax"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    runs.claim(tmp_path, IDENTITY)
+    run_folder.claim(tmp_path, IDENTITY)
     (line,) = [record.getMessage() for record in caplog.records]
-    assert f"jax 0.0.1 there, {runs.versions()['jax']} here" in line
+    assert f"jax 0.0.1 there, {run_folder.versions()['jax']} here" in line
     assert "optax unknown there" in line
     assert "flax" not in line
 
@@ -85,7 +85,7 @@ def test_other_versions_are_named_when_a_run_goes_on(tmp_path, caplog):
 @pytest.mark.parametrize("content", ["[]", "3", "{", '{"config": 1}', "[" * 100_000, "{}"])
 def test_a_damaged_config_is_one_line(content, tmp_path):
     (tmp_path / "config.json").write_text(content)
-    for use in (runs.read_identity, runs.read_versions, experiment.open_run):
+    for use in (run_folder.read_identity, run_folder.read_versions, experiment.open_run):
         with pytest.raises(InputError, match="damaged file") as caught:
             use(tmp_path)
         assert "\n" not in str(caught.value)

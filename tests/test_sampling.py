@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import tiny_sources
 
-from minegan_jax import sampling, selector
-from minegan_jax.methods import activation, finetuning, mining
-from minegan_jax.methods.base import TransferMethod
-from minegan_jax.methods.game import Rules
+from minegan_jax.baselines import dgn_am_ppgn, transfergan
+from minegan_jax.mining import minegan, selector
+from minegan_jax.mining.game import Rules
+from minegan_jax.mining.method import TransferMethod
 from minegan_jax.nets import family
+from minegan_jax.sampling import sampler
 from minegan_jax.sources import Source
 
 LATENT_SIZES = (5, 3)
@@ -34,7 +35,7 @@ METHOD = TransferMethod(
     generate=generate,
     contest=None,
 )
-sample = functools.partial(sampling.sample, METHOD)
+sample = functools.partial(sampler.sample, METHOD)
 EVEN = jnp.array([0.5, 0.5])
 
 
@@ -49,9 +50,9 @@ def test_one_seed_is_one_set_of_images():
 
 @pytest.mark.parametrize("probabilities", [EVEN, jnp.array([1.0, 0.0])])
 def test_an_image_does_not_depend_on_how_many_are_drawn(probabilities):
-    many = sample(probabilities, 2 * sampling.BLOCK + 7)
-    assert len(many) == 2 * sampling.BLOCK + 7
-    for count in (1, 13, sampling.BLOCK, sampling.BLOCK + 1):
+    many = sample(probabilities, 2 * sampler.BLOCK + 7)
+    assert len(many) == 2 * sampler.BLOCK + 7
+    for count in (1, 13, sampler.BLOCK, sampler.BLOCK + 1):
         np.testing.assert_array_equal(sample(probabilities, count), many[:count])
 
 
@@ -63,9 +64,9 @@ def test_large_images_are_generated_a_few_at_a_time(pixels, size, monkeypatch):
         seen.append(len(latents))
         return generate(state, source, latents)
 
-    monkeypatch.setattr(sampling, "BLOCK_PIXELS", pixels)
-    images = sampling.sample(METHOD._replace(generate=watched), EVEN, 23)
-    assert set(seen) == {sampling.BLOCK, size}  # the first only to see how large images are
+    monkeypatch.setattr(sampler, "BLOCK_PIXELS", pixels)
+    images = sampler.sample(METHOD._replace(generate=watched), EVEN, 23)
+    assert set(seen) == {sampler.BLOCK, size}  # the first only to see how large images are
     monkeypatch.undo()
     np.testing.assert_array_equal(images, sample(EVEN, 23))
 
@@ -94,27 +95,27 @@ def test_a_source_that_is_never_used_changes_no_draw(unused):
         jnp.asarray(three)[None], jnp.ones((), jnp.int32), jnp.ones(3, bool)
     )
     method = METHOD._replace(selector=lambda _: state)
-    expected = sampling.choose_sources(METHOD, jnp.asarray(two), 500, key)
-    found = sampling.choose_sources(method, None, 500, key)
+    expected = sampler.choose_sources(METHOD, jnp.asarray(two), 500, key)
+    found = sampler.choose_sources(method, None, 500, key)
     np.testing.assert_array_equal(found, np.array(others)[expected])
 
 
 def test_latents_are_standard_normal():
-    latents = sampling.draw_latents(jax.random.key(0), np.arange(4000), 3)
+    latents = sampler.draw_latents(jax.random.key(0), np.arange(4000), 3)
     np.testing.assert_allclose(latents.mean(axis=0), 0.0, atol=0.08)
     np.testing.assert_allclose(np.cov(latents, rowvar=False), np.eye(3), atol=0.1)
 
 
 def test_a_walk_goes_from_one_draw_to_another():
     state = jnp.array([0.2, 0.8])
-    walks = sampling.latent_walk(METHOD, state, num_walks=3, num_steps=4, seed=1)
+    walks = sampler.latent_walk(METHOD, state, num_walks=3, num_steps=4, seed=1)
     assert walks.shape == (12, 2, 2, 1)
     assert (walks[:, :, 0] == 255).all()  # all of the most probable source
     first, *_, last = np.split(walks[:, :, 1].astype(int).reshape(3, 4, 2), 4, axis=1)
     assert (first != last).any(axis=(1, 2)).all()
     assert len(np.unique(first, axis=0)) == 3
     # Twice as many steps pass through the same places.
-    finer = sampling.latent_walk(METHOD, state, num_walks=3, num_steps=7, seed=1)
+    finer = sampler.latent_walk(METHOD, state, num_walks=3, num_steps=7, seed=1)
     every_other = finer.reshape(3, 7, 2, 2, 1)[:, ::2].reshape(walks.shape)
     np.testing.assert_allclose(every_other.astype(int), walks.astype(int), atol=1)
 
@@ -128,21 +129,23 @@ def test_a_walk_keeps_the_class_that_u_names(classed):
         return generate(state, source, latents)
 
     method = METHOD._replace(generate=watched, classed=classed)
-    sampling.latent_walk(method, jnp.array([0.2, 0.8]), num_walks=3, num_steps=5, seed=1)
+    sampler.latent_walk(method, jnp.array([0.2, 0.8]), num_walks=3, num_steps=5, seed=1)
     walks = np.asarray(seen[-1])[:15].reshape(3, 5, -1)  # behind them lies what fills the block
     stays = (walks == walks[:, :1]).all(axis=1)
     assert stays.tolist() == [[False, False, classed == (1,)]] * 3
     assert len(np.unique(walks[:, 0, -1])) == 3
 
 
-GOAL, RULES = activation.Goal(lambda images: images[:, 0, 0], 0), activation.SearchRules(1)
+GOAL, RULES = dgn_am_ppgn.Goal(lambda images: images[:, 0, 0], 0), dgn_am_ppgn.SearchRules(1)
 CONDITIONAL = {
-    "minegan": lambda source, of: mining.mine(
-        [source, source], Rules(), mining.MinerShape(classes=of), mining.critic_of(source)
+    "minegan": lambda source, of: minegan.mine(
+        [source, source], Rules(), minegan.MinerShape(classes=of), minegan.critic_of(source)
     ),
-    "transfergan": lambda source, of: finetuning.transfergan(source, Rules(), of),
-    "dgn_am": lambda source, of: activation.dgn_am(source, GOAL, RULES, of),
-    "ppgn": lambda source, of: activation.ppgn(source, GOAL, RULES, activation.EncoderRules(), of),
+    "transfergan": lambda source, of: transfergan.transfergan(source, Rules(), of),
+    "dgn_am": lambda source, of: dgn_am_ppgn.dgn_am(source, GOAL, RULES, of),
+    "ppgn": lambda source, of: dgn_am_ppgn.ppgn(
+        source, GOAL, RULES, dgn_am_ppgn.EncoderRules(), of
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from minegan_jax import selector
+from minegan_jax.mining import selector
 
 
 def test_equal_shares_when_nothing_was_seen():

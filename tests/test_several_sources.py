@@ -8,8 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from minegan_jax import adapters, build, config, experiment, sources, trees
+from minegan_jax import config, experiment, sources, trees
 from minegan_jax.errors import InputError
+from minegan_jax.experiment import build
+from minegan_jax.sampling.adapter import load_adapter
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def test_all_images_have_the_critics_size(run):
 
 
 def test_the_adapter_draws_what_the_run_draws(run):
-    adapter = adapters.load_adapter(run.workdir / "adapter")
+    adapter = load_adapter(run.workdir / "adapter")
     np.testing.assert_array_equal(adapter.sample(20, seed=3), run.mined("mine").sample(20, seed=3))
     assert adapter.source_names == ("small", "large")
 
@@ -95,7 +97,7 @@ def test_a_dropped_source_is_in_no_later_phase(run, fields, tmp_path):
     assert gone["interval"] == [0.0, 0.0]
     assert gone["without_it"][run.source_names.index(kept["name"])] == 1.0
     assert "| - | - |" in (dropped.workdir / "report.md").read_text()
-    adapter = adapters.load_adapter(dropped.workdir / "adapter")
+    adapter = load_adapter(dropped.workdir / "adapter")
     found = dropped.mined("mine")
     assert adapter.source_names == found.source_names == run.source_names
     for seed in (0, 3):

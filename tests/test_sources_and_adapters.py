@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from minegan_jax import adapters, build, config, experiment, files, sources
+from minegan_jax import config, experiment, files, sources, weights
 from minegan_jax.errors import InputError
-from minegan_jax.methods import mining
-from minegan_jax.methods.game import Rules
+from minegan_jax.experiment import build
+from minegan_jax.mining import minegan
+from minegan_jax.mining.game import Rules
 from minegan_jax.nets import family
+from minegan_jax.sampling.adapter import load_adapter, save_adapter
 
 FILES = ["source.json", "generator.safetensors", "critic.safetensors"]
 SIZES = {"resolution": 8, "channels": 1, "latent_size": 4}
@@ -182,23 +184,23 @@ def test_packaged_sources_load(name):
 
 def test_an_adapter_draws_the_images_of_the_state_it_came_from(tiny_run):
     mined = experiment.open_run(tiny_run).mined("mine")
-    images = adapters.load_adapter(tiny_run / "adapter").sample(20, seed=5)
+    images = load_adapter(tiny_run / "adapter").sample(20, seed=5)
     np.testing.assert_array_equal(images, mined.sample(20, seed=5))
     assert (images != mined.sample(20, seed=6)).any()
 
 
 def test_an_adapter_takes_loaded_sources(tiny_run, tiny_source):
     given = [sources.load_source(tiny_source)]
-    expected = adapters.load_adapter(tiny_run / "adapter").sample(3)
-    found = adapters.load_adapter(tiny_run / "adapter", given).sample(3)
+    expected = load_adapter(tiny_run / "adapter").sample(3)
+    found = load_adapter(tiny_run / "adapter", given).sample(3)
     np.testing.assert_array_equal(found, expected)
-    line = complaint(adapters.load_adapter, tiny_run / "adapter", given * 2)
+    line = complaint(load_adapter, tiny_run / "adapter", given * 2)
     assert "expected 1 sources, found 2" in line
 
 
 def test_a_changed_source_is_refused_with_both_digests(adapter, tmp_path, make_source, tiny_source):
     other = sources.load_source(make_source(tmp_path / "other", seed=1))
-    line = complaint(adapters.load_adapter, adapter, [other])
+    line = complaint(load_adapter, adapter, [other])
     assert other.sha256[:12] in line
     assert sources.load_source(tiny_source).sha256[:12] in line
 
@@ -206,17 +208,17 @@ def test_a_changed_source_is_refused_with_both_digests(adapter, tmp_path, make_s
 def test_an_adapter_whose_source_moved_away_says_so(adapter):
     (entry,) = json.loads((adapter / "adapter.json").read_text())["sources"]
     edit(adapter / "adapter.json", sources=[{**entry, "location": "gone/away"}])
-    assert "no source 'gone/away'" in complaint(adapters.load_adapter, adapter)
+    assert "no source 'gone/away'" in complaint(load_adapter, adapter)
 
 
 def test_an_adapters_folder_is_small(tmp_path, make_source):
     """With the miner of `configs/mnist.py`: 2 layers of 256 units for latents of length 16."""
     source = sources.load_source(make_source(tmp_path / "source", latent_size=16))
-    shape = mining.MinerShape(depth=2)
-    method = mining.mine([source], Rules(), shape, mining.critic_of(source))
+    shape = minegan.MinerShape(depth=2)
+    method = minegan.mine([source], Rules(), shape, minegan.critic_of(source))
     state = method.learner.init(None, jax.random.key(0))
     directory = tmp_path / "adapter"
-    adapters.save_adapter(
+    save_adapter(
         directory,
         state.params["miners"],
         sources=[source],
@@ -231,15 +233,15 @@ def test_an_adapters_folder_is_small(tmp_path, make_source):
 
 def test_a_damaged_adapter_is_refused(adapter):
     (adapter / "adapter.json").write_text('{"sources": [')
-    assert "damaged file" in complaint(adapters.load_adapter, adapter)
+    assert "damaged file" in complaint(load_adapter, adapter)
     (adapter / "adapter.json").write_text("[]")
-    assert "expected an object" in complaint(adapters.load_adapter, adapter)
+    assert "expected an object" in complaint(load_adapter, adapter)
 
 
 @pytest.mark.parametrize("field", ["sources", "miner", "probabilities", "sha256"])
 def test_an_adapter_without_a_field_is_refused(field, adapter):
     edit(adapter / "adapter.json", **{field: None})
-    assert field in complaint(adapters.load_adapter, adapter)
+    assert field in complaint(load_adapter, adapter)
 
 
 @pytest.mark.parametrize(
@@ -266,12 +268,12 @@ def test_an_adapter_without_a_field_is_refused(field, adapter):
 )
 def test_an_adapter_that_was_edited_wrongly_is_refused(fields, said, adapter):
     edit(adapter / "adapter.json", **fields)
-    assert said in complaint(adapters.load_adapter, adapter)
+    assert said in complaint(load_adapter, adapter)
 
 
 def test_miners_of_another_shape_are_refused(adapter):
     edit(adapter / "adapter.json", miner={"depth": 2, "width": 9, "start": "prior"})
-    assert "expected miners of shapes" in complaint(adapters.load_adapter, adapter)
+    assert "expected miners of shapes" in complaint(load_adapter, adapter)
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -286,3 +288,33 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         files.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_finetuned_generator_is_a_source_again(tmp_path, tiny_fields, make_source):
+    """It may be mined or finetuned further, and still says which images it saw."""
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        np.savez(tmp_path / f"{name}.npz", images=rng.integers(0, 256, (6, 8, 8), np.uint8))
+    shared = {**tiny_fields, "num_held_out": 0}
+    unused = ("sources", "miner_depth", "miner_width", "mine_steps", "finetune_steps")
+    begun = {name: value for name, value in shared.items() if name not in unused}
+    begun |= {"method": "scratch", "train_steps": 1, "resolution": 8, "channels": 1, "width": 4}
+    begun |= {"latent_size": 4, "target": f"npz:{tmp_path / 'a.npz'}"}
+    experiment.train(config.from_values(begun), tmp_path / "begun")
+    first = sources.load_source(tmp_path / "begun" / "source")
+    fields = {"method": "transfergan", "sources": (first.location,)}
+    finetuned = {**shared, **fields, "target": f"npz:{tmp_path / 'b.npz'}"}
+    run = experiment.train(config.from_values(finetuned), tmp_path / "finetuned")
+    found = sources.load_source(tmp_path / "finetuned" / "source")
+    assert found.description["family"] == "dcgan"
+    assert found.description["arguments"] == first.description["arguments"]
+    assert len(first.seen) == 6
+    assert len(found.seen) == 12
+    assert set(first.seen) < set(found.seen)
+    state = run.mined().state
+    half = weights.cast(state.averages["generators"][0], "float16")
+    trees = found.generator, weights.cast(half, "float32")
+    jax.tree.map(lambda one, other: np.testing.assert_array_equal(one, other), *trees)
+    unknown = {**finetuned, "sources": (str(make_source(tmp_path / "unknown")),)}
+    experiment.train(config.from_values(unknown), tmp_path / "of_unknown")
+    assert sources.load_source(tmp_path / "of_unknown" / "source").seen is None

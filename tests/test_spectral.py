@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from minegan_jax.methods.game import update_ema
+from minegan_jax.mining.game import update_ema
 from minegan_jax.nets import resampling, spectral
 
 

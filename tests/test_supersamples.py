@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from minegan_jax.methods import supersamples
-from minegan_jax.methods.supersamples import Cast
+from minegan_jax.mining import supersamples
+from minegan_jax.mining.supersamples import Cast
 
 SIZES = (3, 2, 4)  # latents of the sources
 PIXELS = (2, 2, 1)

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from toys import toy_source
 
-from minegan_jax import experiment, sources, targets, weights
+from minegan_jax import experiment, sources, weights
 from minegan_jax.data import load_dataset
+from minegan_jax.experiment import target_images
 
 IMAGES = np.random.default_rng(9).integers(256, size=(12, 8, 8), dtype=np.uint8)
 
@@ -32,7 +33,7 @@ def test_what_a_source_saw_of_the_held_out_images_is_said(dataset):
         source("saw nothing", held_out[:0]),
         source("does not say", None),
     ]
-    (remark,) = targets.remarks(dataset, started_from)
+    (remark,) = target_images.remarks(dataset, started_from)
     assert remark.startswith("source 'saw three' was trained on 3 of the 4 held-out images")
 
 
@@ -88,7 +89,7 @@ def test_other_images_are_not_measured(change, folder, finished, cli):
 @pytest.mark.usefixtures("folder")
 def test_the_same_images_elsewhere_are_measured(finished, tiny_source, tmp_path):
     described = json.loads((tiny_source / "source.json").read_text())
-    digests = targets.load(experiment.open_run(finished).experiment).held_out_digests
+    digests = target_images.load(experiment.open_run(finished).experiment).held_out_digests
     copy = shutil.copytree(tiny_source, tmp_path / "saw")
     seen = weights.save_tree(copy / sources.SEEN, {"images": np.sort(digests)[:3]})
     weights.save_description(copy / "source.json", {**described, "name": "saw", "seen": seen})

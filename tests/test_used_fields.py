@@ -4,9 +4,16 @@ import dataclasses
 
 import pytest
 
-from minegan_jax import build, comparison, config, experiment, loading, used_fields
+from minegan_jax import config, experiment, sources
 from minegan_jax.config import Config, from_config_dict, from_values, load_config
 from minegan_jax.errors import InputError
+from minegan_jax.experiment import (
+    build,
+    comparison_config,
+    load_sources,
+    target_images,
+    used_fields,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
@@ -93,20 +100,20 @@ def test_what_does_something_or_asks_for_nothing_is_no_mistake(fields):
 @pytest.mark.parametrize("name", config.packaged())
 def test_no_packaged_config_has_a_field_that_does_nothing(name):
     values = load_config(name)
-    if comparison.is_comparison(values):
-        comparison.from_config_dict(values)
+    if comparison_config.is_comparison(values):
+        comparison_config.from_config_dict(values)
     else:
         used_fields.check(from_config_dict(values), config.FIELDS)
 
 
 def cells_of(**methods):
-    values = comparison.default_comparison()
+    values = comparison_config.default_comparison()
     values.fields.update(mine_steps=7, miner_width=9, train_steps=5, kl_weight=0.3, seed=4)
     values.settings = {"one": {"classes": "3", "exploration": 0.4}}
     values.methods = methods
     values.seeds = (0,)
-    parsed = comparison.from_config_dict(values)
-    return {cell.method: cell.config for cell in comparison.cells(parsed, {})}
+    parsed = comparison_config.from_config_dict(values)
+    return {cell.method: cell.config for cell in comparison_config.cells(parsed, {})}
 
 
 def test_a_comparison_drops_from_shared_fields_what_a_method_does_not_read():
@@ -162,13 +169,11 @@ def test_fields_named_from_python_do_something(tmp_path, tiny_source, tiny_image
 
 
 def sources_and_target(tiny_source, tiny_images):
-    return experiment.sources.load_source(tiny_source), experiment.targets.open_images(
-        f"folder:{tiny_images}"
-    )
+    return sources.load_source(tiny_source), target_images.open_images(f"folder:{tiny_images}")
 
 
 def test_a_fresh_critic_has_no_layers_to_keep(tiny_source):
-    networks = experiment.sources.load_source(tiny_source).networks
+    networks = sources.load_source(tiny_source).networks
     given = from_values({"critic": "fresh", "freeze_critic_layers": 1})
     with pytest.raises(InputError, match="a fresh critic's layers know nothing to keep"):
-        loading.frozen(given, networks)
+        load_sources.frozen(given, networks)

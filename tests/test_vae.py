@@ -9,9 +9,9 @@ from scipy import integrate, stats
 from tiny_sources import ARGUMENTS, moved, named
 
 from minegan_jax import config, experiment, trees
+from minegan_jax.baselines import vae
+from minegan_jax.baselines.reconstruction import Rules
 from minegan_jax.errors import InputError
-from minegan_jax.methods import vae
-from minegan_jax.methods.reconstruction import Rules
 from minegan_jax.nets import family
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.function import as_function

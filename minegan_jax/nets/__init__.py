@@ -1,0 +1,1 @@
+"""Families of networks and their layers; no losses, files or configs."""

@@ -19,7 +19,7 @@ from absl import logging
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
-from minegan_jax.methods.base import State
+from minegan_jax.training.learner import State
 from minegan_jax.trees import by_path
 
 SPACE_FACTOR, SPACE_FIXED = 1.2, 1_000_000  # bytes on disk: per byte of the state, and beside it

@@ -15,9 +15,9 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from minegan_jax.errors import InputError
-from minegan_jax.methods import shares
-from minegan_jax.methods.base import Learner, State
-from minegan_jax.methods.shares import AXIS
+from minegan_jax.training import sharding
+from minegan_jax.training.learner import Learner, State
+from minegan_jax.training.sharding import AXIS
 from minegan_jax.types import Batch, Key, Metrics
 
 CACHE = Path.home() / ".cache" / "minegan_jax" / "xla"
@@ -64,7 +64,7 @@ def layout(learner: Learner, state: State, mesh: Mesh) -> State:
 
     def spec(path: tuple[Any, ...], leaf: Any) -> PartitionSpec:
         names = {key.key for key in path if isinstance(key, jax.tree_util.DictKey)}
-        axis = shares.split_axis(np.shape(leaf), mesh.size) if names & {*learner.spread} else None
+        axis = sharding.split_axis(np.shape(leaf), mesh.size) if names & {*learner.spread} else None
         return PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, AXIS)
 
     return jax.tree_util.tree_map_with_path(spec, state)
@@ -92,12 +92,12 @@ def compile_step(
     """Compiles a learner's step for a mesh; the given state's memory is reused.
 
     The draws are made from the whole batch's key, outside the part that runs per device, and a
-    critic that compares images compares those of all devices (`shares.over_batch`), so that one
+    critic that compares images compares those of all devices (`sharding.over_batch`), so that one
     seed gives one run on any number of devices.
     """
 
     def one_share(state: State, batch: Batch, draws: Any) -> tuple[State, Metrics]:
-        return learner.step(state, batch, draws, shares.average)
+        return learner.step(state, batch, draws, sharding.average)
 
     def step(state: State, batch: Batch, key: Key) -> tuple[State, Metrics]:
         specs, share = layout(learner, state, mesh), PartitionSpec(AXIS)

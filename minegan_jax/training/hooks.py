@@ -1,24 +1,18 @@
 """What happens beside training: each hook is a function of the progress."""
 
 import contextlib
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
-from minegan_jax import pictures
 from minegan_jax.errors import InputError
-from minegan_jax.methods.base import State, TransferMethod
-from minegan_jax.selector import SelectorState
 from minegan_jax.training import hosts, log
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.training.loop import Hook, Progress
-from minegan_jax.types import Pixels
 
 
 def every(num_steps: int, hook: Hook) -> Hook:
@@ -92,42 +86,6 @@ def stop_if_not_finite(phase: str, step: int, metrics: Mapping[str, np.ndarray])
 def save_checkpoints(stores: Mapping[str, Checkpoints]) -> Hook:
     """Writes a checkpoint into the phase's store."""
     return lambda progress: stores[progress.phase.name].save(progress.step, progress.state)
-
-
-def write_selector(
-    write: log.Write,
-    table: Callable[[SelectorState], list[dict[str, Any]]],
-    methods: Mapping[str, TransferMethod],
-) -> Hook:
-    """Writes how often each source is used."""
-
-    def hook(progress: Progress) -> None:
-        state = methods[progress.phase.name].selector(progress.state)
-        where = {"phase": progress.phase.name, "step": progress.step}
-        write({**where, "selector": table(jax.device_get(state))})
-
-    return hook
-
-
-def save_samples(directory: Path, sample: Callable[[str, State], Pixels]) -> Hook:
-    """Writes a square grid of samples; `sample` gets the phase's name and the state."""
-
-    def hook(progress: Progress) -> None:
-        images = sample(progress.phase.name, progress.state)
-        path = directory / f"{progress.phase.name}_{progress.step:06d}.png"
-        pictures.save_png(path, pictures.grid(images, columns=math.isqrt(len(images))))
-
-    return hook
-
-
-def evaluate(write: log.Write, measure: Callable[[str, State], Mapping[str, float]]) -> Hook:
-    """Writes held-out measures of the phase's samples into the metrics file."""
-
-    def hook(progress: Progress) -> None:
-        record = {"phase": progress.phase.name, "step": progress.step}
-        write({**record, "evaluation": measure(progress.phase.name, progress.state)})
-
-    return hook
 
 
 @contextlib.contextmanager

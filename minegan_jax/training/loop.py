@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 from jax.sharding import Mesh
 
-from minegan_jax.methods.base import Phase, State
 from minegan_jax.training import devices, hosts
+from minegan_jax.training.learner import Phase, State
 from minegan_jax.types import Batch, Metrics
 
 

@@ -1,0 +1,1 @@
+"""Methods that the paper compares MineGAN with (section 4): each is one file."""

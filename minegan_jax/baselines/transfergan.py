@@ -1,0 +1,78 @@
+"""The game without a miner: TransferGAN from a source, and training from scratch.
+
+Latents come straight from the prior, so the miner is the identity and has no weights. So do the
+classes of a conditional source, unless one is asked for.
+"""
+
+from typing import Any
+
+import jax
+
+from minegan_jax.mining import class_conditioning
+from minegan_jax.mining.game import Rules
+from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.supersamples import Cast
+from minegan_jax.mining.turns import adversarial_method
+from minegan_jax.nets.family import Networks
+from minegan_jax.sources import Source
+from minegan_jax.training import sharding
+from minegan_jax.types import Images, Key, Params
+
+
+def transfergan(
+    source: Source, rules: Rules, of_classes: str = class_conditioning.ALL
+) -> TransferMethod:
+    """Finetunes a source's generator and critic directly (TransferGAN, Wang et al. 2018).
+
+    Args:
+      source: with a critic.
+      rules: of the game.
+      of_classes: that a conditional generator is asked for, see `mining.class_conditioning`.
+    """
+
+    def first_params(key: Key) -> dict[str, Any]:
+        del key
+        return {"miners": ({},), "generators": (source.generator,), "critic": source.critic}
+
+    cast = _cast(source.networks, of_classes, source.generator)
+    return adversarial_method(cast, rules, ("generators",), first_params)
+
+
+def scratch(networks: Networks, rules: Rules, *, labelled: bool = False) -> TransferMethod:
+    """Trains fresh networks; with enough images this is how a source is pretrained.
+
+    Args:
+      networks: to start.
+      rules: of the game.
+      labelled: whether conditional ones learn from the images' labels: then both sides are told
+        each image's class.
+    """
+
+    def first_params(key: Key) -> dict[str, Any]:
+        generator, critic = networks.init(key)
+        return {"miners": ({},), "generators": (generator,), "critic": critic}
+
+    shapes, _ = jax.eval_shape(networks.init, jax.random.key(0))
+    cast = _cast(networks, class_conditioning.ALL, shapes)
+    cast = cast._replace(num_classes=networks.num_classes if labelled else 0)
+    return adversarial_method(cast, rules, ("generators",), first_params)
+
+
+def _as_they_are(images: Images) -> Images:
+    """One source makes images of one size."""
+    return images
+
+
+def _cast(networks: Networks, of_classes: str, like: Params) -> Cast:
+    """Returns a cast of one source without a miner, its generator's weights shaped like these."""
+    return Cast(
+        miners=(class_conditioning.prior(networks, of_classes),),
+        generators=(class_conditioning.generator(networks, of_classes),),
+        critic=sharding.criticise(networks),
+        view=_as_they_are,
+        output=_as_they_are,
+        latent_sizes=(class_conditioning.draws_size(networks, of_classes),),
+        classed=(0,) if class_conditioning.takes_part(networks, of_classes) else (),
+        whole=lambda _, parts: sharding.whole(parts, like),
+        group=networks.group,
+    )

@@ -1,0 +1,210 @@
+"""From a config to the phases it describes: the only place that matches on a method's name."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from minegan_jax import sources
+from minegan_jax.baselines import bsa, dgn_am_ppgn, transfergan, vae
+from minegan_jax.baselines.classifier import classification
+from minegan_jax.config import Config
+from minegan_jax.errors import InputError
+from minegan_jax.experiment import load_classifiers, load_sources
+from minegan_jax.experiment.settings import (
+    encoder_rules,
+    fit_rules,
+    game_rules,
+    miner_shape,
+    network_arguments,
+    search_rules,
+)
+from minegan_jax.features import digits
+from minegan_jax.features.extractor import Extractor
+from minegan_jax.mining import minegan
+from minegan_jax.mining.game import ema_start_share
+from minegan_jax.mining.method import TransferMethod
+from minegan_jax.nets import family
+from minegan_jax.nets.function import as_function
+from minegan_jax.training.learner import Phase
+
+MOST_LEFT = 0.05  # of a phase's start in the EMA that samples after it
+
+
+class Experiment(NamedTuple):
+    """What a config describes, built."""
+
+    config: Config
+    sources: tuple[sources.Source, ...]
+    phases: tuple[Phase, ...]
+    methods: Mapping[str, TransferMethod]  # by phase; a classifier's phase has none
+    resolution: int  # in pixels
+    channels: int  # 1 grey, 3 RGB
+    critics_source: sources.Source | None = None  # whose critic the game starts from; mined or not
+    guide: Extractor | None = None  # the frozen network that a baseline asks
+    num_images: int | None = None  # training images that there must be; None takes any number
+
+
+def build(config: Config) -> Experiment:
+    """Builds what the config's method needs.
+
+    Raises:
+      InputError: an unknown method, source or family, or sources that cannot play together.
+    """
+    if config.method not in METHODS:
+        raise InputError(f"unknown method {config.method!r}: expected {', '.join(METHODS)}")
+    return METHODS[config.method](config)
+
+
+def lagging_emas(experiment: Experiment) -> Iterator[str]:
+    """Yields a line for each phase that ends with too much of its start in the EMA."""
+    config = experiment.config
+    for phase in experiment.phases:
+        turns = max(phase.num_steps - config.warmup_steps, 0)
+        left = ema_start_share(config.average_decay, turns)
+        averages = phase.name in experiment.methods and experiment.methods[phase.name].raw
+        if averages and phase.num_steps and left > MOST_LEFT:
+            yield (
+                f"{phase.name}: its EMA will keep {100 * left:.0f} % of the weights that the phase"
+                f" starts from, as players move in {turns} of {phase.num_steps} steps: take more"
+                " steps, or sample with --weights=raw"
+            )
+
+
+def _minegan(config: Config) -> Experiment:
+    loaded = load_sources.load_sources(config)
+    critics_source = load_sources.critics_source(config, loaded)
+    load_sources.check_colours(config, [*loaded, critics_source])
+    critic = load_sources.critic(config, critics_source, len(loaded))
+    load_sources.check_groups(config, critic.group)
+    rules = game_rules(config, load_sources.frozen(config, critics_source.networks))
+    game = loaded, rules, miner_shape(config), critic
+    methods = {"mine": minegan.mine(*game)}
+    if config.finetune_steps:  # without, this is MineGAN (w/o FT)
+        methods["finetune"] = minegan.finetune(*game)
+    steps = {"mine": config.mine_steps, "finetune": config.finetune_steps}
+    image_shape = critic.resolution, critic.channels
+    phases = _phases(methods, steps)
+    return Experiment(config, loaded, phases, methods, *image_shape, critics_source)
+
+
+def _transfergan(config: Config) -> Experiment:
+    source = load_sources.with_critic(load_sources.one_source(config))
+    load_sources.check_groups(config, source.networks.group)
+    rules = game_rules(config, load_sources.frozen(config, source.networks))
+    methods = {"finetune": transfergan.transfergan(source, rules, config.classes)}
+    networks, phases = source.networks, _phases(methods, {"finetune": config.finetune_steps})
+    return Experiment(config, (source,), phases, methods, networks.resolution, networks.channels)
+
+
+def _scratch(config: Config) -> Experiment:
+    networks = _fresh(config)
+    load_sources.check_groups(config, networks.group)
+    method = transfergan.scratch(networks, game_rules(config), labelled=config.num_classes > 0)
+    phase = Phase("scratch", config.train_steps, method.learner)
+    return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
+
+
+def _fresh(config: Config) -> family.Networks:
+    """Builds networks that start from nothing."""
+    return family.build(config.family, network_arguments(config))
+
+
+def _bsa(config: Config) -> Experiment:
+    source, guide = load_sources.one_source(config), load_classifiers.load_perceptual(config)
+    if not bsa.adapts(source.generator):
+        raise InputError(
+            f"source {source.name!r}: family {source.description['family']!r} has no normalisations"
+            " for bsa to scale and shift: expected one of biggan, biggan_deep, sngan"
+        )
+    if config.max_images is None or config.flip:
+        raise InputError(
+            "bsa learns a latent for each training image: expected --config.max_images=NUMBER, how"
+            " many there are, and --config.flip=False"
+        )
+    method = bsa.bsa(
+        source,
+        fit_rules(config, load_classifiers.maps(guide)),
+        num_images=config.max_images,
+        latent_rate=config.miner_learning_rate,
+        truncation=config.truncation,
+        of_classes=config.classes,
+    )
+    methods, networks = {"bsa": method}, source.networks
+    phases = _phases(methods, {"bsa": config.finetune_steps})
+    shape = networks.resolution, networks.channels
+    return Experiment(
+        config, (source,), phases, methods, *shape, guide=guide, num_images=config.max_images
+    )
+
+
+def _vae(config: Config) -> Experiment:
+    networks, guide = _fresh(config), load_classifiers.load_perceptual(config)
+    rules = fit_rules(config, load_classifiers.maps(guide))
+    method = vae.vae(
+        networks,
+        config.width,
+        rules,
+        kl_weight=config.kl_weight,
+        kl_warmup_steps=config.kl_warmup_steps,
+    )
+    phases = _phases({"vae": method}, {"vae": config.train_steps})
+    shape = config.resolution, config.channels
+    return Experiment(config, (), phases, {"vae": method}, *shape, guide=guide)
+
+
+def _dgn_am(config: Config) -> Experiment:
+    source, classifier = load_sources.one_source(config), load_classifiers.load_classifier(config)
+    goal, search = load_classifiers.goal(config, classifier), search_rules(config)
+    method = dgn_am_ppgn.dgn_am(source, goal, search, config.classes)
+    return _searched(config, source, classifier, method, num_steps=0)
+
+
+def _ppgn(config: Config) -> Experiment:
+    source, classifier = load_sources.one_source(config), load_classifiers.load_classifier(config)
+    goal, search = load_classifiers.goal(config, classifier), search_rules(config)
+    method = dgn_am_ppgn.ppgn(source, goal, search, encoder_rules(config), config.classes)
+    return _searched(config, source, classifier, method, num_steps=config.train_steps)
+
+
+def _searched(
+    config: Config,
+    source: sources.Source,
+    classifier: Extractor,
+    method: TransferMethod,
+    *,
+    num_steps: int,
+) -> Experiment:
+    """Returns an experiment of one phase, called like its method."""
+    phase = Phase(config.method, num_steps, method.learner)
+    shape = source.networks.resolution, source.networks.channels
+    methods = {phase.name: method}
+    return Experiment(config, (source,), (phase,), methods, *shape, guide=classifier)
+
+
+def _classifier(config: Config) -> Experiment:
+    network = digits.DigitsClassifier(config.width, config.num_features)
+    look = as_function(network)
+    learner = classification(
+        lambda key: digits.init_classifier(network, key),
+        lambda params, images: look(params, images)[1],
+        num_steps=config.train_steps,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+    )
+    return Experiment(config, (), (Phase("classifier", config.train_steps, learner),), {}, 28, 1)
+
+
+METHODS: dict[str, Callable[[Config], Experiment]] = {
+    "minegan": _minegan,
+    "transfergan": _transfergan,
+    "scratch": _scratch,
+    "bsa": _bsa,
+    "vae": _vae,
+    "dgn_am": _dgn_am,
+    "ppgn": _ppgn,
+    "classifier": _classifier,
+}
+
+
+def _phases(methods: Mapping[str, TransferMethod], steps: Mapping[str, int]) -> tuple[Phase, ...]:
+    """Lines the methods up as phases."""
+    return tuple(Phase(name, steps[name], method.learner) for name, method in methods.items())

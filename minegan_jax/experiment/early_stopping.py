@@ -1,0 +1,79 @@
+"""Early stopping: asks, while a phase runs, whether it knows its training images by heart."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+
+from minegan_jax.config import Config
+from minegan_jax.data import Dataset
+from minegan_jax.errors import InputError
+from minegan_jax.features.catalogue import load_extractor
+from minegan_jax.features.embed import embed
+from minegan_jax.metrics import overfitting
+from minegan_jax.metrics.shown import shown
+from minegan_jax.mining.method import TransferMethod
+from minegan_jax.sampling import sampler
+from minegan_jax.training import hosts, log
+from minegan_jax.training.learner import State
+from minegan_jax.training.loop import Ends, Progress, by_its_steps
+from minegan_jax.types import to_unit_range
+
+NUM_FAKES = 200  # generated images that are looked at
+
+
+def make_ends(
+    config: Config, dataset: Dataset, methods: Mapping[str, TransferMethod], write: log.Write
+) -> Ends:
+    """Returns what the loop asks after each step.
+
+    Args:
+      config: `num_left_out` is 0, and phases end by their steps, or `evaluate_every_steps` is not.
+      dataset: with the images left out.
+      methods: by phase.
+      write: writes the signs into the metrics file.
+
+    Raises:
+      InputError: the config says how many images, but not how often, or a method has no critic.
+    """
+    if not config.num_left_out:
+        return by_its_steps
+    if not config.evaluate_every_steps:
+        raise InputError("num_left_out without --config.evaluate_every_steps: expected how often")
+    if not methods or any(method.score is None for method in methods.values()):
+        raise InputError(
+            f"num_left_out: {config.method!r} has no critic to ask without labels: expected 0, or"
+            " one of minegan, transfergan and scratch"
+        )
+    features = load_extractor(config.features)
+    pixels = shown(dataset.train, flip=config.flip)
+    train = pixels._replace(rows=embed(features, pixels.rows).features)
+    overfitting.signs(0.0, train, train.images)  # too few images are better found now
+
+    def signs(phase: str, state: State) -> overfitting.Signs:
+        images = sampler.sample(methods[phase], state, NUM_FAKES, seed=config.seed)
+        asked = dataset.train[:NUM_FAKES], dataset.left_out, images
+        score = methods[phase].score
+        assert score is not None
+        # A critic that compares images sees as many together in each of the three.
+        most = min(map(len, asked))
+        gap = overfitting.critic_gap(
+            *(np.asarray(score(state, to_unit_range(jnp.asarray(each)), most)) for each in asked)
+        )
+        return overfitting.signs(gap, train, embed(features, images).features)
+
+    def ends(progress: Progress) -> bool:
+        if progress.step % config.evaluate_every_steps:
+            return False
+        state = hosts.whole(progress.state)
+
+        def decide() -> np.ndarray:
+            found = signs(progress.phase.name, state)
+            if progress.metrics:  # else a run resumes here, and wrote the line before it was cut
+                where = {"phase": progress.phase.name, "step": progress.step}
+                write({**where, "signs": found._asdict()})
+            return np.array(overfitting.overfits(found))
+
+        return bool(hosts.from_leader(decide, np.array(False)))
+
+    return ends

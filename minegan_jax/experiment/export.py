@@ -1,0 +1,109 @@
+"""What a finished run leaves for others to use without its run folder."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minegan_jax import run_folder, sources, weights
+from minegan_jax.data import Dataset, Digests
+from minegan_jax.experiment import build, settings
+from minegan_jax.features import digits
+from minegan_jax.features.embed import embed
+from minegan_jax.mining import selector
+from minegan_jax.sampling import adapter
+from minegan_jax.training.learner import State
+
+
+def export(
+    experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
+) -> None:
+    """Writes an adapter, a source or a classifier, as the method has one; `states` are by phase."""
+    if experiment.config.method in EXPORTS:
+        EXPORTS[experiment.config.method](experiment, workdir, states, dataset)
+
+
+def _adapter(
+    experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
+) -> None:
+    state, method = states["mine"], experiment.methods["mine"]
+    adapter.save_adapter(
+        workdir / run_folder.ADAPTER,
+        {**state.params, **state.averages}["miners"],
+        sources=experiment.sources,
+        shape=settings.miner_shape(experiment.config),
+        image_shape=(experiment.resolution, experiment.channels),
+        # As mining found them: dropping sources is a part of finetuning.
+        probabilities=np.asarray(selector.probabilities(method.selector(state))).tolist(),
+        about={
+            "target": dataset.description,
+            "weights": "ema" if "miners" in state.averages else "raw",
+        },
+    )
+
+
+def _source(
+    experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
+) -> None:
+    """Writes generator and critic as a new source, with the images that they ever saw."""
+    (state,) = states.values()
+    (generator,) = {**state.params, **state.averages}["generators"]
+    description = {
+        "name": workdir.name,
+        **_described_networks(experiment, dataset),
+        "config": dataclasses.asdict(experiment.config),
+        "images": dataset.description,
+    }
+    half = weights.cast({"generator": generator, "critic": state.params["critic"]}, "float16")
+    sources.save_source(
+        workdir / run_folder.SOURCE, half, description, seen=_seen(experiment, dataset)
+    )
+
+
+def _seen(experiment: build.Experiment, dataset: Dataset) -> Digests | None:
+    """Digests of a run's images and of those of the source that it finetuned, if it has them."""
+    digests = dataset.train_digests
+    for source in experiment.sources:
+        if source.seen is None:
+            return None
+        digests = np.union1d(digests, source.seen)
+    return digests
+
+
+def _described_networks(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
+    """Family, arguments and classes: those of the source that was finetuned, or the config's."""
+    if experiment.sources:
+        described = experiment.sources[0].description
+        kept = ("family", "arguments", "class_names")
+        return {name: described[name] for name in kept if name in described}
+    config = experiment.config
+    described = {"family": config.family, "arguments": settings.network_arguments(config)}
+    if config.num_classes:
+        described["class_names"] = dataset.class_names[: config.num_classes]
+    return described
+
+
+def _classifier(
+    experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
+) -> None:
+    config, params = experiment.config, states["classifier"].params
+    description = {
+        "name": workdir.name,
+        "arguments": {"width": config.width, "num_features": config.num_features},
+        "config": dataclasses.asdict(config),
+        "images": dataset.description,
+    }
+    directory = workdir / run_folder.CLASSIFIER
+    digits.save_classifier(directory, params, description)
+    features = embed(digits.load_classifier(directory), dataset.train).features
+    digits.save_classifier(directory, digits.with_unit_features(params, features), description)
+
+
+EXPORTS: dict[str, Callable[[build.Experiment, Path, Mapping[str, State], Dataset], None]] = {
+    "minegan": _adapter,
+    "scratch": _source,
+    "transfergan": _source,
+    "classifier": _classifier,
+}

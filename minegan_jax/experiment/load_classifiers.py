@@ -1,0 +1,93 @@
+"""The frozen networks that guide a method while it makes images: never the one that judges them."""
+
+import logging
+
+import jax
+
+from minegan_jax.baselines.dgn_am_ppgn import Goal
+from minegan_jax.config import Config
+from minegan_jax.errors import InputError
+from minegan_jax.experiment.settings import Maps
+from minegan_jax.features.catalogue import load_extractor
+from minegan_jax.features.extractor import Extractor
+from minegan_jax.nets.image_resize import fit
+from minegan_jax.types import Images
+
+LOG = logging.getLogger(__name__)
+
+
+def load_guide(config: Config, role: str, name: str) -> Extractor:
+    """Loads a network that guides a method.
+
+    Args:
+      config: whose judge it must not be.
+      role: what the config calls it.
+      name: as for `load_extractor`.
+
+    Raises:
+      InputError: there is no such network, or it is the judge.
+    """
+    network = load_extractor(name)
+    if config.judge and network.sha256 == load_extractor(config.judge).sha256:
+        raise InputError(
+            f"{role} {name!r} is the judge, which no method may see: expected another network"
+        )
+    if network.sha256 == load_extractor(config.features).sha256:
+        LOG.warning("%s %r also measures: its distances mislead", role, name)
+    return network
+
+
+def load_classifier(config: Config) -> Extractor:
+    """Loads the classifier of which a class is sought.
+
+    Raises:
+      InputError: the config names none, or as for `load_guide`.
+    """
+    if not config.classifier:
+        raise InputError(
+            f"{config.method} seeks a class of a classifier: expected --config.classifier=NAME, as"
+            " for features"
+        )
+    return load_guide(config, "classifier", config.classifier)
+
+
+def load_perceptual(config: Config) -> Extractor | None:
+    """Loads the network whose maps compare images in training, if the config names one.
+
+    Raises:
+      InputError: as for `load_guide`.
+    """
+    if not config.perceptual:
+        return None
+    return load_guide(config, "perceptual", config.perceptual)
+
+
+def maps(network: Extractor | None) -> Maps | None:
+    """Returns what a network's layers make of images of any size and colour."""
+    if network is None:
+        return None
+    return lambda images: network.maps(fit(images, network.resolution, network.channels))
+
+
+def goal(config: Config, classifier: Extractor) -> Goal:
+    """Returns which class is sought, in images of any size and colour.
+
+    Raises:
+      InputError: the config does not say which one, or the classifier does not know it.
+    """
+    asked = config.labels if config.sought_class is None else (config.sought_class,)
+    if len(asked) != 1:
+        raise InputError(
+            f"{config.method} seeks one class: expected a single one of --config.labels, or"
+            f" --config.sought_class=NUMBER, found labels {', '.join(map(str, asked)) or 'none'}"
+        )
+    (label,), count = asked, len(classifier.class_names)
+    if not 0 <= label < count:
+        raise InputError(
+            f"class {label} of classifier {config.classifier!r}: expected 0 to {count - 1}"
+        )
+
+    def logits(images: Images) -> jax.Array:
+        return classifier.logits(fit(images, classifier.resolution, classifier.channels))
+
+    return Goal(logits, label)

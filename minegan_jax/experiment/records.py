@@ -1,0 +1,118 @@
+"""What a comparison keeps of one phase of one run: figures, what was given, what made them."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from minegan_jax import experiment
+from minegan_jax.config import Config
+from minegan_jax.experiment.comparison_config import Cell
+from minegan_jax.mining import class_conditioning
+from minegan_jax.report import table
+
+SEARCHES = ("dgn_am", "ppgn")  # methods that climb a classifier's verdict for one class
+
+
+class Row(NamedTuple):
+    """One phase of one run."""
+
+    title: str
+    phase: str
+    cell: Cell
+    run: experiment.Run
+    report: Mapping[str, Any]
+
+
+def describe(row: Row, folder: str) -> dict[str, Any]:
+    """Returns a row as plain values.
+
+    Args:
+      row: the phase.
+      folder: where its run lies, from the comparison's folder.
+    """
+    phase = row.report["phases"][row.phase]
+    return {
+        "title": row.title,
+        "setting": row.cell.setting,
+        "max_images": row.cell.max_images,
+        "seed": row.cell.seed,
+        "folder": folder,
+        "phase": row.phase,
+        "label": is_told(row.cell.config),
+        **table.figures(phase),
+        "recognised": phase["recognised"],
+        "probability": phase["probability"],
+        "given": given(row),
+        "provenance": provenance(row),
+        "remarks": row.report["remarks"],  # none: no source saw an image that is held out
+    }
+
+
+def is_told(config: Config) -> bool:
+    """Says whether a method is told the target's class (Table 2)."""
+    named = config.classes not in (class_conditioning.ALL, class_conditioning.MEAN)
+    return config.method in SEARCHES or named or config.num_classes > 0
+
+
+def given(row: Row) -> dict[str, Any]:
+    """Returns what a method was given to come to this phase's end.
+
+    `steps` of training and the `images` that these saw, repeats among them; `guide`, the frozen
+    network that it asked; `search_steps` for each image that it makes; the `weights` that draw.
+    """
+    config, built = row.cell.config, row.run.experiment
+    trained = row.phase in built.methods
+    steps = _steps(row)
+    return {
+        "steps": steps,
+        "images": steps * _images_a_step(row) if trained else 0,
+        "guide": built.guide.name if trained and built.guide else None,
+        "search_steps": config.search_steps if trained and config.method in SEARCHES else 0,
+        "weights": row.report["phases"][row.phase]["weights"],
+    }
+
+
+def _steps(row: Row) -> int:
+    """Returns how many steps were done up to a phase's end."""
+    names = [phase.name for phase in row.run.experiment.phases]
+    done = row.report["provenance"]["phases"]
+    upto = names[: names.index(row.phase) + 1] if row.phase in names else []
+    return sum(done[name]["steps"]["done"] for name in upto)
+
+
+def _images_a_step(row: Row) -> int:
+    """Returns how many real images a step sees: only a game's critic has several turns."""
+    config = row.cell.config
+    if config.method in SEARCHES:
+        return 0  # PPGN's encoder learns from the source's own images
+    has_critic = row.run.experiment.methods[row.phase].score is not None
+    return config.batch_size * (config.critic_turns if has_critic else 1)
+
+
+def provenance(row: Row) -> dict[str, Any]:
+    """Returns the digests of what made a row: config, images, sources and other networks."""
+    built, recipe = row.run.experiment, row.report["recipe"]
+    networks = {role: recipe[role]["sha256"] for role in ("features", "judge") if recipe[role]}
+    if built.guide:
+        networks["guide"] = built.guide.sha256
+    return {
+        "config": config_digest(row.cell.config, [source.name for source in built.sources]),
+        "images": recipe["target"]["sha256"],
+        "sources": {source.name: source.sha256 for source in built.sources},
+        "networks": networks,
+    }
+
+
+def config_digest(config: Config, sources: Sequence[str]) -> str:
+    """Returns the SHA-256 of what a config says other than the defaults.
+
+    Args:
+      config: of a run.
+      sources: by name, which stand in the place of where they lie.
+    """
+    defaults = dataclasses.asdict(Config())
+    fields = {**dataclasses.asdict(config), "sources": tuple(sources)}
+    said = {name: value for name, value in fields.items() if value != defaults[name]}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

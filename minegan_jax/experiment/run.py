@@ -1,0 +1,339 @@
+"""The composition root: a config becomes a run folder, and a run folder images and reports.
+
+Reading guide: `train` starts a run or resumes it and returns the `Run` that a user holds.
+"""
+
+import dataclasses
+import io
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from minegan_jax import run_folder, sources
+from minegan_jax.config import Config, from_values
+from minegan_jax.data import Dataset, make_batch_at
+from minegan_jax.data.identity import identity
+from minegan_jax.errors import InputError
+from minegan_jax.experiment import build, early_stopping, export, target_images, used_fields
+from minegan_jax.experiment import hooks as run_hooks
+from minegan_jax.files import write_atomically
+from minegan_jax.report import evaluator, report, source_usage
+from minegan_jax.sampling import sampler
+from minegan_jax.sampling.adapter import Mined, load_adapter
+from minegan_jax.training import checkpoints, devices, hooks, hosts, log, loop
+from minegan_jax.training.checkpoints import Checkpoints
+from minegan_jax.training.learner import State
+from minegan_jax.types import Pixels
+
+LOG = logging.getLogger(__name__)
+GRID = 8  # rows and columns of a grid of samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run folder and what its config describes."""
+
+    workdir: Path
+    experiment: build.Experiment
+
+    def mined(self, phase: str | None = None, weights: str | None = None) -> Mined:
+        """Returns the generator as a phase left it; the last phase by default.
+
+        Args:
+          phase: its name; or "source", or "source NAME" of several, for a source as it came.
+          weights: "ema" or "raw", see `Mined.by_weights`.
+
+        Raises:
+          InputError: there is no such phase, it has no checkpoint, or there are no such weights.
+        """
+        methods = self.experiment.methods
+        name = phase or self.phases_done()[-1]
+        if name in methods:
+            mined = Mined(methods[name], self._kept(name)[1], self.source_names)
+            return mined.by_weights(weights)
+        unmined = self.unmined()
+        if name not in unmined:
+            known = ", ".join([*methods, *unmined])
+            raise InputError(f"no phase {name!r} in {self.workdir}: expected {known}")
+        return unmined[name].by_weights(weights)
+
+    def unmined(self) -> dict[str, Mined]:
+        """Returns the sources as they came, drawn from their prior; none if there are none."""
+        shape = {"resolution": self.experiment.resolution, "channels": self.experiment.channels}
+        return report.unmined(self.experiment.sources, self.experiment.config.classes, **shape)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The names of the sources, in the config's order; without any a run is its own."""
+        names = tuple(source.name for source in self.experiment.sources)
+        return names or (self.experiment.config.method,)
+
+    def sample(
+        self,
+        num_images: int,
+        seed: int = 0,
+        phase: str | None = None,
+        weights: str | None = None,
+    ) -> Pixels:
+        """Draws (num_images, height, width, channels) in [0, 255]; one seed, one set of images."""
+        return self.mined(phase, weights).sample(num_images, seed)
+
+    def evaluate(
+        self, num_images: int | None = None, seed: int = 0, weights: str | None = None
+    ) -> dict[str, Any]:
+        """Measures every finished phase; writes `report.json` and `report.md`, returns the first.
+
+        Args:
+          num_images: generated images to measure; None takes the config's.
+          seed: of the generated images and of the measures' subsets.
+          weights: of the phases, as for `mined`.
+
+        Raises:
+          InputError: the target's images have changed since the run was trained.
+        """
+        config = self.experiment.config
+        dataset = target_images.load(self.experiment)
+        target_images.check_unchanged(dataset, run_folder.read_identity(self.workdir)["target"])
+        how = recipe(config, num_images, seed)._replace(weights=weights)
+        subject = self.subject(how, dataset)
+        return report.write_report(self.workdir, subject)
+
+    def subject(self, how: evaluator.Recipe, dataset: Dataset) -> report.Subject:
+        """Returns what a report would be of now: the sources, and every phase with a checkpoint."""
+        names, methods = self.phases_done(), self.experiment.methods
+        kept = {name: self._kept(name) for name in names}
+        mined = {
+            name: Mined(methods[name], state, self.source_names).by_weights(how.weights)
+            for name, (_, state) in kept.items()
+        }
+        planned = {phase.name: phase.num_steps for phase in self.experiment.phases}
+        steps = {name: report.Steps(kept[name][0], planned[name]) for name in names}
+        phases = {**self.unmined(), **mined}
+        remarks = target_images.remarks(dataset, _started_from(self.experiment))
+        return report.Subject(
+            how,
+            dataset,
+            phases,
+            steps,
+            self.experiment.sources,
+            flip=self.experiment.config.flip,
+            remarks=remarks,
+        )
+
+    def phases_done(self) -> list[str]:
+        """Returns the phases that have a checkpoint, in the order in which they run."""
+        names = [p.name for p in self.experiment.phases]
+        done = [n for n in names if checkpoints.any_in(self.workdir / run_folder.CHECKPOINTS / n)]
+        if not done:
+            raise InputError(f"{self.workdir}: expected a trained phase, found no checkpoint yet")
+        return done
+
+    def _kept(self, name: str) -> tuple[int, State]:
+        """Reads a phase's newest state, and after how many of its steps it was kept."""
+        state = None
+        for phase in self.experiment.phases:
+            state = phase.learner.init(state, jax.random.key(0))
+            if phase.name == name:
+                break
+        stored = Checkpoints(self.workdir / run_folder.CHECKPOINTS / name).newest(state)
+        if stored is None:
+            raise InputError(f"{self.workdir}: phase {name!r} has no checkpoint yet")
+        return stored[0], jax.device_put(stored[1])
+
+
+def open_run(workdir: str | Path) -> Run:
+    """Opens a run folder.
+
+    Raises:
+      InputError: it is none, or its sources are gone or have changed.
+    """
+    identity = run_folder.read_identity(Path(workdir))
+    run = Run(Path(workdir), build.build(from_values(identity["config"])))
+    digests = _source_digests(run.experiment)
+    if digests != identity["sources"]:
+        raise InputError(f"{workdir}: trained with sources {identity['sources']}, found {digests}")
+    return run
+
+
+def mine(
+    from_sources: Sequence[sources.Source],
+    target: target_images.Target,
+    *,
+    workdir: str | Path,
+    **fields: Any,
+) -> Run:
+    """Mines sources for a target, then finetunes them: `train` for use from Python.
+
+    Args:
+      from_sources: loaded by `load_source`; the critic starts from the first one's.
+      target: from `target_images.open_images`.
+      workdir: the run folder; an unfinished run in it is resumed.
+      **fields: any other field of `Config`, for example mine_steps.
+    """
+    locations = tuple(source.location for source in from_sources)
+    config = from_values({"sources": locations, **target._asdict(), **fields})
+    used_fields.check(config, fields)
+    return train(config, workdir)
+
+
+def train(config: Config, workdir: str | Path) -> Run:
+    """Runs an experiment in its folder, from the start or from where it was cut.
+
+    Raises:
+      InputError: the config, the images or the folder do not allow it.
+    """
+    devices.use_compilation_cache()
+    run = Run(Path(workdir), build.build(config))
+    mesh = devices.make_mesh(config.batch_size, accumulation=config.accumulation)
+    networks = evaluator.load_looker(recipe(config))  # what does not exist is better found now
+    # Layers that do not fit are found before the folder is made.
+    jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
+    dataset = target_images.load(run.experiment)
+    target_images.check(run.experiment, dataset)
+    if run.experiment.methods and (caution := evaluator.caution(networks.features, dataset)):
+        LOG.warning("%s", caution)
+    for lagging in build.lagging_emas(run.experiment):
+        LOG.warning("%s", lagging)
+    for remark in target_images.remarks(dataset, _started_from(run.experiment)):
+        LOG.warning("%s", remark)
+    write = log.writer(run.workdir / run_folder.METRICS)
+    ends = early_stopping.make_ends(config, dataset, run.experiment.methods, write)
+    identity = _identity(run.experiment, dataset)
+    hosts.agree("config, sources or images", identity)
+    if hosts.leads():
+        run_folder.claim(run.workdir, identity)
+    directory = run.workdir / run_folder.CHECKPOINTS
+    stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
+    batch_at = make_batch_at(
+        dataset.train,
+        dataset.train_labels,
+        batch_size=config.batch_size,
+        turns=config.critic_turns,
+        seed=config.seed,
+        flip=config.flip,
+        sharding=devices.split(mesh),
+    )
+    with hooks.progress_bars(shown=hosts.leads()) as show_progress:
+        states = loop.run(
+            run.experiment.phases,
+            batch_at,
+            mesh=mesh,
+            seed=config.seed,
+            stores=list(stores.values()),
+            hooks=[show_progress, *_hooks(run, dataset, stores, write)],
+            ends=ends,
+        )
+    if hosts.leads():
+        _finish(run, dict(zip(stores, states, strict=True)), dataset)
+    return run
+
+
+def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:
+    """Writes what a trained run leaves, unless it lies there; `states` are by phase."""
+    export.export(run.experiment, run.workdir, states, dataset)
+    if not run.experiment.methods:
+        return
+    subject = run.subject(recipe(run.experiment.config), dataset)
+    if not report.is_current(run.workdir, subject):
+        report.write_report(run.workdir, subject)
+
+
+def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> evaluator.Recipe:
+    """Reads off the config how to measure."""
+    return evaluator.Recipe(
+        config.features,
+        config.judge,
+        config.neighbours,
+        num_images or config.num_report_images,
+        seed,
+        config.diversity,
+    )
+
+
+def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
+    """Returns what decides the run's every bit: config, sources and images."""
+    return {
+        "config": dataclasses.asdict(experiment.config),
+        "sources": _source_digests(experiment),
+        "target": identity(dataset),
+    }
+
+
+def _started_from(experiment: build.Experiment) -> list[sources.Source]:
+    """Returns the sources whose generators or critic a run starts from, each once."""
+    used = *experiment.sources, experiment.critics_source
+    return list({source.location: source for source in used if source}.values())
+
+
+def _source_digests(experiment: build.Experiment) -> dict[str, str]:
+    """Returns the digests of what a run starts from, by where it was loaded from."""
+    digests = {source.location: source.sha256 for source in _started_from(experiment)}
+    if experiment.guide:
+        named = experiment.config.classifier or experiment.config.perceptual
+        digests[named] = experiment.guide.sha256
+    return digests
+
+
+def _hooks(
+    run: Run, dataset: Dataset, stores: dict[str, Checkpoints], write: log.Write
+) -> list[loop.Hook]:
+    """Lines up what happens beside training; the checkpoint comes last, when all is written."""
+    config, methods = run.experiment.config, run.experiment.methods
+
+    def sample(phase: str, state: State) -> Pixels:
+        return sampler.sample(methods[phase], state, GRID**2, seed=config.seed)
+
+    save_samples = run_hooks.save_samples(run.workdir / run_folder.SAMPLES, sample)
+    looking = [hooks.led_every(config.sample_every_steps, save_samples)]
+    if config.evaluate_every_steps:
+        quick = evaluator.quick_measure(recipe(config), dataset, methods)
+        looking.append(
+            hooks.led_every(config.evaluate_every_steps, run_hooks.evaluate(write, quick))
+        )
+    if len(run.source_names) > 1:
+        table = partial(source_usage.selector_table, run.source_names)
+        write_selector = run_hooks.write_selector(write, table, methods)
+        looking.append(hooks.led_every(config.log_every_steps, write_selector))
+    return [
+        *([hooks.wait_for_step] if hosts.several() and jax.default_backend() == "cpu" else []),
+        *([hooks.write_metrics(write, config.log_every_steps)] if hosts.leads() else []),
+        *(looking if methods else []),
+        hooks.led_every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
+    ]
+
+
+def write_samples(
+    *,
+    workdir: str | None,
+    adapter: str | None,
+    phase: str | None,
+    weights: str | None,
+    num_images: int,
+    seed: int,
+    source: str | None,
+    out: str | None,
+) -> None:
+    """Draws images from a run or an adapter into an .npz file with one array, `images`.
+
+    Raises:
+      InputError: neither or both were given, the file's name is missing, or there are no such
+        source, phase or weights.
+    """
+    if out is None:
+        raise InputError("--out is missing: expected the .npz file to write")
+    if (workdir is None) == (adapter is None):
+        raise InputError("expected either --workdir or --adapter to sample from")
+    if adapter is not None:
+        if weights is not None:
+            raise InputError("--weights: an adapter holds one set, which adapter.json names")
+        mined = load_adapter(adapter)
+    else:
+        mined = open_run(str(workdir)).mined(phase, weights)
+    content = io.BytesIO()
+    np.savez_compressed(content, images=mined.sample(num_images, seed, source))
+    write_atomically(Path(out), content.getvalue())

@@ -1,0 +1,1 @@
+"""Arrays to numbers: distances, diversity, copies. No model, no file."""

@@ -1,0 +1,1 @@
+"""What a run shows: measured, drawn and written."""

@@ -1,0 +1,235 @@
+"""All measures of one set of generated images, each with what it needs to be read honestly."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minegan_jax.errors import InputError
+from minegan_jax.metrics.checks import FakeFeatures, RealFeatures, in_canonical_order
+from minegan_jax.metrics.copy_verdict import judge
+from minegan_jax.metrics.data_copying import copying_score
+from minegan_jax.metrics.frechet import frechet_distance
+from minegan_jax.metrics.intervals import intervals
+from minegan_jax.metrics.kid import kid
+from minegan_jax.metrics.kmmd import kmmd, kmmd_floor
+from minegan_jax.metrics.mean_variance import mean_variance
+from minegan_jax.metrics.memorisation import Memorisation, memorisation
+from minegan_jax.metrics.mifid import memorisation_informed
+from minegan_jax.metrics.near_copies import NearCopies
+from minegan_jax.metrics.prdc import prdc
+from minegan_jax.metrics.shown import Shown
+from minegan_jax.types import Features
+
+CONFIDENT = 0.9  # the judge's probability above which an image counts as recognised
+Attempt = Callable[[], Mapping[str, Any]]
+# What gets an interval, and the values that it may have.
+RANGES = {
+    **dict.fromkeys(("frechet_distance", "kmmd_biased", "density"), (0.0, np.inf)),
+    **dict.fromkeys(("kid", "kmmd_unbiased"), (-np.inf, np.inf)),
+    **dict.fromkeys(("precision", "recall", "coverage"), (0.0, 1.0)),
+}
+
+
+class Lots(NamedTuple):
+    """How often measures draw images by lot."""
+
+    subsets: int  # of KID
+    splits: int  # for KMMD's floor
+
+
+MANY, FEW = Lots(100, 5), Lots(2, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reals:
+    """The real images' features, of mirrored ones too where training mirrors."""
+
+    train: Shown
+    held_out: Shown  # no rows, and no width, if nothing was held out
+
+
+def compare(real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int) -> dict[str, Any]:
+    """Returns every distance between two sets; what too few images forbid is left out."""
+    values, _ = _attempted(_distances(real, fake, k=k, seed=seed))
+    return {"num_real": len(real), "num_fake": len(fake), **values}
+
+
+def compare_closely(
+    real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, num_resamples: int = 20
+) -> dict[str, Any]:
+    """Returns `compare`, its 95 % intervals by name, and what was left out and why."""
+    values, left_out = _attempted(_distances(real, fake, k=k, seed=seed))
+
+    def of_halves(real: RealFeatures, fake: FakeFeatures) -> dict[str, float]:
+        # Fewer subsets and splits: what they add to the spread only widens the interval.
+        measured, _ = _attempted(_distances(real, fake, k=k, seed=seed, lots=FEW))
+        return {name: value for name, value in measured.items() if name in RANGES}
+
+    found, unsettled = _attempted(
+        {
+            "intervals": lambda: intervals(
+                of_halves, real, fake, around=values, num_resamples=num_resamples, seed=seed
+            )
+        }
+    )
+    return {
+        "num_real": len(real),
+        "num_fake": len(fake),
+        **values,
+        "intervals": {name: np.clip(ends, *RANGES[name]).tolist() for name, ends in found.items()},
+        "left_out": {**left_out, **unsettled},
+    }
+
+
+def _distances(
+    real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, lots: Lots = MANY
+) -> dict[str, Attempt]:
+    """Returns what measures two sets."""
+
+    def named_kid() -> dict[str, float]:
+        found = kid(real, fake, num_subsets=lots.subsets, seed=seed)
+        return dict(zip(("kid", "kid_standard_error"), found, strict=True))
+
+    def named_kmmd() -> dict[str, float]:
+        return {f"kmmd_{name}": value for name, value in kmmd(real, fake)._asdict().items()}
+
+    def named_floor() -> dict[str, float]:
+        return {"kmmd_floor": kmmd_floor(len(real), fake, num_splits=lots.splits, seed=seed)}
+
+    return {
+        "frechet_distance": lambda: {"frechet_distance": frechet_distance(real, fake)},
+        "kid": named_kid,
+        "kmmd": named_kmmd,
+        "kmmd_floor": named_floor,
+        "prdc": lambda: prdc(real, fake, k=k)._asdict(),
+    }
+
+
+def real_reference(reals: Reals, num_fake: int, *, k: int, seed: int) -> dict[str, Any]:
+    """Returns the training images' variety and, if any were held out, their distances to these.
+
+    That is the best to hope for at equal counts, and so what `equal_counts` of a phase compares
+    with: as many training images, different ones, as there are generated ones, or all.
+    """
+    variety, _ = _attempted(
+        {"mean_variance": lambda: {"mean_variance": mean_variance(reals.train.images)}}
+    )
+    if not reals.held_out.num_images:
+        return variety
+    different = in_canonical_order(reals.train.rows[reals.train.first_rows])
+    order = np.random.default_rng(seed).permutation(len(different))
+    drawn = different[order[: _equal_count(reals, num_fake)]]
+    return {**compare_closely(reals.held_out.images, drawn, k=k, seed=seed), **variety}
+
+
+def _equal_count(reals: Reals, num_fake: int) -> int:
+    """Returns how many training images and generated ones can be compared at equal counts."""
+    return min(num_fake, len(reals.train.first_rows))
+
+
+def recognised(probabilities: np.ndarray, class_names: tuple[str, ...]) -> dict[str, float]:
+    """Returns the share of images recognised as each class, and that of confident verdicts."""
+    counts = np.bincount(probabilities.argmax(axis=1), minlength=len(class_names))
+    shares = {
+        name: float(n / len(probabilities)) for name, n in zip(class_names, counts, strict=True)
+    }
+    return {**shares, "confident": float((probabilities.max(axis=1) > CONFIDENT).mean())}
+
+
+def recognised_as(classes: Sequence[str], shares: Mapping[str, float]) -> float | None:
+    """Returns the share of images recognised as one of some classes.
+
+    Args:
+      classes: by name; None comes back where there are none.
+      shares: that `recognised` gave; None comes back where the judge does not know a class.
+    """
+    known = shares.keys() - {"confident"}
+    return sum(shares[name] for name in classes) if classes and known >= set(classes) else None
+
+
+def distances(reals: Reals, fake: Features, *, k: int, seed: int) -> dict[str, Any]:
+    """Returns one set of generated images against held-out and training images, and its variety.
+
+    Args:
+      reals: features of the real images.
+      fake: features of the generated ones.
+      k: neighbours of precision, recall, density and coverage.
+      seed: of subsets.
+    """
+    held_out, at_equal_counts = _against_held_out(reals, fake, k=k, seed=seed)
+    return {
+        "held_out": held_out,
+        "equal_counts": at_equal_counts,
+        "train": compare_closely(reals.train.images, fake, k=k, seed=seed),
+        "mean_variance": mean_variance(fake),
+    }
+
+
+def _against_held_out(
+    reals: Reals, fake: Features, *, k: int, seed: int
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Returns the distances of all generated images, and of no more than there are training ones.
+
+    None where nothing was held out.
+    """
+    if not reals.held_out.num_images:
+        return None, None
+    whole = compare_closely(reals.held_out.images, fake, k=k, seed=seed)
+    count = _equal_count(reals, len(fake))
+    if count == len(fake):
+        return whole, whole
+    return whole, compare_closely(reals.held_out.images, fake[:count], k=k, seed=seed)
+
+
+def remembered(reals: Reals, fake: Features, seed: int) -> Memorisation | None:
+    """Returns the memorisation figures, or None where too few real images forbid them."""
+    if len(reals.train.first_rows) < 2 or not reals.held_out.num_images:
+        return None
+    return memorisation(reals.train, reals.held_out, fake, seed=seed)
+
+
+def summary(copies: Memorisation | None, near: NearCopies | None) -> dict[str, float]:
+    """Returns the figures without the indices, and near copies as shares; what there is."""
+    found = {} if copies is None else copies._asdict()
+    shares = {} if near is None else near.shares()
+    return {**{name: value for name, value in found.items() if isinstance(value, float)}, **shares}
+
+
+def copying(reals: Reals, fake: Features, seed: int) -> dict[str, Any]:
+    """Returns C_T, the memorisation-informed distance, and what was left out and why."""
+
+    def informed() -> dict[str, float]:
+        found = memorisation_informed(reals.train.rows, fake)
+        return {
+            "memorisation_informed_frechet_distance": found.value,
+            "cosine_distance": found.cosine_distance,
+        }
+
+    def score() -> dict[str, float]:
+        has_held_out = reals.held_out.num_images > 0
+        held_out = reals.held_out.images if has_held_out else np.zeros((0, fake.shape[1]))
+        return {"copying_score": copying_score(reals.train.rows, held_out, fake, seed=seed)}
+
+    values, left_out = _attempted({"memorisation_informed": informed, "copying_score": score})
+    return {**values, "left_out": left_out}
+
+
+def judged(
+    reals: Reals, fake: Features, copies: Memorisation | None, near: NearCopies | None
+) -> dict[str, str]:
+    """Returns the verdict on copies, and why."""
+    return judge(reals.train, reals.held_out, fake, copies, near)._asdict()
+
+
+def _attempted(attempts: Mapping[str, Attempt]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns what could be measured, and by name why the rest could not: too few images."""
+    measured: dict[str, Any] = {}
+    left_out = {}
+    for name, attempt in attempts.items():
+        try:
+            measured |= attempt()
+        except InputError as error:
+            left_out[name] = str(error)
+    return measured, left_out

@@ -1,0 +1,191 @@
+"""What a run shows in the end: every phase's images, measured and pictured."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from minegan_jax import run_folder, trees
+from minegan_jax.baselines import transfergan
+from minegan_jax.data import Dataset
+from minegan_jax.data.identity import identity
+from minegan_jax.features.embed import embed
+from minegan_jax.metrics.intra_cluster import intra_cluster_distance
+from minegan_jax.metrics.memorisation import exact_copies
+from minegan_jax.metrics.near_copies import near_copies
+from minegan_jax.metrics.shown import Shown, shown
+from minegan_jax.mining import selector
+from minegan_jax.mining.game import Rules
+from minegan_jax.nets.image_resize import common_view
+from minegan_jax.report import figures, markdown, measure, source_usage
+from minegan_jax.report.evaluator import (
+    Looker,
+    Recipe,
+    caution,
+    load_looker,
+    recognised,
+    target_classes,
+)
+from minegan_jax.sampling.adapter import Mined
+from minegan_jax.sources import Source
+from minegan_jax.training import log
+from minegan_jax.training.learner import State
+from minegan_jax.types import Images, Latents, Pixels
+
+
+class Steps(NamedTuple):
+    """How far a phase has come; one that ends early does fewer steps than planned."""
+
+    done: int
+    planned: int
+
+
+class Subject(NamedTuple):
+    """What a report is of."""
+
+    recipe: Recipe  # how to measure
+    dataset: Dataset  # the target images
+    phases: Mapping[str, Mined]  # by name; the last one is also walked and searched for copies
+    steps: Mapping[str, Steps]  # of those phases that were trained; a source as it came was not
+    sources: Sequence[Source]  # that were mined, none for networks from scratch
+    flip: bool = False  # whether training mirrored half of the images
+    remarks: Sequence[str] = ()  # on the images, see `experiment.target_images.remarks`
+
+
+def unmined(
+    sources: Sequence[Source], of_classes: str, *, resolution: int, channels: int
+) -> dict[str, Mined]:
+    """Returns the sources as they came, drawn from their prior; one is called `source`.
+
+    A conditional source is asked for classes as `mining.class_conditioning` says.
+
+    Their images come out like those of the run: at `resolution` pixels, with `channels`.
+    """
+    output = common_view(resolution=resolution, channels=channels)
+    named = {}
+    for source in sources:
+        method = transfergan.transfergan(source, Rules(), of_classes)
+        generate = partial(_shown, output, method.generate)
+        shown = method._replace(generate=generate, raw=None)  # weights as they are: no EMA of ours
+        name = "source" if len(sources) == 1 else f"source {source.name}"
+        state = method.learner.init(None, jax.random.key(0))
+        named[name] = Mined(shown, state, (source.name,))
+    return named
+
+
+def _shown(
+    output: Callable[[Images], Images],
+    generate: Callable[[State, int, Latents], Images],
+    *given: Any,
+) -> Images:
+    """Generates images and gives them the shape of the run's."""
+    return output(generate(*given))
+
+
+def is_current(workdir: Path, subject: Subject) -> bool:
+    """Says whether `report.json` is of this: measured so, of these images, steps and weights."""
+    found, expected = markdown.read(workdir), _described(subject, load_looker(subject.recipe))
+    return {name: found.get(name) for name in expected} == json.loads(json.dumps(expected))
+
+
+def _described(subject: Subject, looker: Looker) -> dict[str, Any]:
+    """Returns everything that a figure depends on."""
+    phases = {
+        name: {
+            "steps": subject.steps[name]._asdict() if name in subject.steps else None,
+            "state": trees.digest(mined.state),
+        }
+        for name, mined in subject.phases.items()
+    }
+    networks = {
+        role: {"name": extractor.name, "sha256": extractor.sha256}
+        for role, extractor in looker._asdict().items()
+        if extractor is not None
+    }
+    target = identity(subject.dataset)
+    return {
+        "recipe": {**subject.recipe._asdict(), **networks, "target": target},
+        "provenance": {"phases": phases},
+    }
+
+
+def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
+    """Measures and pictures every phase; writes `report.json` and `report.md`.
+
+    Returns:
+      What `report.json` holds.
+    """
+    recipe, dataset, phases, _, sources, flip, remarks = subject
+    looker = load_looker(recipe)
+    train, held_out = (shown(part, flip=flip) for part in (dataset.train, dataset.held_out))
+    reals = measure.Reals(_features(looker, train), _features(looker, held_out))
+    images = {name: mined.sample(recipe.num_images, recipe.seed) for name, mined in phases.items()}
+    fakes = {name: embed(looker.features, pixels).features for name, pixels in images.items()}
+    copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
+    near = {
+        name: near_copies(train, held_out, each, seed=recipe.seed) for name, each in images.items()
+    }
+    measured = {
+        name: {
+            **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
+            "weights": phases[name].weights,
+            **_judged(looker, dataset, pixels),
+            "probability": source_usage.probabilities(phases[name]),
+            "verdict": measure.judged(reals, fakes[name], copies[name], near[name]),
+            "memorisation": measure.summary(copies[name], near[name]),
+            "copying": measure.copying(reals, fakes[name], recipe.seed),
+            "exact_copies": exact_copies(train.rows, pixels),
+            "intra_cluster": _intra_cluster(looker, dataset, pixels, recipe.seed),
+        }
+        for name, pixels in images.items()
+    }
+    last = list(phases)[-1]
+    table = source_usage.selector_report(phases[last], recipe.seed)
+    record = {
+        **_described(subject, looker),
+        "versions": run_folder.versions(),
+        "caution": caution(looker.features, dataset),
+        "remarks": list(remarks),
+        "real": measure.real_reference(
+            reals, recipe.num_images, k=recipe.neighbours, seed=recipe.seed
+        ),
+        "phases": measured,
+        "selector": table,
+        "classes": source_usage.classes_report(phases[last], sources, recipe.seed),
+        "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
+    }
+    directory = workdir / run_folder.SAMPLES
+    figures.save_comparison(directory, dataset, images)
+    figures.save_walk(directory, phases[last], recipe.seed)
+    figures.save_closest(directory, train.rows, images[last], copies[last])
+    figures.save_selector(directory, log.read(workdir / run_folder.METRICS))
+    markdown.write(workdir, record)
+    return record
+
+
+def _judged(looker: Looker, dataset: Dataset, images: Pixels) -> dict[str, Any]:
+    """Returns what the judge recognises, and the share that it takes for the target's classes."""
+    found = recognised(looker, images)
+    hits = measure.recognised_as(target_classes(dataset), found)
+    return {"recognised": found, "recognised_as_target": hits}
+
+
+def _intra_cluster(
+    looker: Looker, dataset: Dataset, images: Pixels, seed: int
+) -> dict[str, Any] | None:
+    """Returns how different images of one kind are, if there is what tells."""
+    if looker.diversity is None:
+        return None
+    distances = looker.diversity.distances
+    return intra_cluster_distance(dataset.train, images, distances, seed=seed)._asdict()
+
+
+def _features(looker: Looker, pixels: Shown) -> Shown:
+    """Embeds real images, of which there may be none."""
+    if not pixels.num_images:
+        return pixels._replace(rows=np.zeros((0, 0)))
+    return pixels._replace(rows=embed(looker.features, pixels.rows).features)

@@ -1,0 +1,1 @@
+"""Drawing images: from seeds, along walks, from adapters."""

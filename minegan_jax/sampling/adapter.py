@@ -1,0 +1,176 @@
+"""The adapter: miners as a small file that, with the named sources, gives the generator back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minegan_jax import weights
+from minegan_jax.errors import InputError
+from minegan_jax.mining import minegan, selector
+from minegan_jax.mining.game import Rules
+from minegan_jax.mining.method import TransferMethod
+from minegan_jax.sampling import sampler
+from minegan_jax.sources import Source, load_source
+from minegan_jax.training.learner import State
+from minegan_jax.types import Params, Pixels
+
+JSON_NAME = "adapter.json"
+TOLERANCE = 1e-3  # by which probabilities may miss a sum of 1
+SOURCE_FIELDS = dict.fromkeys(("name", "location", "sha256"), weights.TEXT)
+
+
+def _is_miner(value: Any) -> bool:
+    """Says whether a value describes miners: what `mining.MinerShape` has, or some of it."""
+    kinds = {"depth": weights.is_count, "width": weights.is_count, "start": weights.TEXT.fits}
+    kinds["classes"] = weights.TEXT.fits
+    known = isinstance(value, dict) and value.keys() <= kinds.keys()
+    return known and all(kinds[name](given) for name, given in value.items())
+
+
+def _are_shares(value: Any) -> bool:
+    """Says whether a value is a list of numbers from 0 to 1 whose sum is 1."""
+    numbers = isinstance(value, list) and all(type(share) in (int, float) for share in value)
+    return numbers and all(0 <= p <= 1 for p in value) and abs(sum(value) - 1) <= TOLERANCE
+
+
+FIELDS = {
+    "sources": weights.list_of("objects", weights.OBJECT.fits),
+    "miner": weights.Kind("an object of depth, width, start and classes", _is_miner),
+    "probabilities": weights.Kind("a list of shares whose sum is 1", _are_shares),
+    "image_shape": weights.Kind(
+        "[resolution, channels]",
+        lambda value: (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(map(weights.is_count, value))
+            and value[1] in (1, 3)
+        ),
+    ),
+}
+
+
+class Mined(NamedTuple):
+    """A trained method that draws images."""
+
+    method: TransferMethod
+    state: State
+    source_names: tuple[str, ...]  # in the order of the selector's probabilities
+
+    @property
+    def weights(self) -> str:
+        """Which weights draw: "ema", or "raw" where no EMA is kept or it was left aside."""
+        return "ema" if self.method.raw else "raw"
+
+    def by_weights(self, weights: str | None) -> "Mined":
+        """Returns it drawing from "ema" or "raw" weights; None takes the EMA where there is one.
+
+        Raises:
+          InputError: there are no such weights.
+        """
+        if weights not in (None, "ema", "raw"):
+            raise InputError(f"no weights {weights!r}: expected ema or raw")
+        if weights == "ema" and not self.method.raw:
+            raise InputError("weights 'ema': no EMA was kept here: expected raw")
+        if weights != "raw" or not self.method.raw:
+            return self
+        return self._replace(
+            method=self.method._replace(raw=None), state=self.method.raw(self.state)
+        )
+
+    def sample(self, num_images: int, seed: int = 0, source: str | None = None) -> Pixels:
+        """Draws (num_images, height, width, channels) in [0, 255].
+
+        Args:
+          num_images: how many.
+          seed: the same seed gives the same images.
+          source: the name of the source to draw from; None lets the selector draw.
+
+        Raises:
+          InputError: there is no such source.
+        """
+        if source is not None and source not in self.source_names:
+            raise InputError(f"no source {source!r}: expected {', '.join(self.source_names)}")
+        number = None if source is None else self.source_names.index(source)
+        return sampler.sample(self.method, self.state, num_images, seed=seed, source=number)
+
+
+def save_adapter(
+    directory: Path,
+    miners: Sequence[Params],
+    *,
+    sources: Sequence[Source],
+    shape: minegan.MinerShape,
+    probabilities: Sequence[float],
+    image_shape: tuple[int, int],
+    about: dict[str, Any],
+) -> None:
+    """Writes the miners, how often each is used, and which sources they belong to.
+
+    Images come out in `image_shape`, (resolution, channels), whatever a source makes. Sources
+    that are never used, because they won nothing, are left out.
+    """
+    used = [number for number, share in enumerate(probabilities) if share > 0]
+    tree = {str(place): miners[number] for place, number in enumerate(used)}
+    described = [
+        {name: getattr(sources[number], name) for name in ("name", "location", "sha256")}
+        for number in used
+    ]
+    description = {
+        "sources": described,
+        "miner": shape._asdict(),
+        "image_shape": list(image_shape),
+        "prior": "N(0, I)",
+        "probabilities": [probabilities[number] for number in used],
+        **about,
+    }
+    weights.save_weights(directory, tree, description, json_name=JSON_NAME)
+
+
+def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None) -> Mined:
+    """Puts stored miners in front of their sources again.
+
+    Args:
+      directory: of the adapter.
+      sources: those it was made with, in order; None loads them from where they were.
+
+    Raises:
+      InputError: a file is missing or damaged, or a source is not the one it was made with.
+    """
+    tree, description = weights.load_weights(Path(directory), json_name=JSON_NAME, fields=FIELDS)
+    named, shares = description["sources"], description["probabilities"]
+    for entry in named:
+        weights.check_fields(f"{directory}: field 'sources'", entry, SOURCE_FIELDS)
+    if not len(named) == len(shares) == len(tree):
+        raise InputError(
+            f"{directory}: expected as many sources as probabilities and miners, found"
+            f" {len(named)}, {len(shares)} and {len(tree)}"
+        )
+    if sources is None:
+        sources = [load_source(entry["location"]) for entry in named]
+    if len(sources) != len(named):
+        raise InputError(f"{directory}: expected {len(named)} sources, found {len(sources)}")
+    for source, entry in zip(sources, named, strict=True):
+        if source.sha256 != entry["sha256"]:
+            raise InputError(
+                f"{directory}: made with source {entry['name']!r} of digest {entry['sha256'][:12]},"
+                f" found {source.name!r} of digest {source.sha256[:12]}"
+            )
+    shape = minegan.MinerShape(**description["miner"])
+    resolution, channels = description["image_shape"]
+    # Nothing is scored any more: the critic only says how large images are.
+    critic = minegan.critic_of(sources[0])._replace(resolution=resolution, channels=channels)
+    method = minegan.mine(sources, Rules(), shape, critic)
+    miners = tuple(weights.cast(tree.get(str(i), {}), "float32") for i in range(len(sources)))
+    state = method.learner.init(None, jax.random.key(0))
+    found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.params["miners"]))
+    if found != expected:
+        raise InputError(f"{directory}: expected miners of shapes {expected}, found {found}")
+    record = selector.record(selector.init_selector(len(sources), window=1), jnp.asarray(shares))
+    params = {**state.params, "miners": miners}
+    state = state._replace(params=params, averages={}, selector=record)
+    names = tuple(entry["name"] for entry in named)
+    return Mined(method._replace(raw=None), state, names)
