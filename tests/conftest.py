@@ -28,17 +28,20 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 
-# Files that take minutes: they start first, so that none is left alone at the end.
+# Files whose tests start whole runs: `pytest -m "not slow"` has them too, and starts with them.
 LONG = ["family_runs", "kill", "hosts", "compare", "several_sources", "classes", "notebook"]
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what takes minutes, unless it is asked for (`-m slow`); puts long files first."""
+    """Leaves out what takes minutes, unless marks are asked for; puts long files first."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in LONG:
+            item.add_marker("long")
     if not config.option.markexpr:
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
+        left = [item for item in items if any(map(item.get_closest_marker, ("slow", "long")))]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
