@@ -18,6 +18,7 @@ from ml_collections.config_flags import config_path
 
 from minegan_jax import ranges
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +155,7 @@ def _packaged() -> Path:
 PACKAGED = _packaged()
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 TYPES = typing.get_type_hints(Config)
+LISTS_OF_NAMES = tuple(name for name, kind in TYPES.items() if kind == tuple[str, ...])
 
 
 def default_config() -> config_dict.ConfigDict:
@@ -249,7 +251,7 @@ def find(name: str) -> str:
       InputError: there is neither such a file nor such a name.
     """
     name, colon, argument = name.partition(":")
-    path = Path(name) if name.endswith(".py") else PACKAGED / f"{name}.py"
+    path = as_path(name) if name.endswith(".py") else PACKAGED / f"{name}.py"
     if not path.is_file():
         raise InputError(f"no config {name!r}: expected a file or one of {', '.join(packaged())}")
     return f"{path}{colon}{argument}"

@@ -1,10 +1,26 @@
-"""Writing files so that a kill leaves no half of one."""
+"""Paths as people type them, and writing files so that a kill leaves no half of one."""
 
 import os
 import re
 from pathlib import Path
 
+from minegan_jax.errors import InputError
+
 PARTIAL = re.compile(r"\..+\.\d+")  # the name of a file that is being written
+
+
+def as_path(text: str | Path) -> Path:
+    """A local path, with `~` as the user's home, which no shell expands behind a flag's `=`.
+
+    Raises:
+      InputError: it is a URL, which would become a folder of that name, or there is no such home.
+    """
+    if re.match(r"\w+:/", str(text)):
+        raise InputError(f"{text}: expected a local path, found a URL: copy it here, or mount it")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{text}: expected a path, but there is no such home") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -11,7 +11,6 @@ import errno
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
@@ -20,7 +19,15 @@ from minegan_jax import config as schema
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import used_fields
 
-MODES = ("train", "sample", "evaluate", "compare")
+HOSTS = ("distributed", "coordinator", "num_processes", "process_id", "host_timeout")
+NETWORKS = ("features", "judge", "diversity")  # that measure, as the config's fields
+# What to do -> the flags that it reads.
+MODES = {
+    "train": ("config", "workdir", *HOSTS),
+    "sample": ("workdir", "adapter", "phase", "weights", "num_images", "seed", "source", "out"),
+    "evaluate": ("workdir", "num_images", "seed", "weights", *NETWORKS),
+    "compare": ("config", "workdir"),
+}
 # What the system says of a disk that is full or a path that cannot be written.
 USER_ERRNOS = (
     errno.ENOSPC,
@@ -39,7 +46,7 @@ def define_flags() -> flags.FlagValues:
     config_flags.DEFINE_config_file(
         "config", help_string="a config file or a packaged name, with :ARGUMENT", flag_values=values
     )
-    flags.DEFINE_enum("mode", "train", MODES, "what to do", flag_values=values)
+    flags.DEFINE_enum("mode", "train", list(MODES), "what to do", flag_values=values)
     flags.DEFINE_string("workdir", None, "the run folder", flag_values=values)
     flags.DEFINE_string("adapter", None, "sample from this adapter", flag_values=values)
     flags.DEFINE_integer("num_images", None, "images to generate", 1, flag_values=values)
@@ -48,6 +55,8 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
     flags.DEFINE_string("phase", None, "mine, finetune or source; else last", flag_values=values)
     flags.DEFINE_enum("weights", None, ("ema", "raw"), "else the EMA if any", flag_values=values)
+    for name in NETWORKS:
+        flags.DEFINE_string(name, None, f"evaluate with these {name}", flag_values=values)
     _define_host_flags(values)
     return values
 
@@ -85,7 +94,19 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
         sys.argv = given
     if len(rest) > 1:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
+    _check_mode(values)
     return values
+
+
+def _check_mode(values: flags.FlagValues) -> None:
+    """Refuses a flag that does nothing in this mode."""
+    common = {"mode", *MODES[values.mode]}
+    if values.mode != "train" and any(values[name].present for name in HOSTS):
+        raise InputError(f"--mode={values.mode} takes one process: several only train together")
+    for name in dict.fromkeys(name for names in MODES.values() for name in names):
+        if name not in common and values[name].present:
+            used = ", ".join(f"--{each}" for each in MODES[values.mode])
+            raise InputError(f"--{name} does nothing with --mode={values.mode}: it reads {used}")
 
 
 def _config_first(argv: Sequence[str]) -> list[str]:
@@ -99,8 +120,26 @@ def _config_first(argv: Sequence[str]) -> list[str]:
         raise _no_config()
     if len(files) > 1:
         raise InputError(f"expected one --config, found {' and '.join(files)}")
-    others = [word for word in rest if not word.startswith("--config=")]
+    others = [_with_quotes(word) for word in rest if not word.startswith("--config=")]
+    _check_once(others)
     return [program, *(f"--config={schema.find(file)}" for file in files), *others]
+
+
+def _with_quotes(word: str) -> str:
+    """A list of names as the config flag wants it: split at commas alone, whatever they hold."""
+    name, _, value = word.partition("=")
+    is_list = name.startswith("--config.") and name.rpartition(".")[2] in schema.LISTS_OF_NAMES
+    if not is_list or not value or value[0] in "([":
+        return word
+    return f"{name}={tuple(filter(None, value.split(',')))!r}"
+
+
+def _check_once(words: Sequence[str]) -> None:
+    """Refuses a flag that is given twice: of two values one would be ignored."""
+    names = [word.partition("=")[0] for word in words if word.startswith("--")]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{name} is given {names.count(name)} times: expected it once")
 
 
 def _no_config() -> InputError:
@@ -136,8 +175,6 @@ def _together(values: flags.FlagValues) -> Iterator[None]:
         return
     from minegan_jax.training import hosts
 
-    if values.mode != "train":
-        raise InputError(f"--mode={values.mode} takes one process: several only train together")
     try:
         hosts.join(*named, seconds=values.host_timeout)
     except BaseException as error:
@@ -184,13 +221,14 @@ def _run(values: flags.FlagValues) -> None:
         raise InputError("--workdir is missing: expected a run folder")
     if values.mode == "evaluate":
         run = experiment.open_run(values.workdir)
-        run.evaluate(values.num_images, values.seed, values.weights)
+        networks = {name: values[name].value for name in NETWORKS}
+        run.evaluate(values.num_images, values.seed, values.weights, **networks)
     elif values.config is None:
         raise _no_config()
     elif values.mode == "compare":
         compare.compare(comparison_config.from_config_dict(values.config), values.workdir)
     else:
-        experiment.train(_config(values), Path(values.workdir))
+        experiment.train(_config(values), values.workdir)
         if hosts.leads():
             print(f"done: see {values.workdir}", file=sys.stderr)
 

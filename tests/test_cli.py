@@ -1,5 +1,8 @@
 """Every mistake of a user: exit status 2, one line that says what to do, and nothing spoiled."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,6 +72,16 @@ FLAGS = {
     "--mode=bake": "mode",
     "--modee=train": "modee",
     "train": "unexpected argument 'train'",
+    "--seed=3": "--seed does nothing with --mode=train",
+    "--num_images=3": "--num_images does nothing with --mode=train",
+    "--out=a.npz": "--out does nothing with --mode=train",
+    "--adapter=a": "--adapter does nothing with --mode=train",
+    "--features=digits": "--features does nothing with --mode=train",
+    "--workdir=twice": "--workdir is given 2 times",
+    "--config.sources=gs://bucket/source": "expected a local path, found a URL",
+    "--config.sources=my source,2024_05_01": "no source 'my source'",
+    "--config.critic=~no-such-user/critic": "no such home",
+    "--config.features=classifier:s3://a": "expected a local path, found a URL",
 }
 
 
@@ -107,6 +120,56 @@ def test_several_processes_only_train(cli, tmp_path):
     status, line = cli("--mode=sample", f"--workdir={tmp_path}", "--distributed")
     assert status == 2
     assert "--mode=sample takes one process: several only train together" in line
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags"),
+    [
+        ("sample", ("--config=mnist",)),
+        ("sample", ("--features=digits",)),
+        ("evaluate", ("--config=mnist", "--config.features=nonsense")),
+        ("evaluate", ("--out=a.npz",)),
+        ("evaluate", ("--source=a",)),
+        ("compare", ("--config=table2_digits", "--phase=mine")),
+        ("compare", ("--config=table2_digits", "--weights=raw")),
+    ],
+)
+def test_a_flag_that_a_mode_does_not_read(mode, flags, cli, tmp_path):
+    status, line = cli(f"--mode={mode}", f"--workdir={tmp_path / 'run'}", *flags)
+    assert status == 2
+    assert f"does nothing with --mode={mode}" in line
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("mode", ["train", "sample", "evaluate", "compare"])
+def test_a_url_is_no_folder(mode, cli, config_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {"train": (f"--config={config_file}",), "compare": ("--config=table2_digits",)}
+    out = ("--out=a.npz",) if mode == "sample" else ()
+    status, line = cli(f"--mode={mode}", "--workdir=gs://bucket/run", *config.get(mode, ()), *out)
+    assert status == 2
+    assert "expected a local path, found a URL" in line
+    assert not list(tmp_path.glob("gs*"))
+
+
+def test_a_home_is_the_users(cli, config_file, tmp_path, monkeypatch):
+    """Behind `=` no shell writes it out."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert cli(f"--config={config_file}", "--workdir=~/runs/one")[0] == 0
+    flags = "--mode=sample", "--workdir=~/runs/one", "--num_images=2", "--out=~/new/a.npz"
+    assert cli(*flags)[0] == 0
+    assert (tmp_path / "home" / "new" / "a.npz").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_names_of_sources_are_split_at_commas_alone(train, tiny_source, tmp_path):
+    for name in ("my source", "2024_05_01"):
+        shutil.copytree(tiny_source, tmp_path / name)
+    given = ",".join(str(tmp_path / name) for name in ("my source", "2024_05_01"))
+    assert train(f"--config.sources={given}")[0] == 0
+    written = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert written["config"]["sources"] == given.split(",")
 
 
 def test_a_folder_with_other_files_is_left_alone(cli, config_file, tmp_path):

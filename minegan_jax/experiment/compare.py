@@ -21,7 +21,7 @@ from minegan_jax.experiment.records import Row, describe
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.files import write_atomically
+from minegan_jax.files import as_path, write_atomically
 from minegan_jax.metrics.distances import nearest
 from minegan_jax.report import image_grids, markdown, table
 from minegan_jax.sampling.adapter import Mined
@@ -44,7 +44,7 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
     Raises:
       InputError: a run's config is wrong, or its folder holds a run of another one.
     """
-    workdir = Path(workdir)
+    workdir = as_path(workdir)
     trained = {
         name: experiment.train(from_values(fields), workdir / SOURCES / name)
         for name, fields in comparison.pretrained.items()

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import jax
 
 from minegan_jax import sources
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 from minegan_jax.mining import class_conditioning, minegan
 from minegan_jax.nets import family
 
@@ -97,7 +97,7 @@ def critics_source(config: Config, loaded: Sequence[sources.Source]) -> sources.
         if config.critic in (source.name, source.location):
             return source
     packaged = sources.packaged_sources()
-    if config.critic in packaged or Path(config.critic).is_dir():
+    if config.critic in packaged or as_path(config.critic).is_dir():
         return sources.load_source(config.critic)
     known = dict.fromkeys([*(source.name for source in loaded), *packaged])
     raise InputError(

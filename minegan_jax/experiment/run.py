@@ -21,7 +21,7 @@ from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, early_stopping, export, target_images, used_fields
 from minegan_jax.experiment import hooks as run_hooks
-from minegan_jax.files import write_atomically
+from minegan_jax.files import as_path, write_atomically
 from minegan_jax.report import evaluator, report, source_usage
 from minegan_jax.sampling import sampler
 from minegan_jax.sampling.adapter import Mined, load_adapter
@@ -84,7 +84,11 @@ class Run:
         return self.mined(phase, weights).sample(num_images, seed)
 
     def evaluate(
-        self, num_images: int | None = None, seed: int = 0, weights: str | None = None
+        self,
+        num_images: int | None = None,
+        seed: int = 0,
+        weights: str | None = None,
+        **networks: str | None,
     ) -> dict[str, Any]:
         """Measures every finished phase; writes `report.json` and `report.md`, returns the first.
 
@@ -92,6 +96,7 @@ class Run:
           num_images: generated images to measure; None takes the config's.
           seed: of the generated images and of the measures' subsets.
           weights: of the phases, as for `mined`.
+          **networks: `features`, `judge` or `diversity`, in the place of the config's.
 
         Raises:
           InputError: the target's images have changed since the run was trained.
@@ -100,6 +105,8 @@ class Run:
         dataset = target_images.load(self.experiment)
         target_images.check_unchanged(dataset, run_folder.read_identity(self.workdir)["target"])
         how = recipe(config, num_images, seed)._replace(weights=weights)
+        for role, name in networks.items():
+            how = how if name is None else how._replace(**{role: name})  # type: ignore[arg-type]
         subject = self.subject(how, dataset)
         return report.write_report(self.workdir, subject)
 
@@ -152,8 +159,9 @@ def open_run(workdir: str | Path) -> Run:
     Raises:
       InputError: it is none, or its sources are gone or have changed.
     """
-    identity = run_folder.read_identity(Path(workdir))
-    run = Run(Path(workdir), build.build(from_values(identity["config"])))
+    folder = as_path(workdir)
+    identity = run_folder.read_identity(folder)
+    run = Run(folder, build.build(from_values(identity["config"])))
     digests = _source_digests(run.experiment)
     if digests != identity["sources"]:
         raise InputError(f"{workdir}: trained with sources {identity['sources']}, found {digests}")
@@ -188,7 +196,7 @@ def train(config: Config, workdir: str | Path) -> Run:
       InputError: the config, the images or the folder do not allow it.
     """
     devices.use_compilation_cache()
-    run = Run(Path(workdir), build.build(config))
+    run = Run(as_path(workdir), build.build(config))
     mesh = devices.make_mesh(config.batch_size, accumulation=config.accumulation)
     networks = evaluator.load_looker(recipe(config))  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.
@@ -326,6 +334,8 @@ def write_samples(
     """
     if out is None:
         raise InputError("--out is missing: expected the .npz file to write")
+    path = as_path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is better found now
     if (workdir is None) == (adapter is None):
         raise InputError("expected either --workdir or --adapter to sample from")
     if adapter is not None:
@@ -336,4 +346,4 @@ def write_samples(
         mined = open_run(str(workdir)).mined(phase, weights)
     content = io.BytesIO()
     np.savez_compressed(content, images=mined.sample(num_images, seed, source))
-    write_atomically(Path(out), content.getvalue())
+    write_atomically(path, content.getvalue())

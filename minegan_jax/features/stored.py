@@ -10,6 +10,7 @@ import jax
 from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
 from minegan_jax.features.extractor import TOGETHER, Extractor
+from minegan_jax.files import as_path
 from minegan_jax.types import Images, Params
 
 WITHOUT = "--config.features=digits measures in packaged features"
@@ -38,7 +39,7 @@ def load_network(
     Raises:
       InputError: the file or its description is missing or damaged, or holds another network.
     """
-    file = Path(file)
+    file = as_path(file)
     if not file.is_file():
         raise InputError(f"{file}: no such file: expected {name}: {advice}; without it {without}")
     fields = {"name": weights.TEXT, "sha256": weights.TEXT}

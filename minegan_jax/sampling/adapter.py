@@ -10,6 +10,7 @@ import numpy as np
 
 from minegan_jax import weights
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 from minegan_jax.mining import minegan, selector
 from minegan_jax.mining.game import Rules
 from minegan_jax.mining.method import TransferMethod
@@ -140,7 +141,7 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     Raises:
       InputError: a file is missing or damaged, or a source is not the one it was made with.
     """
-    tree, description = weights.load_weights(Path(directory), json_name=JSON_NAME, fields=FIELDS)
+    tree, description = weights.load_weights(as_path(directory), json_name=JSON_NAME, fields=FIELDS)
     named, shares = description["sources"], description["probabilities"]
     for entry in named:
         weights.check_fields(f"{directory}: field 'sources'", entry, SOURCE_FIELDS)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Int, UInt64
 
 from minegan_jax import trees, weights
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 from minegan_jax.nets import family
 from minegan_jax.nets.precision import full_float32
 from minegan_jax.types import Conditions, Images, Params, Scores
@@ -137,7 +138,7 @@ def load_source(name_or_directory: str | Path, dtype: str = "float32") -> Source
     if dtype not in ("float32", jnp.result_type(float).name):  # JAX's default has its precision
         raise InputError(f"dtype {dtype!r}: expected float32, or float64 with jax_enable_x64")
     location = str(name_or_directory)
-    directory = PACKAGED / location if location in packaged_sources() else Path(location)
+    directory = PACKAGED / location if location in packaged_sources() else as_path(location)
     if not directory.is_dir():
         known = ", ".join(packaged_sources())
         raise InputError(f"no source {location!r}: expected a directory or one of {known}")

@@ -5,6 +5,7 @@ device on its share of the batch: `jit(shard_map(...))`, which is what `jax.pmap
 JAX 0.8.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +16,26 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 from minegan_jax.training import sharding
 from minegan_jax.training.learner import Learner, State
 from minegan_jax.training.sharding import AXIS
 from minegan_jax.types import Batch, Key, Metrics
 
-CACHE = Path.home() / ".cache" / "minegan_jax" / "xla"
+CACHE = Path("~/.cache/minegan_jax/xla")
 
 
 def use_compilation_cache() -> None:
-    """Keeps compiled programs for the next start, unless JAX was told where, or not to."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(CACHE))
+    """Keeps compiled programs for the next start, unless JAX was told where, or not to.
+
+    Without a home that can be written, programs are compiled anew each time.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    with contextlib.suppress(OSError, InputError):
+        cache = as_path(CACHE)
+        cache.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(cache))
 
 
 def make_mesh(
