@@ -24,8 +24,11 @@ NETWORKS = ("features", "judge", "diversity")  # that measure, as the config's f
 # What to do -> the flags that it reads.
 MODES = {
     "train": ("config", "workdir", *HOSTS),
-    "sample": ("workdir", "adapter", "phase", "weights", "num_images", "seed", "source", "out"),
-    "evaluate": ("workdir", "num_images", "seed", "weights", *NETWORKS),
+    "sample": (
+        *("workdir", "adapter", "phase", "weights", "num_images", "seed", "source", "sources"),
+        "out",
+    ),
+    "evaluate": ("workdir", "num_images", "seed", "weights", "sources", *NETWORKS),
     "compare": ("config", "workdir"),
 }
 # What the system says of a disk that is full or a path that cannot be written.
@@ -53,6 +56,7 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_integer("seed", 0, "of the images", 0, flag_values=values)
     flags.DEFINE_string("out", None, "the .npz file to write", flag_values=values)
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
+    flags.DEFINE_list("sources", [], "where a run's sources lie now", flag_values=values)
     flags.DEFINE_string("phase", None, "mine, finetune or source; else last", flag_values=values)
     flags.DEFINE_enum("weights", None, ("ema", "raw"), "else the EMA if any", flag_values=values)
     for name in NETWORKS:
@@ -214,13 +218,14 @@ def _run(values: flags.FlagValues) -> None:
             num_images=values.num_images or 64,
             seed=values.seed,
             source=values.source,
+            sources=values.sources,
             out=values.out,
         )
         return
     if values.workdir is None:
         raise InputError("--workdir is missing: expected a run folder")
     if values.mode == "evaluate":
-        run = experiment.open_run(values.workdir)
+        run = experiment.open_run(values.workdir, values.sources)
         networks = {name: values[name].value for name in NETWORKS}
         run.evaluate(values.num_images, values.seed, values.weights, **networks)
     elif values.config is None:

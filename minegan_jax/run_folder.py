@@ -19,15 +19,29 @@ ADAPTER = "adapter"
 SOURCE = "source"  # what TransferGAN, or a run from scratch, leaves
 CLASSIFIER = "classifier"
 IDENTITY = ("config", "sources", "target")  # what decides a run's every bit
+# Fields of a config that change no result: what is logged, kept and reported, and how devices
+# share the work.
+FREE = (
+    *("log_every_steps", "sample_every_steps", "checkpoint_every_steps", "num_report_images"),
+    *("features", "judge", "neighbours", "diversity"),
+    *("accumulation", "remat", "spread_sources"),
+)
+PLACES = ("sources", "target")  # fields that say where something lies, whose digest is compared
+TARGET_PLACES = ("spec", "exclude", "skipped")
 PACKAGES = ("minegan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def claim(workdir: Path, identity: dict[str, Any]) -> None:
+def claim(workdir: Path, identity: dict[str, Any], *, may_grow: str = "") -> None:
     """Makes the run folder, or makes sure that an existing one belongs to the same run.
+
+    A run is the same wherever its sources and images lie, which their digests tell, whatever is
+    logged or reported of it, and however devices share the work; its last phase may become longer.
+    The folder then says what is asked for now.
 
     Args:
       workdir: the folder.
-      identity: plain values that decide what a run computes: config, sources, target.
+      identity: plain values that say what a run computes: config, sources, target.
+      may_grow: the field of the config with the last phase's steps.
 
     Raises:
       InputError: the folder holds another run (the differences are named) or something else.
@@ -35,7 +49,8 @@ def claim(workdir: Path, identity: dict[str, Any]) -> None:
     path = workdir / CONFIG
     identity = json.loads(json.dumps(identity))
     if path.exists():
-        differences = list(_differences(read_identity(workdir), identity))
+        there = read_identity(workdir)
+        differences = list(_differences(*_contents(there, identity, may_grow)))
         if differences:
             raise InputError(
                 f"{workdir} holds another run, nothing was changed; it differs in: "
@@ -43,6 +58,8 @@ def claim(workdir: Path, identity: dict[str, Any]) -> None:
             )
         _warn_of_versions(workdir)
         _clean(workdir)
+        if there != identity:
+            _write(path, identity, read_versions(workdir))
         return
     if not _is_free(workdir):
         raise InputError(
@@ -50,7 +67,33 @@ def claim(workdir: Path, identity: dict[str, Any]) -> None:
         )
     workdir.mkdir(parents=True, exist_ok=True)
     _clean(workdir)
-    write_atomically(path, json.dumps({**identity, "versions": versions()}, indent=2).encode())
+    _write(path, identity, versions())
+
+
+def _write(path: Path, identity: dict[str, Any], made_with: dict[str, str]) -> None:
+    """Writes what the run folder is of, and the packages' versions that began it."""
+    write_atomically(path, json.dumps({**identity, "versions": made_with}, indent=2).encode())
+
+
+def _contents(
+    there: dict[str, Any], here: dict[str, Any], may_grow: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What decides every bit of two runs, without places, and without what does not matter."""
+    free = {*FREE, *PLACES}
+    steps = [identity["config"].get(may_grow, 0) for identity in (there, here)]
+    if may_grow and steps[0] <= steps[1]:
+        free.add(may_grow)
+    return _content(there, free), _content(here, free)
+
+
+def _content(identity: dict[str, Any], free: set[str]) -> dict[str, Any]:
+    """A run's identity without these fields of its config; sources and images by digest alone."""
+    sources, target = identity["sources"], identity["target"]
+    return {
+        "config": {name: value for name, value in identity["config"].items() if name not in free},
+        "sources": {str(number): digest for number, digest in enumerate(sources.values())},
+        "target": {name: value for name, value in target.items() if name not in TARGET_PLACES},
+    }
 
 
 def _is_free(workdir: Path) -> bool:

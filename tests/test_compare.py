@@ -20,7 +20,7 @@ from minegan_jax.sources import load_source
 
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
-FILE = """from minegan_jax.comparison import default_comparison
+FILE = """from minegan_jax.experiment.comparison_config import default_comparison
 
 
 def get_config():
@@ -157,10 +157,8 @@ def test_a_comparison_that_was_cut_goes_on(small, tmp_path, monkeypatch):
     assert first.stat().st_mtime_ns == before
     assert len(read(tmp_path)["rows"]) == 2 * 3
     assert len(list(tmp_path.glob("figure_o*_manifold.png"))) == 2
-    changed = {**given.fields, "finetune_steps": 2}
-    with pytest.raises(
-        InputError, match=r"holds another run.*finetune_steps is 1 there and 2 here"
-    ):
+    changed = {**given.fields, "batch_size": 16}
+    with pytest.raises(InputError, match=r"holds another run.*batch_size is 8 there and 16 here"):
         compare.compare(given.__class__(**{**vars(given), "fields": changed}), tmp_path)
 
 
@@ -200,8 +198,8 @@ def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
     before = losses.read_text()
     assert compare.compare(comparison_config.from_config_dict(values), tmp_path) == records
     assert losses.read_text() == before
-    values.pretrained.new.train_steps = 2
-    with pytest.raises(InputError, match=r"holds another run.*train_steps is 1 there and 2 here"):
+    values.pretrained.new.seed = 2
+    with pytest.raises(InputError, match=r"holds another run.*seed is 0 there and 2 here"):
         compare.compare(comparison_config.from_config_dict(values), tmp_path)
 
 

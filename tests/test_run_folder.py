@@ -1,14 +1,16 @@
 """A run folder survives kills while it is made, and says when other versions made it."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from minegan_jax import experiment, run_folder
+from minegan_jax import config, experiment, run_folder
 from minegan_jax.errors import InputError
 
 # How `ml_collections` loads a config file.
@@ -23,9 +25,9 @@ MOMENTS = {
 }
 KILLED = """
 import os, pathlib, signal
-from minegan_jax import runs
+from minegan_jax import run_folder
 {moment} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-runs.claim(pathlib.Path({workdir!r}), {identity!r})
+run_folder.claim(pathlib.Path({workdir!r}), {identity!r})
 """
 
 
@@ -120,3 +122,64 @@ def test_a_kill_in_the_first_checkpoint_of_a_phase_leaves_the_one_before(
     assert cli("--mode=evaluate", f"--workdir={workdir}")[0] == 0
     assert cli(f"--config={config_file}", f"--workdir={workdir}")[0] == 0
     assert experiment.open_run(workdir).phases_done() == ["mine", "finetune"]
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory, tiny_fields):
+    """A run that ends after one step of finetuning."""
+    workdir = tmp_path_factory.mktemp("short") / "run"
+    experiment.train(config.from_values({**tiny_fields, "finetune_steps": 1}), workdir)
+    return workdir
+
+
+def test_a_longer_last_phase_goes_on_and_equals_one_that_was_not_cut(
+    short_run, tmp_path, tiny_fields, tiny_run
+):
+    workdir = shutil.copytree(short_run, tmp_path / "run")
+    longer = experiment.train(config.from_values({**tiny_fields, "finetune_steps": 2}), workdir)
+    whole = experiment.open_run(tiny_run)
+    np.testing.assert_array_equal(longer.sample(4), whole.sample(4))
+    stored = run_folder.read_identity(workdir)["config"]
+    assert stored["finetune_steps"] == 2
+    with pytest.raises(InputError, match="finetune_steps is 2 there and 1 here"):
+        experiment.train(config.from_values({**tiny_fields, "finetune_steps": 1}), workdir)
+
+
+@pytest.mark.parametrize("field", ["mine_steps", "learning_rate", "seed", "batch_size"])
+def test_what_changes_the_result_is_another_run(field, short_run, tmp_path, tiny_fields):
+    workdir = shutil.copytree(short_run, tmp_path / "run")
+    other = {**tiny_fields, "finetune_steps": 1}
+    other[field] = 2 * tiny_fields.get(field, 1)
+    with pytest.raises(InputError, match=f"holds another run.*config.{field}"):
+        experiment.train(config.from_values(other), workdir)
+
+
+def test_a_run_is_the_same_wherever_its_parts_lie(
+    short_run, tmp_path, tiny_fields, tiny_source, tiny_images
+):
+    """Nor does it matter what is logged, reported or kept, or how devices share the work."""
+    workdir = shutil.copytree(short_run, tmp_path / "run")
+    source = shutil.copytree(tiny_source, tmp_path / "moved source")
+    images = shutil.copytree(tiny_images, tmp_path / "moved images")
+    moved = {"sources": (str(source),), "target": f"folder:{images}", "finetune_steps": 1}
+    free = {"log_every_steps": 7, "num_report_images": 30, "neighbours": 2, "remat": True}
+    run = experiment.train(config.from_values({**tiny_fields, **moved, **free}), workdir)
+    np.testing.assert_array_equal(run.sample(4), experiment.open_run(short_run).sample(4))
+    assert json.loads((workdir / "report.json").read_text())["recipe"]["num_images"] == 30
+    assert run_folder.read_identity(workdir)["config"]["sources"] == [str(source)]
+
+
+def test_sources_that_moved_are_named_where_a_run_is_opened(
+    short_run, tmp_path, tiny_source, make_source
+):
+    workdir = shutil.copytree(short_run, tmp_path / "run")
+    stored = json.loads((workdir / "config.json").read_text())
+    stored["config"]["sources"] = ["gone"]
+    stored["sources"] = {"gone": next(iter(stored["sources"].values()))}
+    (workdir / "config.json").write_text(json.dumps(stored))
+    with pytest.raises(InputError, match="no source 'gone'"):
+        experiment.open_run(workdir)
+    found = experiment.open_run(workdir, [str(tiny_source)]).sample(4)
+    np.testing.assert_array_equal(found, experiment.open_run(short_run).sample(4))
+    with pytest.raises(InputError, match="trained with sources"):
+        experiment.open_run(workdir, [str(make_source(tmp_path / "other", seed=5))])

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from minegan_jax import run_folder, sources
+from minegan_jax import run_folder
 from minegan_jax.config import Config, from_values
 from minegan_jax.data import Dataset, make_batch_at
 from minegan_jax.data.identity import identity
@@ -25,6 +25,7 @@ from minegan_jax.files import as_path, write_atomically
 from minegan_jax.report import evaluator, report, source_usage
 from minegan_jax.sampling import sampler
 from minegan_jax.sampling.adapter import Mined, load_adapter
+from minegan_jax.sources import Source, load_source
 from minegan_jax.training import checkpoints, devices, hooks, hosts, log, loop
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.training.learner import State
@@ -153,23 +154,28 @@ class Run:
         return stored[0], jax.device_put(stored[1])
 
 
-def open_run(workdir: str | Path) -> Run:
+def open_run(workdir: str | Path, sources: Sequence[str] = ()) -> Run:
     """Opens a run folder.
+
+    Args:
+      workdir: the folder.
+      sources: where the run's sources lie now, in its order; empty: where they were.
 
     Raises:
       InputError: it is none, or its sources are gone or have changed.
     """
     folder = as_path(workdir)
-    identity = run_folder.read_identity(folder)
-    run = Run(folder, build.build(from_values(identity["config"])))
+    stored = run_folder.read_identity(folder)
+    moved = {"sources": tuple(sources)} if sources else {}
+    run = Run(folder, build.build(from_values({**stored["config"], **moved})))
     digests = _source_digests(run.experiment)
-    if digests != identity["sources"]:
-        raise InputError(f"{workdir}: trained with sources {identity['sources']}, found {digests}")
+    if list(digests.values()) != list(stored["sources"].values()):
+        raise InputError(f"{workdir}: trained with sources {stored['sources']}, found {digests}")
     return run
 
 
 def mine(
-    from_sources: Sequence[sources.Source],
+    from_sources: Sequence[Source],
     target: target_images.Target,
     *,
     workdir: str | Path,
@@ -211,10 +217,10 @@ def train(config: Config, workdir: str | Path) -> Run:
         LOG.warning("%s", remark)
     write = log.writer(run.workdir / run_folder.METRICS)
     ends = early_stopping.make_ends(config, dataset, run.experiment.methods, write)
-    identity = _identity(run.experiment, dataset)
-    hosts.agree("config, sources or images", identity)
+    described = _identity(run.experiment, dataset)
+    hosts.agree("config, sources or images", described)
     if hosts.leads():
-        run_folder.claim(run.workdir, identity)
+        run_folder.claim(run.workdir, described, may_grow=_last_steps(config))
     directory = run.workdir / run_folder.CHECKPOINTS
     stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
     batch_at = make_batch_at(
@@ -263,6 +269,13 @@ def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> eval
     )
 
 
+def _last_steps(config: Config) -> str:
+    """The field with the last phase's steps, which may become more in the same folder."""
+    only_mines = config.method == "minegan" and not config.finetune_steps
+    finetunes = config.method in ("minegan", "transfergan", "bsa")
+    return "mine_steps" if only_mines else "finetune_steps" if finetunes else "train_steps"
+
+
 def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
     """Returns what decides the run's every bit: config, sources and images."""
     return {
@@ -272,7 +285,7 @@ def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _started_from(experiment: build.Experiment) -> list[sources.Source]:
+def _started_from(experiment: build.Experiment) -> list[Source]:
     """Returns the sources whose generators or critic a run starts from, each once."""
     used = *experiment.sources, experiment.critics_source
     return list({source.location: source for source in used if source}.values())
@@ -324,6 +337,7 @@ def write_samples(
     num_images: int,
     seed: int,
     source: str | None,
+    sources: Sequence[str],
     out: str | None,
 ) -> None:
     """Draws images from a run or an adapter into an .npz file with one array, `images`.
@@ -341,9 +355,9 @@ def write_samples(
     if adapter is not None:
         if weights is not None:
             raise InputError("--weights: an adapter holds one set, which adapter.json names")
-        mined = load_adapter(adapter)
+        mined = load_adapter(adapter, [load_source(name) for name in sources] or None)
     else:
-        mined = open_run(str(workdir)).mined(phase, weights)
+        mined = open_run(str(workdir), sources).mined(phase, weights)
     content = io.BytesIO()
     np.savez_compressed(content, images=mined.sample(num_images, seed, source))
     write_atomically(path, content.getvalue())
