@@ -17,17 +17,17 @@ from minegan_jax.sampling import sampler
 from minegan_jax.sources import PACKAGED, load_source, packaged_sources
 
 
-def judged(name):
+def judged(name, seed=1):
     """What the judge says of 2,000 samples of a source: a probability of each digit."""
     sources = [minegan_jax.load_source(name)]
     (source,) = report.unmined(sources, "all", resolution=28, channels=1).values()
-    images = sampler.sample(source.method, source.state, 2000, seed=1)
+    images = sampler.sample(source.method, source.state, 2000, seed=seed)
     return embed(catalogue.load_extractor("digits_judge"), images).probabilities
 
 
 @pytest.fixture(scope="module")
 def confidence():
-    return judged("mnist_without_9")
+    return np.concatenate([judged("mnist_without_9", seed) for seed in (1, 2, 3)])
 
 
 def every(listing):
@@ -95,7 +95,7 @@ def test_the_package_stays_small():
         path.name: sum(f.stat().st_size for f in path.iterdir()) for path in PACKAGED.iterdir()
     }
     assert sizes["mnist_without_9"] <= 2e6
-    assert sum(sizes.values()) <= 5e6
+    assert sum(sizes.values()) <= 5.5e6  # 0.5 of them digests of what sources saw
 
 
 def test_maps_are_those_of_the_three_convolutions():
