@@ -7,7 +7,7 @@ Leaves `RUN/source`, in 45 minutes on one CPU core. The argument is the number o
 packaged `biggan_digits`. `biggan_digits_0_to_8` was made with `--config.train_steps=2500
 --config.learning_rate=1e-3 --config.critic_learning_rate=5e-4`; with ten classes at these rates
 three digits vanished, and every class has less variety. The loss is BigGAN's, the hinge, and so is
-the critic's faster rate; rates and width are for a CPU. The images are those of `mnist_pretrain.py`.
+the critic's faster rate; rates and width are for a CPU. The images: see `mnist_pretrain.py`.
 """
 
 from ml_collections import ConfigDict
