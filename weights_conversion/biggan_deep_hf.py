@@ -16,7 +16,7 @@ import numpy as np
 
 from minegan_jax.errors import InputError
 
-from . import reader
+from . import reader, states
 from .command import CLASS_NAMES, Converted, Flag, fill, main, named
 from .rules import Layout, Rule, conv, dense, shape_of
 
@@ -26,7 +26,9 @@ FLAGS = {
     "config": Flag("config.json, which lies beside it"),
     "truncation": Flag("whose statistics are used by default, over 0 and at most 1", 1.0),
     **CLASS_NAMES,
+    "key": Flag(states.KEY),
 }
+SIGN = ("generator.gen_z.weight_orig",)  # an array by which the generator is found
 KERNEL_SIZES = (1, 3, 3, 1)  # of a block's convolutions
 PARTS = ("theta", "phi", "g", "o_conv")  # of self-attention
 
@@ -36,6 +38,7 @@ def convert(
     config: str | None = None,
     truncation: float = 1.0,
     class_names: str | None = None,
+    key: str | None = None,
 ) -> Converted:
     """Converts a generator; there is no critic.
 
@@ -44,6 +47,7 @@ def convert(
       config: the JSON beside it.
       truncation: the default of the source, in (0, 1].
       class_names: the file of the classes' names.
+      key: the generator's place in a file of several networks.
 
     Raises:
       InputError: a file is missing, damaged or not a BigGAN-deep.
@@ -52,7 +56,7 @@ def convert(
         raise InputError("expected both --generator and --config")
     if not 0.0 < truncation <= 1.0:
         raise InputError(f"truncation {truncation}: expected over 0 and at most 1")
-    arrays = reader.read_state(generator)
+    arrays = states.find(reader.read_torch(generator), SIGN, file=generator, key=key)
     settings = _blocks(reader.read_json(config), config)
     arguments = {**_arguments(arrays, settings, generator), "truncation": truncation}
     parts = {"generator": (arrays, rules(arguments), generator)}

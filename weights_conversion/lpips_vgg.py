@@ -15,12 +15,19 @@ import numpy as np
 from minegan_jax.errors import InputError
 from minegan_jax.features.lpips import LAYERS, lpips_shapes
 
-from . import reader, rules
+from . import reader, rules, states
 from .command import Flag, Weights, deliver_weights, main
 
 NAME = "lpips_vgg16"
 LICENCE = "BSD: torchvision's 3-Clause, the heads' 2-Clause"
-FLAGS = {"trunk": Flag("vgg16-*.pth"), "heads": Flag("vgg.pth of the package lpips, v0.1")}
+FLAGS = {
+    "trunk": Flag("vgg16-*.pth"),
+    "heads": Flag("vgg.pth of the package lpips, v0.1"),
+    "key": Flag(f"{states.KEY}, of the trunk"),
+}
+# Arrays by which the two parts are found.
+TRUNK = ("features.0.weight",)
+HEADS = ("lin0.model.1.weight",)
 UNUSED = "classifier."  # the trunk's last layers
 
 
@@ -43,20 +50,17 @@ def network_rules() -> Iterable[rules.Rule]:
         yield rules.Rule(f"lin{layer}.model.1.weight", f"head_{layer}", head)
 
 
-def convert(trunk: str | None = None, heads: str | None = None) -> Weights:
-    """Converts the network.
+def convert(trunk: str | None = None, heads: str | None = None, key: str | None = None) -> Weights:
+    """Converts the network; `key` is the trunk's place in a file of several.
 
     Raises:
       InputError: a file is not given or missing, damaged, or not this network.
     """
     if not trunk or not heads:
         raise InputError("expected --trunk and --heads")
-    arrays = {
-        name: array
-        for name, array in reader.read_state(trunk).items()
-        if not name.startswith(UNUSED)
-    }
-    arrays |= reader.read_state(heads)
+    found = states.find(reader.read_torch(trunk), TRUNK, file=trunk, key=key)
+    arrays = {name: array for name, array in found.items() if not name.startswith(UNUSED)}
+    arrays |= states.find(reader.read_torch(heads), HEADS, file=heads)
     params = rules.convert(arrays, network_rules(), lpips_shapes(), file=f"{trunk}, {heads}")
     for layer in range(len(LAYERS)):
         if (lowest := params[f"head_{layer}"].min()) < 0:

@@ -10,15 +10,17 @@ from typing import Any
 
 from minegan_jax.errors import InputError
 
-from . import reader
-from .command import Converted, Flag, main
-from .progan_layers import ONLY, Format, chosen, convert_networks
+from . import reader, states
+from .command import KEYS, Converted, Flag, main, network_keys
+from .progan_layers import ONLY, Format, convert_networks, find_networks
 from .rules import after_maps, before_maps, conv, dense, maps_last
 from .unpickling import Settings
 
 NAMES = {"generator": "avgG", "critic": "netD"}  # in the file
 LICENCE = "the repository's is BSD 3-Clause; none is stated for the weights"
-FLAGS = {"checkpoint": Flag("*_sN_iM-*.pth"), "only": Flag(ONLY)}
+FLAGS = {"checkpoint": Flag("*_sN_iM-*.pth"), "only": Flag(ONLY), **KEYS}
+INSIDE = ".module"  # in the names of newer files, where a layer wraps another
+INNER = tuple(f"{layer}{INSIDE}.weight" for layer in ("formatLayer", "decisionLayer"))
 GROUP = 4  # images that the critic compares
 # What the networks here take for granted; `alpha` is 0 once the last layers are faded in.
 SETTINGS = {
@@ -78,6 +80,10 @@ def format_of(inside: str) -> Format:
             "critic": partial(critic_names, inside=inside),
         },
         rgb={"generator": "toRGBLayers.", "critic": "fromRGBLayers."},
+        signs={
+            "generator": (f"formatLayer{inside}.weight",),
+            "critic": (f"decisionLayer{inside}.weight",),
+        },
     )
 
 
@@ -97,31 +103,34 @@ def check_settings(settings: Mapping[str, Any], file: str) -> None:
         raise InputError(f"{file}: lossCriterion is {loss!r}: a generator with tanh, expected none")
 
 
-def convert(checkpoint: str | None = None, only: str | None = None) -> Converted:
+def convert(
+    checkpoint: str | None = None,
+    only: str | None = None,
+    key: str | None = None,
+    critic_key: str | None = None,
+) -> Converted:
     """Converts generator and critic.
 
     Args:
       checkpoint: the file.
       only: `generator` or `critic`; None is both.
+      key: the place of the generator, or of a critic alone, if it is not the usual one.
+      critic_key: that of a critic beside a generator.
 
     Raises:
       InputError: the file is damaged, is no ProGAN, or was saved while fading in.
     """
     if not checkpoint:
         raise InputError("expected --checkpoint")
+    keys = network_keys(key, critic_key, both=only is None)
     saved = reader.read_torch(checkpoint)
     config = saved.get("config") if isinstance(saved, dict) else None
     settings = config.state if isinstance(config, Settings) else config
     if not isinstance(settings, dict):
         raise InputError(f"{checkpoint}: expected a dictionary with config, found none")
     check_settings(settings, checkpoint)
-    arrays = {}
-    for network in chosen(only):
-        if not isinstance(saved.get(NAMES[network]), dict):
-            raise InputError(f"{checkpoint}: expected {NAMES[network]}, found none")
-        arrays[network] = (saved[NAMES[network]], f"{checkpoint}: {NAMES[network]}")
-    has_module = any(".module." in str(name) for named, _ in arrays.values() for name in named)
-    form = format_of(".module" if has_module else "")
+    form = format_of(INSIDE if states.holds(saved, INNER) else "")
+    arrays = find_networks(form, saved, NAMES, file=checkpoint, only=only, keys=keys)
     return convert_networks(form, arrays, group=GROUP, file=checkpoint, licence=LICENCE)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from minegan_jax.errors import InputError
 
 from . import reader
-from .command import Converted, Flag, main
-from .progan_layers import ONLY, Format, chosen, convert_networks
+from .command import KEYS, Converted, Flag, main, network_keys
+from .progan_layers import ONLY, Format, convert_networks, find_networks
 from .rules import after_maps, conv, dense
 
 NAMES = {"generator": "generator_smooth", "critic": "discriminator"}  # in the file
@@ -19,6 +19,7 @@ LICENCE = "the official weights, CC BY-NC 4.0, as converted by genforce"
 FLAGS = {
     "checkpoint": Flag("pggan_*.pth"),
     "only": Flag(ONLY),
+    **KEYS,
     "minibatch_stddev_group": Flag("images that the critic compares; the file does not say", 16),
 }
 
@@ -69,12 +70,17 @@ FORMAT = Format(
     },
     names={"generator": generator_names, "critic": critic_names},
     rgb={"generator": "output", "critic": "input"},
+    signs={"generator": ("output0.weight",), "critic": ("input0.weight",)},
     latent_norms=2,
 )
 
 
 def convert(
-    checkpoint: str | None = None, only: str | None = None, minibatch_stddev_group: int = 16
+    checkpoint: str | None = None,
+    only: str | None = None,
+    minibatch_stddev_group: int = 16,
+    key: str | None = None,
+    critic_key: str | None = None,
 ) -> Converted:
     """Converts generator and critic.
 
@@ -82,22 +88,21 @@ def convert(
       checkpoint: the file.
       only: `generator` or `critic`; None is both.
       minibatch_stddev_group: images that the critic compares.
+      key: the place of the generator, or of a critic alone, if it is not the usual one.
+      critic_key: that of a critic beside a generator.
 
     Raises:
       InputError: the file is damaged, is no ProGAN, or was saved while fading in.
     """
     if not checkpoint:
         raise InputError("expected --checkpoint")
+    keys = network_keys(key, critic_key, both=only is None)
     saved = reader.read_torch(checkpoint)
-    arrays = {}
-    for network in chosen(only):
-        name, place = NAMES[network], f"{checkpoint}: {NAMES[network]}"
-        if not isinstance(saved, dict) or not isinstance(saved.get(name), dict):
-            raise InputError(f"{checkpoint}: expected a dictionary with {name}, found none")
-        if not np.array_equal(saved[name].get("lod", np.nan), 0.0):
-            found = saved[name].get("lod", "none")
+    arrays = find_networks(FORMAT, saved, NAMES, file=checkpoint, only=only, keys=keys)
+    for named, place in arrays.values():
+        if not np.array_equal(named.get("lod", np.nan), 0.0):
+            found = named.get("lod", "none")
             raise InputError(f"{place}: lod is {found}, expected 0: saved while fading in")
-        arrays[network] = (saved[name], place)
     return convert_networks(
         FORMAT,
         arrays,

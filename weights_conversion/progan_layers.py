@@ -5,6 +5,7 @@ of a wrong shape is itself the one that an error names.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from minegan_jax.errors import InputError
 from minegan_jax.nets.progan import RESOLUTIONS
 
+from . import states
 from .command import Converted, Network, convert_arrays
 from .rules import Layout, Rule, as_is, shape_of
 
@@ -34,6 +36,8 @@ class Format(NamedTuple):
     layouts: Mapping[str, Mapping[str, Layout]]  # of other weights, by network
     names: Mapping[str, Names]  # by network
     rgb: Mapping[str, str]  # by network, how the names of its layers to or from RGB begin
+    # By network, names by one of which its arrays are found in a file of several, see `states`.
+    signs: Mapping[str, states.Sign] = MappingProxyType({})
     latent_norms: int = 1  # how often the code behind the file normalises latents
 
 
@@ -109,6 +113,36 @@ def chosen(only: str | None) -> tuple[str, ...]:
     if only is not None and only not in NETWORKS:
         raise InputError(f"--only={only}: expected generator or critic")
     return NETWORKS if only is None else (only,)
+
+
+def find_networks(
+    form: Format,
+    saved: Any,
+    usual: Mapping[str, str],
+    *,
+    file: str,
+    only: str | None,
+    keys: Mapping[str, str | None],
+) -> dict[str, tuple[Arrays, str]]:
+    """Finds the arrays of the networks in what a file holds, and their places for messages.
+
+    Args:
+      form: of the file.
+      saved: what it holds.
+      usual: the place of each network in files of this format.
+      file: its name.
+      only: the network that a command was asked for; None is both.
+      keys: the places that a user asks for.
+
+    Raises:
+      InputError: a network is not there, or is there more than once.
+    """
+    arrays = {}
+    for network in chosen(only):
+        key, sign = keys[network], form.signs[network]
+        found = states.find(saved, sign, file=file, key=key, usual=usual[network])
+        arrays[network] = (found, f"{file}: {key or usual[network]}")
+    return arrays
 
 
 def convert_networks(

@@ -2,16 +2,21 @@
 
 python -m weights_conversion.progan_tf --pickle=karras2018iclr-lsun-car-256x256.pkl --out=DIR
 
+Fused layers, which are what the official code trains by default, are the same function in a generator
+and are converted; a critic with them is another function than the one here, and is refused.
+
 The source code inside these files stays text: nothing of it runs.
 """
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minegan_jax.errors import InputError
+from minegan_jax.nets.progan import RESOLUTIONS
 
 from . import reader
 from .command import Converted, Flag, main
@@ -26,11 +31,11 @@ FLAGS = {
     "only": Flag(ONLY),
     "minibatch_stddev_group": Flag("images that the critic compares; 0: what the file says", 0),
 }
+FUSED = "Conv0_up"  # the name of a generator's fused layers
 DEFAULT_GROUP = 4  # of the official code, where a file says nothing
 # What the networks here take for granted, where a file says something.
 SETTINGS = {
     "label_size": 0,
-    "fused_scale": False,
     "use_wscale": True,
     "use_pixelnorm": True,
     "pixelnorm_epsilon": 1e-8,
@@ -45,40 +50,63 @@ def dense_after_maps(kernel: np.ndarray) -> np.ndarray:
     return after_maps(kernel.transpose())
 
 
-def generator_names(count: int) -> dict[str, str]:
-    """Returns the file's layers of a generator of so many resolutions, by ours."""
+def first_after_doubling(kernel: np.ndarray) -> np.ndarray:
+    """Turns the kernel of a fused layer into that of a convolution of doubled maps.
+
+    A fused layer spreads each pixel over its surroundings, so (rows, columns, outputs, inputs) has
+    the opposite order of rows and columns.
+    """
+    return kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+
+
+def generator_names(count: int, *, first: str) -> dict[str, str]:
+    """Returns the file's layers of a generator, by ours.
+
+    Args:
+      count: of resolutions.
+      first: the name of a resolution's first layer, which says whether it is fused.
+    """
     names = {"dense_4": "4x4/Dense", "conv_4": "4x4/Conv"}
-    return names | _growing("ToRGB", "to_rgb", count)
+    return names | _growing("ToRGB", "to_rgb", count, first)
 
 
 def critic_names(count: int) -> dict[str, str]:
     """Returns the file's layers of a critic of so many resolutions, by ours."""
     names = {"conv_4": "4x4/Conv", "dense_4": "4x4/Dense0", "score": "4x4/Dense1"}
-    return names | _growing("FromRGB", "from_rgb", count)
+    return names | _growing("FromRGB", "from_rgb", count, "Conv0")
 
 
-def _growing(rgb: str, ours: str, count: int) -> dict[str, str]:
+def _growing(rgb: str, ours: str, count: int, first: str) -> dict[str, str]:
     """Returns the layers that every resolution adds."""
     names = {f"{ours}_{4 << i}": f"{rgb}_lod{count - 1 - i}" for i in range(count)}
     for size in (4 << i for i in range(1, count)):
-        names |= {f"first_{size}": f"{size}x{size}/Conv0"}
+        names |= {f"first_{size}": f"{size}x{size}/{first}"}
         names |= {f"second_{size}": f"{size}x{size}/Conv1"}
     return names
 
 
-FORMAT = Format(
-    variant="karras2018",
-    kernel="/weight",
-    bias="/bias",
-    inputs=-2,
-    conv=as_is,
-    layouts={
-        "generator": {"dense_4/kernel": maps_last},
-        "critic": {"dense_4/kernel": dense_after_maps},
-    },
-    names={"generator": generator_names, "critic": critic_names},
-    rgb={"generator": "ToRGB_lod", "critic": "FromRGB_lod"},
-)
+def format_of(*, fused: bool) -> Format:
+    """Returns the format; `fused` says whether the generator's layers are."""
+    firsts = [f"first_{size}/kernel" for size in RESOLUTIONS] if fused else []
+    return Format(
+        variant="karras2018",
+        kernel="/weight",
+        bias="/bias",
+        inputs=-2,
+        conv=as_is,
+        layouts={
+            "generator": {
+                "dense_4/kernel": maps_last,
+                **dict.fromkeys(firsts, first_after_doubling),
+            },
+            "critic": {"dense_4/kernel": dense_after_maps},
+        },
+        names={
+            "generator": partial(generator_names, first=FUSED if fused else "Conv0"),
+            "critic": critic_names,
+        },
+        rgb={"generator": "ToRGB_lod", "critic": "FromRGB_lod"},
+    )
 
 
 def read_network(saved: Any, network: str, file: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
@@ -105,6 +133,11 @@ def read_network(saved: Any, network: str, file: str) -> tuple[dict[str, Any], M
     return variables, settings
 
 
+def is_fused(variables: Mapping[str, Any]) -> bool:
+    """Says whether layers that change the resolution do so in one with their convolution."""
+    return any("_up/" in name or "_down/" in name for name in variables)
+
+
 def check_network(variables: Mapping[str, Any], settings: Mapping[str, Any], place: str) -> None:
     """Makes sure that a network works as the networks here.
 
@@ -116,8 +149,16 @@ def check_network(variables: Mapping[str, Any], settings: Mapping[str, Any], pla
             raise InputError(f"{place}: {name} is {found!r}, expected {expected!r}")
     if not isinstance(settings.get("mbstd_group_size", 0), int):
         raise InputError(f"{place}: mbstd_group_size should be a number of images")
-    if fused := [name for name in variables if "_up/" in name or "_down/" in name]:
-        raise InputError(f"{place}: {fused[0]} belongs to fused_scale=True, expected False")
+    fused = is_fused(variables)
+    if (found := settings.get("fused_scale", fused)) != fused:
+        raise InputError(
+            f"{place}: fused_scale is {found!r}, expected {fused} by its layers' names"
+        )
+    if fused and "4x4/Dense1/weight" in variables:
+        raise InputError(
+            f"{place}: fused_scale is True, expected False: this critic averages before it"
+            " activates; --only=generator converts the generator"
+        )
     if not np.array_equal(variables.get("lod", np.nan), 0.0):
         raise InputError(
             f"{place}: lod is {variables.get('lod', 'none')}, expected 0: saved while fading in"
@@ -148,7 +189,7 @@ def convert(
         arrays[network] = (variables, place)
         group = group or settings.get("mbstd_group_size", 0)
     return convert_networks(
-        FORMAT,
+        format_of(fused=any(is_fused(variables) for variables, _ in arrays.values())),
         arrays,
         group=group or DEFAULT_GROUP,
         dropped=("lod",),

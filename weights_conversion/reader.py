@@ -1,24 +1,43 @@
 """Weight files as arrays by name, without PyTorch or TensorFlow, and without running any code."""
 
 import json
+import lzma
 import mmap
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import safetensors
-import safetensors.numpy
 
 from minegan_jax.errors import InputError
 
-from .torch_layouts import LEGACY, read_archive, read_legacy, resolve
+from .file_kinds import (
+    LEGACY,
+    NPZ,
+    PICKLE,
+    SAFETENSORS,
+    TORCH,
+    ZIP,
+    describe,
+    describe_records,
+    is_safetensors,
+)
+from .torch_layouts import read_archive, read_legacy, resolve
 from .unpickling import DAMAGE, Damaged, Refused, Storage, unpickle
 
 LARGEST = 8 << 30  # bytes; no published GAN is near it
-ZIP = b"PK\x03\x04"
+# What zip archives raise that are damaged, encrypted or packed in an unknown way.
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
+TENSORS = {  # of .safetensors files
+    **{"F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64},
+    **{"I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64},
+    **{"U8": np.uint8, "BOOL": np.bool_},
+}
 
 
 def read_torch(path: str | Path) -> Any:
@@ -26,38 +45,26 @@ def read_torch(path: str | Path) -> Any:
 
     Returns:
       What was saved: dictionaries, lists and plain values, tensors as arrays, and objects of the
-      few known classes as `unpickling.Plain`.
+      few known classes as `unpickling.Plain`. Of a `.safetensors` file, its arrays by name.
 
     Raises:
       InputError: it is no such file, is damaged, or asks for code to be run.
     """
     path = Path(path)
-    kind = "a file that PyTorch saved"
-    with _content(path, kind) as content:
+    with _content(path, TORCH) as content:
         if content[: len(LEGACY)] == LEGACY:
             return read_legacy(content)
+        if is_safetensors(content):
+            return _tensors(content)
         if content[: len(ZIP)] != ZIP:
-            raise InputError(f"{path}: expected {kind}, found {_describe(content)}")
+            raise InputError(f"{path}: expected {TORCH}, found {describe(path, content)}")
         if not zipfile.is_zipfile(path):
             raise Damaged("cut short, the directory at its end is missing")
         with zipfile.ZipFile(path) as archive:
+            if (kind := describe_records(archive.namelist())) != TORCH:
+                raise InputError(f"{path}: expected {TORCH}, found {kind}")
             _check_sizes(archive)
             return read_archive(archive)
-
-
-def read_state(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads the arrays of one network by name, as PyTorch saves them.
-
-    Raises:
-      InputError: as `read_torch`, or the file holds something else.
-    """
-    saved = read_torch(path)
-    if not isinstance(saved, dict):
-        raise InputError(f"{path}: expected arrays by name, found {type(saved).__name__}")
-    for name, value in saved.items():
-        if not isinstance(value, np.ndarray):
-            raise InputError(f"{path}: {name}: expected an array, found {type(value).__name__}")
-    return saved
 
 
 def read_pickle(path: str | Path) -> Any:
@@ -69,24 +76,45 @@ def read_pickle(path: str | Path) -> Any:
     Raises:
       InputError: it is no such file, is damaged, or asks for code to be run.
     """
-    with _content(Path(path), "a pickle") as content:
+    with _content(Path(path), PICKLE) as content:
         return resolve(unpickle(content).value, _no_storage)
 
 
-def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+def read_npz(path: str | Path, wanted: str = "") -> dict[str, np.ndarray]:
     """Reads the arrays of an `.npz` file by name; arrays of objects are refused.
+
+    Args:
+      path: of the file.
+      wanted: what their names begin with; the others are not looked at.
 
     Raises:
       InputError: it is no such file or is damaged.
     """
+    with _npz(path) as arrays:
+        return {name: _stored(arrays, name) for name in arrays.files if name.startswith(wanted)}
+
+
+def names_of_npz(path: str | Path) -> list[str]:
+    """Returns the names of the arrays of an `.npz` file.
+
+    Raises:
+      InputError: it is no such file or is damaged.
+    """
+    with _npz(path) as arrays:
+        return arrays.files
+
+
+@contextmanager
+def _npz(path: str | Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """Opens an `.npz` file."""
     path = Path(path)
-    with _content(path, "an .npz file") as content:
-        if not zipfile.is_zipfile(path):
-            raise InputError(f"{path}: expected an .npz file, found {_describe(content)}")
+    with _content(path, NPZ) as content:
+        if (kind := describe(path, content)) != NPZ:
+            raise InputError(f"{path}: expected {NPZ}, found {kind}")
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive)
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: _stored(arrays, name) for name in arrays.files}
+            yield arrays
 
 
 def _stored(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
@@ -98,13 +126,30 @@ def _stored(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
 
 
 def read_safetensors(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads the arrays of a `.safetensors` file by name.
+    """Reads the arrays of a `.safetensors` file by name; those of bfloat16 in single precision.
 
     Raises:
       InputError: it is no such file or is damaged.
     """
-    with _content(Path(path), "a .safetensors file"):
-        return safetensors.numpy.load_file(path)
+    with _content(Path(path), SAFETENSORS) as content:
+        return _tensors(content)
+
+
+def _tensors(content: mmap.mmap) -> dict[str, np.ndarray]:
+    """Returns the arrays of a `.safetensors` file."""
+    try:
+        found = safetensors.deserialize(bytes(content))
+    except safetensors.SafetensorError as error:
+        raise Damaged(" ".join(str(error).split())) from error
+    return {name: _tensor(name, **tensor) for name, tensor in found}
+
+
+def _tensor(name: str, *, dtype: str, shape: list[int], data: bytes) -> np.ndarray:
+    """Returns one array of a `.safetensors` file."""
+    if dtype not in TENSORS:
+        raise Refused(f"an array {name!r} of type {dtype}, expected {', '.join(TENSORS)}")
+    numbers = np.frombuffer(data, TENSORS[dtype]).reshape(shape)
+    return numbers.astype(np.float32) if dtype == "BF16" else numbers
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -124,7 +169,8 @@ def read_json(path: str | Path) -> dict[str, Any]:
 def _content(path: Path, kind: str) -> Iterator[mmap.mmap]:
     """Opens a file; whatever goes wrong with its content is one line that names the file."""
     if not path.is_file():
-        raise InputError(f"{path}: expected {kind}, found no such file")
+        found = "a folder: name the file in it" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: expected {kind}, found {found}")
     if not 0 < path.stat().st_size < LARGEST:
         raise InputError(f"{path}: expected {kind}, found {path.stat().st_size} bytes")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -136,17 +182,10 @@ def _content(path: Path, kind: str) -> Iterator[mmap.mmap]:
             raise InputError(f"{path}: refused and not run: it asks for {error}") from error
         except Damaged as error:
             raise InputError(f"{path}: damaged: {error}") from error
-        except (*DAMAGE, zipfile.BadZipFile, safetensors.SafetensorError, OSError) as error:
-            raise InputError(f"{path}: expected {kind}, found {_describe(content)}") from error
-
-
-def _describe(content: mmap.mmap) -> str:
-    """Says what kind of file this may be, if not the one that was expected."""
-    start = content[:64].lstrip().lower()
-    if start.startswith(b"<"):
-        return "a web page"
-    kind = "zip file" if start.startswith(ZIP.lower()) else "file"
-    return f"another, damaged or shortened {kind} that starts with {content[:8]!r}"
+        except (*DAMAGE, *ZIP_DAMAGE, OSError) as error:
+            found = describe(path, content)
+            found = "a damaged or shortened one" if found == kind else found
+            raise InputError(f"{path}: expected {kind}, found {found}") from error
 
 
 def _check_sizes(archive: zipfile.ZipFile) -> None:

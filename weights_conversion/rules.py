@@ -4,6 +4,7 @@ A rule moves one array to one weight and says how it is laid out there. What is 
 or of another shape is an error that names it.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,14 @@ import numpy as np
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
+
+LOG = logging.getLogger(__name__)
+STATISTICS = (  # the ends of the names of stored means and variances
+    (".stored_mean", ".stored_var"),
+    (".running_mean", ".running_var"),
+    (".running_means", ".running_vars"),
+    ("/avg_mean", "/avg_var"),
+)
 
 Layout = Callable[[np.ndarray], np.ndarray]
 
@@ -85,6 +94,7 @@ def convert(
       InputError: an array is missing, left over, not of real numbers or of a wrong shape.
     """
     rules = list(rules)
+    _remark(arrays, file)
     shapes = trees.named_shapes(expected)
     # Rules that do not fit their network are a mistake of ours, whatever the file holds.
     filled = sorted(rule.weight for rule in rules if rule.weight is not None)
@@ -98,6 +108,21 @@ def convert(
             if rule.weight is not None
         }
     )
+
+
+def _remark(arrays: Mapping[str, Any], file: str) -> None:
+    """Warns of statistics as a network starts with them: its images would be noise."""
+    for ends in STATISTICS:
+        means, variances = (
+            [array for name, array in arrays.items() if name.endswith(end)] for end in ends
+        )
+        if means and not any(map(np.any, means)) and all(np.all(a == 1) for a in variances):
+            LOG.warning(
+                "%s: its statistics were never accumulated, every %s is 0 and every %s is 1: the"
+                " images will be wrong. Accumulate them where it was trained (BigGAN-PyTorch:"
+                " --accumulate_stats) and save it again",
+                *(file, *(end[1:] for end in ends)),
+            )
 
 
 def _check_names(arrays: Mapping[str, Any], rules: list[Rule], file: str) -> None:
@@ -116,6 +141,8 @@ def _move(array: Any, rule: Rule, shape: tuple[int, ...], file: str) -> np.ndarr
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
         found = getattr(array, "dtype", type(array).__name__)
         raise InputError(f"{file}: {rule.array} should hold floating point numbers, found {found}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinity there, and refused
+        array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise InputError(f"{file}: {rule.array} holds NaN or infinity")
     try:

@@ -3,7 +3,8 @@ r"""SNGAN with a projection critic, as Chainer saves it: generator, critic or bo
 python -m weights_conversion.sngan_chainer --generator=ResNetGenerator_850000.npz \
     --critic=SNResNetProjectionDiscriminator_850000.npz --out=DIR
 
-Widths, classes and channels are read off the shapes; the resolution, off the number of blocks.
+A trainer's snapshot, `snapshot_iter_*`, is a file of both. Widths, classes and channels are read off
+the shapes; the resolution, off the number of blocks.
 """
 
 import sys
@@ -15,18 +16,30 @@ import numpy as np
 from minegan_jax.errors import InputError
 
 from . import reader
-from .command import CLASS_NAMES, Converted, Flag, Network, convert_files, main, named
+from .command import (
+    CLASS_NAMES,
+    KEYS,
+    Converted,
+    Flag,
+    Network,
+    convert_files,
+    main,
+    named,
+    network_keys,
+)
 from .rules import Layout, Rule, as_is, before_maps, conv, dense, flat, maps_last, shape_of
 
 Arrays = Mapping[str, Any]
 # Of a critic with so many blocks: its resolution in pixels, and how many blocks halve it.
 CRITICS = {4: (32, 2), 5: (64, 5), 6: (128, 5)}
 PIXELS = 4 * 4  # of the generator's first map
+MODELS = "updater/model:"  # in a trainer's snapshot, what the names of networks begin with
 LATENT_SIZE = 128  # as published, for a critic without its generator
 LICENCE = "the repository's is MIT; none is stated for the weights, trained on ImageNet"
 FLAGS = {
     "generator": Flag("ResNetGenerator_*.npz"),
     "critic": Flag("SNResNetProjectionDiscriminator_*.npz"),
+    **KEYS,
     **CLASS_NAMES,
 }
 
@@ -142,15 +155,36 @@ def _gains(array: str, weight: str, num_classes: int) -> Iterable[Rule]:
 
 
 NETWORKS = {
-    "generator": Network(generator_arguments, generator_rules),
-    "critic": Network(critic_arguments, critic_rules),
+    "generator": Network(generator_arguments, generator_rules, sign=("l1/W",)),
+    "critic": Network(critic_arguments, critic_rules, sign=("block1/c1/u",)),
 }
 
 
+def read(file: str) -> dict[str, np.ndarray]:
+    """Reads the arrays of a file by name; of a trainer's snapshot, those of its networks.
+
+    Raises:
+      InputError: it is no such file or is damaged.
+    """
+    snapshot = any(name.startswith(MODELS) for name in reader.names_of_npz(file))
+    return reader.read_npz(file, MODELS if snapshot else "")
+
+
 def convert(
-    generator: str | None = None, critic: str | None = None, class_names: str | None = None
+    generator: str | None = None,
+    critic: str | None = None,
+    class_names: str | None = None,
+    key: str | None = None,
+    critic_key: str | None = None,
 ) -> Converted:
     """Converts the file of a generator, of a critic, or both.
+
+    Args:
+      generator: its file, or a snapshot.
+      critic: its file, or a snapshot.
+      class_names: the file of the classes' names.
+      key: the place of the generator, or of a critic alone, in a file of several networks.
+      critic_key: that of a critic beside a generator.
 
     Raises:
       InputError: there is no file, or one is damaged or not an SNGAN.
@@ -159,8 +193,9 @@ def convert(
         "sngan",
         NETWORKS,
         {"generator": generator, "critic": critic},
+        keys=network_keys(key, critic_key, both=bool(generator and critic)),
         published=lambda _: {"latent_size": LATENT_SIZE},
-        read=reader.read_npz,
+        read=read,
         licence=LICENCE,
     )
     return named(converted, class_names)

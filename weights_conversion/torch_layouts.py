@@ -8,11 +8,12 @@ import zipfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
+from .file_kinds import LEGACY
 from .unpickling import Damaged, HostArray, Plain, Storage, Tensor, as_key, shown, unpickle
 
-LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # a pickled magic number
 DEPTH = 8  # of dictionaries in dictionaries
 PARTS = 10**6  # of a file, what is shared counted wherever it appears; published ones have 10^4
 
@@ -54,11 +55,13 @@ def read_legacy(content: mmap.mmap) -> Any:
 
 
 def _as_storage(content: bytes, storage: Storage) -> np.ndarray:
-    """Returns the numbers of a storage."""
+    """Returns the numbers of a storage; those of bfloat16 in single precision."""
     expected = storage.size * storage.dtype.itemsize
     if len(content) != expected:
         raise Damaged(f"storage {storage.key} should have {expected} bytes, found {len(content)}")
-    return np.frombuffer(content, storage.dtype)
+    numbers = np.frombuffer(content, storage.dtype)
+    # The first half of float32, which holds every number of it.
+    return numbers.astype(np.float32) if storage.dtype == ml_dtypes.bfloat16 else numbers
 
 
 def resolve(saved: Any, read: Read) -> Any:

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import IO, Any, ClassVar, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 
@@ -156,8 +157,9 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-STORAGES = {
+STORAGES: dict[str, Any] = {
     "HalfStorage": "f2",
+    "BFloat16Storage": ml_dtypes.bfloat16,  # a type of JAX's, which numpy has none of
     "FloatStorage": "f4",
     "DoubleStorage": "f8",
     "CharStorage": "i1",
@@ -179,6 +181,7 @@ NAMES: dict[tuple[str, str], Callable[..., Any] | np.dtype] = {
     ("argparse", "Namespace"): Settings,
     ("tfutil", "Network"): TensorFlowNetwork,
     ("network", "Network"): TheanoNetwork,
+    ("torch", "Size"): lambda sizes=(): _as_shape(sizes),
     **{("torch", name): np.dtype(code) for name, code in STORAGES.items()},
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _host_array for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
@@ -199,7 +202,10 @@ class _Machine(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in NAMES:
-            raise Refused(f"the name {f'{module}.{name}'[:80]!r}")
+            raise Refused(
+                f"the name {f'{module}.{name}'[:80]!r}, as whole models and other programs do;"
+                " expected weights alone, such as a state_dict"
+            )
         return NAMES[module, name]
 
     def persistent_load(self, pid: Any) -> Storage:

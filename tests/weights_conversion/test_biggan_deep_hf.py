@@ -55,7 +55,7 @@ def test_the_sources_own_truncation(source):
 
 
 def test_the_zip_layout(source, tmp_path):
-    (tmp_path / "file").write_bytes(zip_layout(reader.read_state(FILES["generator"])))
+    (tmp_path / "file").write_bytes(zip_layout(reader.read_torch(FILES["generator"])))
     converted = biggan_deep_hf.convert(str(tmp_path / "file"), FILES["config"])
     expected = sources.load_source(source).generator
     jax.tree.map(np.testing.assert_array_equal, converted.params["generator"], expected)
@@ -103,7 +103,7 @@ def test_every_array_of_the_published_files_has_its_place(resolution, tmp_path, 
     config = {"layers": LAYERS[resolution], "attention_layer_position": 8, "eps": 1e-4}
     (tmp_path / "config.json").write_text(json.dumps(config))
     arrays = keys_of(f"hf_biggan_deep_{resolution}")
-    monkeypatch.setattr(reader, "read_state", lambda _: arrays)
+    monkeypatch.setattr(reader, "read_torch", lambda _: arrays)
     converted = biggan_deep_hf.convert("pytorch_model.bin", str(tmp_path / "config.json"))
     count = sum(leaf.size for leaf in jax.tree.leaves(converted.params))
     assert count == sum(array.size for array in arrays.values())
