@@ -35,7 +35,7 @@ class Config:
     # Pretrained sources: packaged names or directories. The critic starts from the first one's.
     sources: tuple[str, ...] = ("mnist_without_9",)
 
-    # Target images: "digits", "folder:PATH", "npz:FILE" or "tfds:NAME[:SPLIT]".
+    # Target images: "digits", "folder:PATH", "npz:FILE", "tfds:NAME[:SPLIT]" or "zip:FILE".
     target: str = "digits"
     labels: tuple[int, ...] = ()  # keep only these classes; () keeps all
     ratios: tuple[float, ...] = ()  # share of each of `labels`; () takes what a random draw gives
@@ -50,6 +50,11 @@ class Config:
     colour: str = "as_is"  # "convert" turns grey into colour images, or back, as the source needs
     skip_unreadable: bool = False  # skip damaged images instead of stopping
     enlarge: bool = False  # images smaller than the critic's, instead of stopping
+    # What is not square: "crop" takes the middle, "pad" lays it on white, "squeeze" changes shape.
+    fit: str = "crop"
+    # Of grey of 16 or 32 bits, the values that become black and white; () is all 16 bits' range.
+    grey_range: tuple[float, ...] = ()
+    max_pixels: int | None = None  # of one image, or it is refused; None is 89 million
     flip: bool = False  # mirror half of the training images
 
     # The miner (section 4, Architectures): 2 layers for MNIST, 4 otherwise.

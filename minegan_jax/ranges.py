@@ -36,6 +36,7 @@ SHARE = Range(0.0, 1.0)
 DECAY = Range(0.0, 1.0, without_high=True)  # at 1 an average never moves
 COUNT = Range(1)
 COUNT_OR_NONE = Range(0)
+FLOAT32 = 3.4e38  # about the largest number that a file of deep grey can hold
 SEED = Range(0, 2**32 - 1)  # JAX takes larger ones for one of these
 
 # Of a tuple each number is checked; labels are compared with those that the images have.
@@ -53,7 +54,15 @@ RANGES: dict[str, Range] = {
     ),
     **dict.fromkeys(("search_step_size", "search_prior", "search_noise"), NOT_NEGATIVE),
     **dict.fromkeys(
-        ("max_images", "miner_width", "selector_window", "width", "num_features", "latent_size"),
+        (
+            "max_images",
+            "max_pixels",
+            "miner_width",
+            "selector_window",
+            "width",
+            "num_features",
+            "latent_size",
+        ),
         COUNT,
     ),
     **dict.fromkeys(
@@ -71,6 +80,7 @@ RANGES: dict[str, Range] = {
         ("sought_class", "sample_every_steps", "checkpoint_every_steps", "evaluate_every_steps"),
         COUNT_OR_NONE,
     ),
+    "grey_range": Range(-FLOAT32, FLOAT32),
     "kl_warmup_steps": COUNT_OR_NONE,
     "miner_depth": Range(2),
     "resolution": Range(5),
@@ -78,6 +88,7 @@ RANGES: dict[str, Range] = {
 }
 ONE_OF: dict[str, tuple[Any, ...]] = {
     "colour": ("as_is", "convert"),
+    "fit": ("crop", "pad", "squeeze"),
     "miner_start": ("prior", "collapsed", "affine"),
     "loss": ("wasserstein", "hinge", "logistic"),
     "precision": ("float32", "bfloat16"),

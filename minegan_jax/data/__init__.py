@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minegan_jax.data.archive import inside, open_zip
 from minegan_jax.data.batches import make_batch_at as make_batch_at
 from minegan_jax.data.conform import conform as conform
 from minegan_jax.data.conform import native_shape as native_shape
@@ -20,6 +22,7 @@ from minegan_jax.data.duplicates import MAX_COMPARED, repeated
 from minegan_jax.data.folder import open_folder
 from minegan_jax.data.listing import Listing as Listing
 from minegan_jax.data.npz import open_npz
+from minegan_jax.data.pictures import in_words as in_words
 from minegan_jax.data.subsets import Subset as Subset
 from minegan_jax.data.subsets import choose as choose
 from minegan_jax.data.tfds import open_tfds
@@ -33,6 +36,7 @@ KINDS: dict[str, Callable[[str], Listing]] = {
     "folder": open_folder,
     "npz": open_npz,
     "tfds": open_tfds,
+    "zip": open_zip,
 }
 
 
@@ -51,13 +55,13 @@ class Dataset(NamedTuple):
 
 
 def open_listing(spec: str) -> Listing:
-    """Opens `digits`, `folder:PATH`, `npz:FILE` or `tfds:NAME[:SPLIT]`."""
+    """Opens `digits`, `folder:PATH`, `npz:FILE`, `tfds:NAME[:SPLIT]` or `zip:FILE`."""
     kind, _, rest = spec.partition(":")
     if kind in KINDS:
         return KINDS[kind](rest)
-    path = Path(spec).expanduser()
-    if spec and path.exists():
-        prefix = "folder" if path.is_dir() else "npz"
+    path = Path(os.path.expanduser(spec))
+    if spec and os.path.exists(path):
+        prefix = "folder" if path.is_dir() else "zip" if inside(path) else "npz"
         raise InputError(f"{spec}: expected a kind of data first: {prefix}:{spec}")
     near = difflib.get_close_matches(kind, KINDS, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
@@ -80,6 +84,9 @@ def load_dataset(
     exclude: str | None = None,
     part: str = "",
     enlarge: bool = False,
+    fit: str = "crop",
+    grey_range: tuple[float, ...] = (),
+    max_pixels: int | None = None,
 ) -> Dataset:
     """Opens, chooses and reads images.
 
@@ -97,8 +104,12 @@ def load_dataset(
         colour=colour,
         skip_unreadable=skip_unreadable,
         enlarge=enlarge,
+        fit=fit,
     )
-    listing = open_listing(spec)
+    _check_grey_range(grey_range)
+    listing = open_listing(spec)._replace(grey_range=grey_range, max_pixels=max_pixels)
+    if listing.other_files:
+        LOG.warning("%s: %s", spec, in_words(listing.other_files))
     candidates, unreadable = _candidates(listing, exclude, part, skip_unreadable)
     split = num_held_out or num_left_out
     copies = _copies(listing, candidates, labels, skip_unreadable) if split else candidates[:0]
@@ -126,6 +137,7 @@ def load_dataset(
         "seed": seed,
         "labels": list(labels),
         "ratios": list(ratios),
+        "other_files": list(listing.other_files),
         "skipped": [*unreadable, *train.skipped, *held_out.skipped],
     }
     return Dataset(
@@ -139,6 +151,12 @@ def load_dataset(
         held_out.digests,
         tuple(listing.class_names),
     )
+
+
+def _check_grey_range(grey_range: tuple[float, ...]) -> None:
+    """Makes sure that it is none, or a black and a white: the white may be less than the black."""
+    if grey_range and (len(grey_range) != 2 or grey_range[0] == grey_range[1]):
+        raise InputError(f"grey_range: expected two different numbers, found {grey_range}")
 
 
 def _count_to_train_on(spec: str, found: int, num_left_out: int) -> int:
@@ -163,7 +181,9 @@ def _candidates(
     )
     wanted = in_part(digests, part) if part else np.ones(len(digests), bool)
     if exclude is not None:
-        others = open_listing(exclude)
+        others = open_listing(exclude)._replace(
+            grey_range=listing.grey_range, max_pixels=listing.max_pixels
+        )
         theirs = np.arange(len(others.labels))
         wanted &= ~occurs_in(
             digests, read_digests(others, theirs, skip_unreadable=skip_unreadable)[1]

@@ -20,6 +20,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.types import Pixels
 
 COLOURS = ("as_is", "convert")
+FITS = ("crop", "pad", "squeeze")
 
 
 class Conformed(NamedTuple):
@@ -46,20 +47,24 @@ def conform(
     colour: str = "as_is",
     skip_unreadable: bool = False,
     enlarge: bool = False,
+    fit: str = "crop",
 ) -> Conformed:
-    """Reads the chosen images: centre crop, then shrunk; enlarged only on request.
+    """Reads the chosen images: made square, then shrunk; enlarged only on request.
+
+    Where one is not square, `fit` says how it becomes so: "crop" takes its middle, "pad" lays all
+    of it on white, "squeeze" changes its shape.
 
     An image that is too small or of the wrong colour is an error even if unreadable ones are
     skipped: those say that the data set is not what the user thinks it is.
     """
-    _check_choice(channels, colour)
+    _check_choice(channels, colour, fit)
     pixels = np.empty((len(indices), resolution, resolution, channels), np.uint8)
     kept: list[int] = []
     digests: list[int] = []
     for index, image in readable_images(listing, indices, skip_unreadable=skip_unreadable):
         name = listing.names[index]
         recoloured = _recolour(image, name, channels=channels, colour=colour)
-        fitted = _fit(recoloured, name, resolution, enlarge)
+        fitted = _fit(recoloured, name, resolution, enlarge=enlarge, fit=fit)
         pixels[len(kept)] = fitted.reshape(pixels.shape[1:])
         kept.append(index)
         digests.append(image_digest(image))
@@ -71,11 +76,13 @@ def conform(
     )
 
 
-def _check_choice(channels: int, colour: str) -> None:
+def _check_choice(channels: int, colour: str, fit: str) -> None:
     if channels not in (1, 3):
         raise InputError(f"expected images of 1 or 3 channels, found {channels}")
     if colour not in COLOURS:
         raise InputError(f"colour: expected {' or '.join(COLOURS)}, found {colour!r}")
+    if fit not in FITS:
+        raise InputError(f"fit: expected {' or '.join(FITS)}, found {fit!r}")
 
 
 def _recolour(image: Image.Image, name: str, *, channels: int, colour: str) -> Image.Image:
@@ -96,17 +103,35 @@ def _recolour(image: Image.Image, name: str, *, channels: int, colour: str) -> I
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _fit(image: Image.Image, name: str, resolution: int, enlarge: bool) -> UInt8[np.ndarray, "..."]:
-    """The largest centred square, at the resolution asked for."""
+def _fit(
+    image: Image.Image, name: str, resolution: int, *, enlarge: bool, fit: str
+) -> UInt8[np.ndarray, "..."]:
+    """The image as a square, at the resolution asked for."""
     width, height = image.size
-    side = min(width, height)
+    side = max(image.size) if fit == "pad" else min(image.size)
     if side < resolution and not enlarge:
         raise InputError(
             f"{name}: expected at least {resolution}x{resolution} pixels, found {width}x{height}: "
             "--config.enlarge=True enlarges it"
         )
-    left, top = (width - side) // 2, (height - side) // 2
-    image = image.crop((left, top, left + side, top + side))
-    if side != resolution:
-        image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
-    return np.asarray(image)
+    if fit == "crop":
+        left, top = (width - side) // 2, (height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    size = (resolution, resolution)
+    if fit == "pad":
+        size = (_shrunk(width, side, resolution), _shrunk(height, side, resolution))
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(_padded(image, resolution) if fit == "pad" else image)
+
+
+def _shrunk(length: int, side: int, resolution: int) -> int:
+    """A length where `side` becomes `resolution`; a pixel at least."""
+    return max(1, round(length * resolution / side))
+
+
+def _padded(image: Image.Image, resolution: int) -> Image.Image:
+    """Lays an image in the middle of a white square, as transparent ones lie on white."""
+    square = Image.new(image.mode, (resolution, resolution), "white")
+    square.paste(image, ((resolution - image.width) // 2, (resolution - image.height) // 2))
+    return square

@@ -8,7 +8,10 @@ import numpy as np
 from jaxtyping import Int
 from PIL import Image, ImageCms, ImageOps
 
+from minegan_jax.data.deep import as_16_bits, is_deep, to_8_bits
 from minegan_jax.data.listing import Listing
+from minegan_jax.data.pictures import limits
+from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
 
 Indices = Int[np.ndarray, "_"] | Sequence[int]  # of images in a listing
@@ -17,21 +20,40 @@ SRGB = ImageCms.createProfile("sRGB")
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
 
 
+class UnreadableImage(InputError):
+    """An image that is damaged, or larger than allowed: only these may be skipped."""
+
+
 def load_image(listing: Listing, index: int) -> Image.Image:
-    """Reads all of an image, turns it upright and to sRGB; says whose bytes cannot be read."""
+    """Reads all of an image, turns it upright, to 8 bits and to sRGB.
+
+    Raises:
+      UnreadableImage: it is damaged or too large.
+      InputError: the system could not read it, or its bits have no meaning yet.
+    """
     name = listing.names[index]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _as_image(listing.read(index)) as image:
-                image.load()
-                return _as_srgb(ImageOps.exif_transpose(image))
+        image = _opened(listing, index)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        limit = Image.MAX_IMAGE_PIXELS
-        raise InputError(f"{name}: refused: has more than {limit} pixels") from error
+        limit = listing.max_pixels or Image.MAX_IMAGE_PIXELS
+        raise UnreadableImage(
+            f"{name}: refused: has more than {limit} pixels: --config.max_pixels=N reads up to N"
+        ) from error
     except Exception as error:  # Pillow's readers raise whatever their parsing trips over.
+        if is_of_the_system(error):
+            raise unread(name, error) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{name}: not a readable image ({reason})") from error
+        raise UnreadableImage(f"{name}: not a readable image ({reason})") from error
+    return to_8_bits(image, name, listing.grey_range)
+
+
+def _opened(listing: Listing, index: int) -> Image.Image:
+    """Reads all of an image; one that is larger than allowed is an error."""
+    with warnings.catch_warnings(), limits(listing.max_pixels):
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _as_image(listing.read(index)) as image:
+            image.load()
+            return _as_srgb(as_16_bits(ImageOps.exif_transpose(image), image.format))
 
 
 def readable_images(
@@ -45,7 +67,7 @@ def readable_images(
     for index in map(int, indices):
         try:
             image = load_image(listing, index)
-        except InputError:
+        except UnreadableImage:
             if not skip_unreadable:
                 raise
             continue
@@ -68,9 +90,9 @@ def _as_srgb(image: Image.Image) -> Image.Image:
     """Takes the colours as the image's ICC profile means them, as browsers do.
 
     An image without a profile is sRGB already; a profile that cannot be read, or is of another kind
-    of image, is passed over.
+    of image, or of deep grey, is passed over.
     """
-    content = image.info.get("icc_profile")
+    content = None if is_deep(image) else image.info.get("icc_profile")
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(content)) if content else None
         if profile is None or "sRGB" in ImageCms.getProfileDescription(profile):

@@ -1,66 +1,96 @@
 """`folder:PATH`: every image below a folder; its immediate sub-folders are the classes."""
 
+import logging
+import os
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
+from minegan_jax.data import archive, classes
 from minegan_jax.data.listing import Listing
+from minegan_jax.data.pictures import counted, in_words, is_picture, open_picture
+from minegan_jax.data.system_errors import is_of_the_system, unread
+from minegan_jax.data.walk import Found, find_files, is_output
 from minegan_jax.errors import InputError
-from minegan_jax.types import Labels
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-MAX_DIGITS = 9  # a longer number does not fit an int32 label, and is a name
+LOG = logging.getLogger(__name__)
 
 
 def open_folder(rest: str) -> Listing:
     """The images below a folder, sorted by path; a moving image counts as its first frame."""
-    root = Path(rest).expanduser()
-    if not rest or not root.exists():
-        raise InputError(f"folder:{rest}: no such folder")
-    if not root.is_dir():
-        raise InputError(f"folder:{rest}: expected a folder, found a file")
-    paths = _find_images(root)
-    if not paths:
-        raise InputError(f"folder:{rest}: no images in it: looked for {', '.join(SUFFIXES)}")
-    labels, class_names = _classify([_class_of(path, root) for path in paths])
+    root, spec = Path(os.path.expanduser(rest)), f"folder:{rest}"
+    if rest and archive.inside(root) is not None:
+        return archive.open_archive(root, spec)
+    _check_root(root, spec)
+    found = find_files(root)
+    names = [name for name in found.files if _is_picture(root / name)]
+    others = sorted({*found.files} - {*names, classes.DATASET_JSON})
+    left_out = _left_out(others, found)
+    if not names:
+        said = f": {in_words(left_out)}" if left_out else ""
+        raise InputError(f"{spec}: no images in it{said}")
+    labels, class_names = _classify(root, names, spec)
+    _warn_of_one_folder(names, class_names, spec)
     return Listing(
-        name=f"folder:{rest}",
+        name=spec,
         labels=labels,
         class_names=class_names,
-        read=lambda index: Image.open(paths[index]),
-        names=[str(path) for path in paths],
+        read=lambda index: open_picture(root / names[index], names[index]),
+        names=[str(root / name) for name in names],
+        other_files=left_out,
     )
 
 
-def _find_images(root: Path) -> list[Path]:
-    """Every image below the folder, sorted the same way on every system."""
-    return sorted(
-        (
-            path
-            for path in root.rglob("*")
-            if path.suffix.lower() in SUFFIXES and path.is_file()
-            # macOS leaves a "._cat.jpg" beside "cat.jpg" that is no image.
-            if not any(part.startswith(".") for part in path.relative_to(root).parts)
-        ),
-        key=lambda path: path.relative_to(root).as_posix(),
-    )
+def _check_root(root: Path, spec: str) -> None:
+    if spec == "folder:" or not os.path.exists(root):
+        raise InputError(f"{spec}: no such folder")
+    if not root.is_dir():
+        raise InputError(f"{spec}: expected a folder, found a file{archive.advice(root)}")
+    if is_output(root):
+        raise InputError(f"{spec}: expected photographs, found a folder that this program wrote")
 
 
-def _class_of(path: Path, root: Path) -> str | None:
-    """The name of the immediate sub-folder that an image lies in."""
-    parts = path.relative_to(root).parts
-    return parts[0] if len(parts) > 1 else None
+def _is_picture(path: Path) -> bool:
+    try:
+        return is_picture(path, path.name)
+    except Exception as error:
+        if not is_of_the_system(error):
+            raise
+        raise unread(str(path), error) from error
 
 
-def _classify(classes: list[str | None]) -> tuple[Labels, tuple[str, ...]]:
-    """Numbers the classes: by themselves if they all are numbers, else in the order of names."""
-    names = sorted({name for name in classes if name is not None})
-    are_numbers = all(_is_number(name) for name in names)
-    numbers = {name: int(name) if are_numbers else order for order, name in enumerate(names)}
-    labels = np.array([-1 if name is None else numbers[name] for name in classes], np.int32)
-    return labels, () if are_numbers else tuple(names)
+def _left_out(others: list[str], found: Found) -> tuple[str, ...]:
+    """Counts what is not taken."""
+    kinds = {
+        "link{s} to nothing or to what is read anyway": found.links,
+        "folder{s} that this program wrote": found.outputs,
+    }
+    more = [
+        f"{len(names)} {kind.format(s='s' * (len(names) > 1))}"
+        for kind, names in kinds.items()
+        if names
+    ]
+    return (*counted(others), *more)
 
 
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdecimal() and len(name) <= MAX_DIGITS
+def _classify(root: Path, names: list[str], spec: str) -> classes.Classes:
+    """Takes the classes of `dataset.json`, if the folder has one, or of the sub-folders."""
+    file = root / classes.DATASET_JSON
+    try:
+        content = file.read_bytes() if file.is_file() else None
+    except OSError as error:
+        raise unread(str(file), error) from error
+    found = None if content is None else classes.by_json(content, names, str(file))
+    if found is not None:
+        return found
+    return classes.by_folder(names, spec)
+
+
+def _warn_of_one_folder(names: list[str], class_names: tuple[str, ...], spec: str) -> None:
+    """Says that all images are one class, where a folder lies around the folders of classes."""
+    if len(class_names) == 1 and all(name.count("/") > 1 for name in names):
+        LOG.warning(
+            "%s: all images are of one class, %s: expected %s/%s if its sub-folders are classes",
+            spec,
+            class_names[0],
+            spec.rstrip("/"),
+            class_names[0],
+        )

@@ -7,6 +7,10 @@ from minegan_jax.data import Dataset
 
 
 def identity(dataset: Dataset) -> dict[str, Any]:
-    """The description of the images and the digest of their pixels and labels."""
+    """The description of the images and the digest of their pixels and labels.
+
+    Other files beside the images are no part of it: a note that comes or goes changes no image.
+    """
     pixels_and_labels = dataset[:5]
-    return {**dataset.description, "sha256": trees.digest(pixels_and_labels)}
+    described = {name: each for name, each in dataset.description.items() if name != "other_files"}
+    return {**described, "sha256": trees.digest(pixels_and_labels)}

@@ -17,6 +17,9 @@ class Listing(NamedTuple):
     class_names: tuple[str, ...]  # class_names[label]; empty where classes have no names
     read: Callable[[int], np.ndarray | Image.Image]  # may raise anything on a damaged file
     names: Sequence[str]  # what to call image i in an error
+    other_files: tuple[str, ...] = ()  # those that are no images, counted: "3 .heic"
+    grey_range: tuple[float, ...] = ()  # deep grey that becomes black and white, see `data.deep`
+    max_pixels: int | None = None  # of one image; None is Pillow's limit
 
 
 def unlabelled(num_images: int) -> Labels:

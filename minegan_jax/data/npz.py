@@ -1,53 +1,105 @@
 """`npz:FILE`: images in a NumPy archive, such as the ones this project writes when it samples."""
 
+import os
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from minegan_jax.data.listing import Listing, unlabelled
+from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
 from minegan_jax.types import Labels
 
 NUM_CHANNELS = (1, 3, 4)  # grey, RGB, RGB with opacity
+CHANNELS_FIRST = (1, 3)
 RATIO = 100  # images that unpack to more than this, times their file, are not images
 SMALL = 64 * 2**20  # bytes that any file may unpack to
+MAX_LISTED = 8  # arrays that an error names
+# Names of images and of their labels: ours, those of unnamed arrays, BigGAN-PyTorch's.
+NAMES = {"images": "labels", "arr_0": "arr_1", "x": "y"}
+# How the values of an array that is not of uint8 become whole numbers from 0 to 255.
+CONVERSIONS = (
+    (-1.0, 1.0, "((a + 1) * 127.5).round().astype('uint8')"),
+    (0.0, 1.0, "(a * 255).round().astype('uint8')"),
+    (0.0, 255.0, "a.round().astype('uint8')"),
+)
 
 
 def open_npz(rest: str) -> Listing:
-    """The arrays `images` (n, h, w) or (n, h, w, c) of uint8 and, if there, `labels` (n,)."""
-    name, path = f"npz:{rest}", Path(rest).expanduser()
-    if not rest or not path.is_file():
+    """Images (n, h, w), (n, h, w, c) or (n, c, h, w) of uint8 and, if there, labels (n,).
+
+    They are called as `NAMES` says; images of another name are taken if no others are there. A
+    single array of an .npy file is one of images.
+    """
+    name, path = f"npz:{rest}", Path(os.path.expanduser(rest))
+    if os.path.isdir(path) and rest:
+        raise InputError(f"{name}: expected a file, found a folder: folder:{rest}")
+    if not rest or not os.path.isfile(path):
         raise InputError(f"{name}: no such file")
-    arrays = _read_arrays(path, name)
-    images = _checked_images(arrays, name)
+    images, labels = _read_arrays(path, name)
     return Listing(
         name=name,
-        labels=_checked_labels(arrays, name, len(images)),
+        labels=labels,
         class_names=(),
         read=images.__getitem__,
         names=[f"{path}[{index}]" for index in range(len(images))],
     )
 
 
-def _read_arrays(path: Path, name: str) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, name: str) -> tuple[np.ndarray, Labels]:
     try:
         # Opened here because NumPy leaves a damaged archive open.
         with path.open("rb") as file:
             # A pickled object inside an archive is a program: never run it.
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{name}: expected an .npz archive, found a single array")
+            found = np.load(file, allow_pickle=False)
+            if not isinstance(found, np.lib.npyio.NpzFile):
+                images = _checked_images(found, name, "its array")
+                return images, unlabelled(len(images))
             _check_unpacked(path, name)
-            return {key: archive[key] for key in ("images", "labels") if key in archive}
+            return _chosen(found, name)
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"{name}: its images do not fit into memory") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if is_of_the_system(error):
+            raise unread(name, error) from error
         reason = str(error).partition("\n")[0]
         raise InputError(f"{name}: not a readable .npz archive ({reason})") from error
+
+
+def _chosen(archive: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, Labels]:
+    """The images of an archive, and their labels if they go by the name that belongs to theirs."""
+    key = next((each for each in NAMES if each in archive), None) or _only_images(archive, name)
+    images = _checked_images(archive[key], name, repr(key))
+    second = NAMES.get(key, "labels")
+    if second not in archive:
+        return images, unlabelled(len(images))
+    return images, _checked_labels(archive[second], name, repr(second), len(images))
+
+
+def _only_images(archive: Mapping[str, np.ndarray], name: str) -> str:
+    """The name of the only array that may be one of images."""
+    found, described = [], []
+    for key in archive:
+        try:
+            array = archive[key]
+        except ValueError:
+            described.append(f"{key} of objects")
+            continue
+        if not isinstance(array, np.ndarray):  # a file that NumPy did not write
+            described.append(f"the file {key}")
+            continue
+        described.append(f"{key} of {array.dtype} {array.shape}")
+        if array.dtype == np.uint8 and array.ndim in (3, 4):
+            found.append(key)
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(described[:MAX_LISTED]) or "none"
+    raise InputError(f"{name}: expected an array 'images', found {there}")
 
 
 def _check_unpacked(path: Path, name: str) -> None:
@@ -62,28 +114,44 @@ def _check_unpacked(path: Path, name: str) -> None:
         )
 
 
-def _checked_images(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
-    if "images" not in arrays:
-        raise InputError(f"{name}: expected an array 'images', found none")
-    images = arrays["images"]
+def _checked_images(images: np.ndarray, name: str, what: str) -> np.ndarray:
+    """Images with their channels last."""
     if images.dtype != np.uint8:
-        raise InputError(f"{name}: expected 'images' of uint8, found {images.dtype}")
+        raise InputError(
+            f"{name}: expected {what} of uint8, found {images.dtype}{_conversion(images)}"
+        )
+    if (
+        images.ndim == 4
+        and images.shape[3] not in NUM_CHANNELS
+        and images.shape[1] in CHANNELS_FIRST
+    ):
+        images = np.moveaxis(images, 1, 3)
     grey = images.ndim == 3
     if not (grey or (images.ndim == 4 and images.shape[3] in NUM_CHANNELS)) or not images.size:
         raise InputError(
-            f"{name}: expected 'images' of shape (n, h, w) or (n, h, w, 1 or 3 or 4), "
-            f"found {images.shape}"
+            f"{name}: expected {what} of shape (n, h, w), (n, h, w, 1 or 3 or 4) or"
+            f" (n, 1 or 3, h, w), found {images.shape}"
         )
     return images
 
 
-def _checked_labels(arrays: dict[str, np.ndarray], name: str, num_images: int) -> Labels:
-    if "labels" not in arrays:
-        return unlabelled(num_images)
-    labels = arrays["labels"]
+def _conversion(images: np.ndarray) -> str:
+    """Says how numbers of another type become images; nothing if their range says nothing."""
+    if not images.size or images.dtype.kind not in "fiu":
+        return ""
+    low, high = float(images.min()), float(images.max())
+    for least, most, recipe in CONVERSIONS:
+        if (low < 0) == (least < 0) and least <= low and high <= most:
+            return f" from {low:g} to {high:g}: store {recipe}"
+    return f" from {low:g} to {high:g}"
+
+
+def _checked_labels(labels: np.ndarray, name: str, what: str, num_images: int) -> Labels:
+    if labels.shape == (num_images, 1):
+        labels = labels[:, 0]
     if labels.shape != (num_images,) or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
-            f"{name}: expected 'labels' of {num_images} integers, "
+            f"{name}: expected {what} of {num_images} integers, "
             f"found {labels.dtype} of shape {labels.shape}"
         )
     return labels.astype(np.int32)

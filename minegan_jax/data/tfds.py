@@ -18,6 +18,17 @@ from minegan_jax.data.listing import Listing, unlabelled
 from minegan_jax.errors import InputError
 
 FILE_FORMAT = "array_record"  # the one that is written and read at random without TensorFlow
+BY_HAND = "download it by hand, unpack it and give folder:PATH"
+# By the names of tensorflow-datasets' errors, two of which it does not export: what to do.
+ADVICE = {
+    "NonMatchingChecksumError": (
+        f" the server sent another file than expected, often a page of its own: {BY_HAND}"
+    ),
+    "DownloadError": f": run again, or {BY_HAND}",
+    "ConnectionError": f": run again, or {BY_HAND}",
+    "ExtractError": f": its download is damaged: remove it and run again, or {BY_HAND}",
+    "UnsafeArchiveError": f": {BY_HAND}",
+}
 SPEC = re.compile(r"(?P<name>[^:]+(?::\d+\.\d+\.\d+)?)(?::(?P<split>.+))?")
 
 
@@ -32,7 +43,7 @@ def open_tfds(rest: str) -> Listing:
     source = _data_source(builder, split, spec)
     return Listing(
         name=spec,
-        labels=_read_labels(source, label),
+        labels=_read_labels(source, label, spec),
         class_names=tuple(builder.info.features[label].names or ()) if label else (),
         # The stored bytes are decoded like any other file's: one decoder, one set of errors.
         read=lambda index: Image.open(io.BytesIO(source[index][image])),
@@ -80,8 +91,12 @@ def _explained(spec: str) -> Iterator[None]:
             f"{spec}: is prepared in a format that only TensorFlow reads: prepare it as "
             f"{FILE_FORMAT}, or set TFDS_DATA_DIR to another folder"
         ) from error
-    except (OSError, ValueError, AssertionError, RuntimeError) as error:
-        raise InputError(f"{spec}: {_first_line(error)}") from error
+    except InputError:
+        raise
+    # Builders raise what they like, and so do the packages that they prepare data with.
+    except Exception as error:
+        kind = type(error).__name__
+        raise InputError(f"{spec}: {_first_line(error)}{ADVICE.get(kind, '')}") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -116,7 +131,8 @@ def _data_source(builder: Any, split: str, spec: str) -> Any:
         return source
 
 
-def _read_labels(source: Any, label: str | None) -> np.ndarray:
+def _read_labels(source: Any, label: str | None, spec: str) -> np.ndarray:
     if label is None:
         return unlabelled(len(source))
-    return np.array([source[index][label] for index in range(len(source))], np.int32)
+    with _explained(spec):
+        return np.array([source[index][label] for index in range(len(source))], np.int32)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from minegan_jax.data import Dataset, load_dataset, occurs_in, open_listing
+from minegan_jax.data import Dataset, in_words, load_dataset, occurs_in, open_listing
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
@@ -27,6 +27,9 @@ class Target(NamedTuple):
     colour: str
     skip_unreadable: bool
     enlarge: bool
+    fit: str
+    grey_range: tuple[float, ...]
+    max_pixels: int | None
 
 
 def open_images(
@@ -42,11 +45,14 @@ def open_images(
     colour: str = "as_is",
     skip_unreadable: bool = False,
     enlarge: bool = False,
+    fit: str = "crop",
+    grey_range: tuple[float, ...] = (),
+    max_pixels: int | None = None,
 ) -> Target:
     """Finds target images; they are read once the sources say how large they must be.
 
     Args:
-      spec: "digits", "folder:PATH", "npz:FILE" or "tfds:NAME[:SPLIT]".
+      spec: "digits", "folder:PATH", "npz:FILE", "tfds:NAME[:SPLIT]" or "zip:FILE".
       labels: keep only these classes; () keeps all.
       ratios: share of each of `labels`; () takes what a random draw gives.
       max_images: training images to draw; None takes all.
@@ -57,6 +63,9 @@ def open_images(
       colour: "convert" turns grey into colour images, or back, as the source needs.
       skip_unreadable: skip damaged images instead of stopping.
       enlarge: enlarge images that are smaller than the critic's instead of stopping.
+      fit: what becomes of images that are not square: "crop", "pad" or "squeeze".
+      grey_range: values of deep grey that become black and white; () is the range of 16 bits.
+      max_pixels: of one image, or it is refused; None is 89 million.
 
     Raises:
       InputError: there are no such images.
@@ -74,6 +83,9 @@ def open_images(
         colour=colour,
         skip_unreadable=skip_unreadable,
         enlarge=enlarge,
+        fit=fit,
+        grey_range=grey_range,
+        max_pixels=max_pixels,
     )
 
 
@@ -95,6 +107,9 @@ def load(experiment: build.Experiment) -> Dataset:
         exclude=config.exclude,
         part=config.part,
         enlarge=config.enlarge,
+        fit=config.fit,
+        grey_range=config.grey_range,
+        max_pixels=config.max_pixels,
     )
 
 
@@ -122,7 +137,7 @@ def check_unchanged(dataset: Dataset, trained_with: Mapping[str, Any]) -> None:
 
 
 def remarks(dataset: Dataset, started_from: Sequence[Source]) -> list[str]:
-    """Returns what to know of the images that are held out: which sources saw them.
+    """Returns what to know of the images: what was left out, which sources saw the held-out ones.
 
     Args:
       dataset: the images.
@@ -141,7 +156,8 @@ def remarks(dataset: Dataset, started_from: Sequence[Source]) -> list[str]:
         for name, count in seen.items()
         if count
     ]
-    return found
+    others = in_words(dataset.description.get("other_files", ()))
+    return [*found, f"{dataset.description['spec']}: {others}"] if others else found
 
 
 def check(experiment: build.Experiment, dataset: Dataset) -> None:

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minegan_jax.data import load_dataset
+from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
 
 IMAGES = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype=np.uint8)
@@ -54,6 +56,7 @@ def test_the_description_is_plain_json(spec):
         "seed": 2,
         "labels": [0, 3],
         "ratios": [0.25, 0.75],
+        "other_files": [],
         "skipped": [],
     }
 
@@ -68,8 +71,6 @@ def test_excluded_images_are_in_neither_part(spec, tmp_path):
 
 @pytest.mark.parametrize("exclude", [False, True])
 def test_skipped_images_are_reported(tmp_path, spec, exclude):
-    from PIL import Image
-
     folder = tmp_path / "images"
     folder.mkdir()
     for number in range(3):
@@ -87,3 +88,32 @@ def test_a_set_of_unreadable_images_is_refused(tmp_path):
     (tmp_path / "1.png").write_bytes(b"")
     with pytest.raises(InputError, match="none of the 1 chosen images is readable"):
         load_dataset(f"folder:{tmp_path}", **SHAPE, skip_unreadable=True)
+
+
+def test_other_files_are_said_once_and_change_no_identity(tmp_path, caplog):
+    Image.fromarray(IMAGES[0]).save(tmp_path / "1.png")
+    before = load_dataset(f"folder:{tmp_path}", **SHAPE)
+    for name in ("a.heic", "b.HEIC", "notes.txt"):
+        (tmp_path / name).write_bytes(b"no picture")
+    dataset = load_dataset(f"folder:{tmp_path}", **SHAPE)
+    assert dataset.description["other_files"] == ["2 .heic", "1 .txt"]
+    assert caplog.text.count("3 other files left out: 2 .heic, 1 .txt") == 1
+    assert identity(dataset) == identity(before)
+
+
+@pytest.mark.parametrize("grey_range", [(1.0,), (2.0, 2.0), (0.0, 1.0, 2.0)])
+def test_a_grey_range_is_two_numbers(spec, grey_range):
+    with pytest.raises(InputError, match="grey_range: expected two different numbers"):
+        load_dataset(spec, **SHAPE, grey_range=grey_range)
+
+
+def test_deep_grey_is_read_everywhere_by_its_range(tmp_path):
+    (tmp_path / "a").mkdir()
+    for number in range(3):
+        deep = Image.fromarray(np.float32(np.arange(64).reshape(8, 8) % (number + 7)))
+        deep.save(tmp_path / "a" / f"{number}.tif")
+    settings = {"resolution": 8, "channels": 1, "num_held_out": 1, "grey_range": (0.0, 10.0)}
+    (tmp_path / "seen").mkdir()
+    deep.save(tmp_path / "seen" / "0.tif")
+    dataset = load_dataset(f"folder:{tmp_path}/a", **settings, exclude=f"folder:{tmp_path}/seen")
+    assert (len(dataset.train), len(dataset.held_out)) == (1, 1)

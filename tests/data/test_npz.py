@@ -39,7 +39,10 @@ def test_grey_images_come_with_or_without_an_axis(tmp_path, images):
 @pytest.mark.parametrize(
     ("arrays", "expected"),
     [
-        ({"pictures": IMAGES}, "expected an array 'images', found none"),
+        ({"a": IMAGES, "b": IMAGES[:1]}, "found a of uint8 (2, 4, 4, 3), b of uint8 (1, 4, 4, 3)"),
+        ({"mean": np.zeros(3), "o": np.array([{}])}, "found mean of float64 (3,), o of objects"),
+        ({}, "expected an array 'images', found none"),
+        ({"arr_0": IMAGES, "arr_1": np.zeros(3, int)}, "expected 'arr_1' of 2 integers"),
         ({"images": IMAGES / 255}, "expected 'images' of uint8, found float64"),
         ({"images": IMAGES[0, 0]}, "found (4, 3)"),
         ({"images": np.zeros((2, 4, 4, 2), np.uint8)}, "found (2, 4, 4, 2)"),
@@ -55,14 +58,50 @@ def test_wrong_arrays_are_refused(tmp_path, arrays, expected):
 
 
 def test_wrong_files_are_refused(tmp_path):
-    np.save(tmp_path / "array.npy", IMAGES)
     np.savez(tmp_path / "whole.npz", images=IMAGES)
     (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:150])
     (tmp_path / "text.npz").write_text("no archive")
     assert "no such file" in complaint(tmp_path / "none.npz")
-    assert "found a single array" in complaint(tmp_path / "array.npy")
+    assert f"found a folder: folder:{tmp_path}" in complaint(tmp_path)
     assert "not a readable .npz" in complaint(tmp_path / "cut.npz")
     assert "not a readable .npz" in complaint(tmp_path / "text.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [("arr_0", "arr_1"), ("x", "y"), ("pictures", "labels"), ("images", "labels")],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_images_of_other_names_and_layouts(tmp_path, name, labels, first):
+    images = np.moveaxis(IMAGES, 3, 1) if first else IMAGES
+    arrays = {name: images, labels: np.array([[4], [2]]), "mean": np.zeros(3)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    listing = open_listing(f"npz:{tmp_path}/a.npz")
+    assert listing.labels.tolist() == [4, 2]
+    np.testing.assert_array_equal(conform(listing, [0, 1], resolution=4, channels=3).pixels, IMAGES)
+
+
+def test_a_single_array_is_one_of_images(tmp_path):
+    np.save(tmp_path / "a.npy", IMAGES)
+    listing = open_listing(f"npz:{tmp_path}/a.npy")
+    assert listing.labels.tolist() == [-1, -1]
+    np.testing.assert_array_equal(listing.read(1), IMAGES[1])
+
+
+@pytest.mark.parametrize(
+    ("images", "recipe"),
+    [
+        (np.float32(IMAGES / 255), "(a * 255).round().astype('uint8')"),
+        (IMAGES / 127.5 - 1, "((a + 1) * 127.5).round().astype('uint8')"),
+        (IMAGES.astype(int), "a.round().astype('uint8')"),
+    ],
+)
+def test_numbers_of_another_type_are_told_how_to_be_images(tmp_path, images, recipe):
+    np.savez(tmp_path / "a.npz", images=images)
+    line = complaint(tmp_path / "a.npz")
+    assert f"found {images.dtype} from" in line
+    assert line.endswith(f"store {recipe}")
+    np.testing.assert_array_equal(eval(recipe, {"a": images}), IMAGES)
 
 
 def test_what_would_fill_the_memory_is_refused(tmp_path):

@@ -1,0 +1,99 @@
+"""Classes of images: what `dataset.json` says, else the folders that they lie in."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from minegan_jax.data.listing import unlabelled
+from minegan_jax.errors import InputError
+from minegan_jax.types import Labels
+
+DATASET_JSON = "dataset.json"  # as the tools of StyleGAN write it
+MAX_DIGITS = 9  # a longer number does not fit an int32 label, and is a name
+PARTS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval")
+
+Classes = tuple[Labels, tuple[str, ...]]  # a label for each image, names by label
+
+
+def by_folder(names: Sequence[str], spec: str) -> Classes:
+    """Takes the first folder of each path for a class.
+
+    Folders whose names all are numbers are their own labels; others count in the order of names.
+
+    Raises:
+      InputError: two folders would be one label, or the folders are parts of a data set.
+    """
+    folders = [name.partition("/")[0] if "/" in name else None for name in names]
+    known = sorted({name for name in folders if name is not None})
+    _check_parts(known, spec)
+    are_numbers = all(_is_number(name) for name in known)
+    numbers = {name: int(name) if are_numbers else order for order, name in enumerate(known)}
+    _check_distinct(numbers, spec)
+    labels = np.array([-1 if name is None else numbers[name] for name in folders], np.int32)
+    return labels, () if are_numbers else tuple(known)
+
+
+def by_json(content: bytes, names: Sequence[str], file: str) -> Classes | None:
+    """Takes the labels of a `dataset.json`: {"labels": [["a/1.png", 0], ...]}, or null for none.
+
+    Returns:
+      Nothing if it is another file of that name.
+
+    Raises:
+      InputError: an image has no label, or one that is no whole number.
+    """
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: expected JSON, found a damaged file ({error})") from error
+    if not isinstance(found, dict) or "labels" not in found:
+        return None
+    if found["labels"] is None:
+        return unlabelled(len(names)), ()
+    labels = _pairs(found["labels"], file)
+    for name in names:
+        if name not in labels:
+            raise InputError(f"{file}: expected a label for each image, found none for {name}")
+    return np.array([labels[name] for name in names], np.int32), ()
+
+
+def _pairs(found: object, file: str) -> dict[str, int]:
+    """Returns labels by name."""
+    expected = f'{file}: expected "labels" of pairs such as ["a/1.png", 0]'
+    if not isinstance(found, list):
+        raise InputError(f"{expected}, found {type(found).__name__}")
+    labels: dict[str, int] = {}
+    for pair in found:
+        match pair:
+            case [str(name), int(label)] if type(label) is int and 0 <= label < 2**31:
+                if labels.setdefault(name, label) != label:
+                    raise InputError(f"{file}: {name} is {labels[name]} there and also {label}")
+            case _:
+                raise InputError(f"{expected}, found {json.dumps(pair)[:80]}")
+    return labels
+
+
+def _check_parts(folders: Sequence[str], spec: str) -> None:
+    """Refuses `train/` and `test/` as classes: the classes are inside, the parts are not one."""
+    if folders and all(name.lower() in PARTS for name in folders):
+        raise InputError(
+            f"{spec}: expected folders of classes, found parts of a data set,"
+            f" {' and '.join(folders)}: name one of them: {spec.rstrip('/')}/{folders[-1]}"
+        )
+
+
+def _check_distinct(numbers: dict[str, int], spec: str) -> None:
+    """Refuses two names of one number."""
+    names: dict[int, str] = {}
+    for name, number in numbers.items():
+        other = names.setdefault(number, name)
+        if other != name:
+            raise InputError(
+                f"{spec}: expected a label for each folder, found {other} and {name}, which are"
+                f" both label {number}: rename one of them, for example to x{name}"
+            )
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and len(name) <= MAX_DIGITS
