@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
-STORAGES = {"f2": "Half", "f4": "Float", "f8": "Double", "i8": "Long"}
+STORAGES = {"f2": "Half", "V2": "BFloat16", "f4": "Float", "f8": "Double", "i8": "Long"}
 
 
 class Raw(bytes):

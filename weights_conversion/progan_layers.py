@@ -137,7 +137,7 @@ def find_networks(
     Raises:
       InputError: a network is not there, or is there more than once.
     """
-    arrays = {}
+    arrays: dict[str, tuple[Arrays, str]] = {}
     for network in chosen(only):
         key, sign = keys[network], form.signs[network]
         found = states.find(saved, sign, file=file, key=key, usual=usual[network])

@@ -3,8 +3,8 @@ r"""SNGAN with a projection critic, as Chainer saves it: generator, critic or bo
 python -m weights_conversion.sngan_chainer --generator=ResNetGenerator_850000.npz \
     --critic=SNResNetProjectionDiscriminator_850000.npz --out=DIR
 
-A trainer's snapshot, `snapshot_iter_*`, is a file of both. Widths, classes and channels are read off
-the shapes; the resolution, off the number of blocks.
+A trainer's snapshot, `snapshot_iter_*`, is a file of both. Widths, classes and channels are read
+off the shapes; the resolution, off the number of blocks.
 """
 
 import sys

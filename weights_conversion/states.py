@@ -120,6 +120,6 @@ def _complaint(states: list[State], sign: Sign, key: str | None, usual: str) -> 
         return f"expected arrays by name, such as {sign[0]}, found none"
     if key is not None:
         return f"--key={key}: expected one of {places}"
-    if usual:
-        return f"expected {usual}, found {places}: --key= chooses"
-    return f"expected one network, found {places}: --key= chooses"
+    known = any(prefixes(state.arrays, sign) for state in states)
+    hint = ": --key= chooses" if known else f", none of them with {sign[0]}"
+    return f"expected {usual or 'one network'}, found {places}{hint}"

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import jax
+import ml_dtypes
 import numpy as np
 import pytest
 from weight_files import keys_of, legacy_layout, zip_layout
 
 from minegan_jax import sources
 from minegan_jax.errors import InputError
-from weights_conversion import biggan_pytorch, command, reader
+from weights_conversion import biggan_pytorch, biggan_simpler, command, reader
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "biggan32"
 FILES = {"generator": "G_ema.pth", "critic": "D.pth"}
@@ -86,7 +87,129 @@ def changed(network, **changes):
     return {name: array for name, array in arrays.items() if array is not None}
 
 
+PEOPLE_HAVE = {  # of the arrays: what a file holds instead, the precision kept, and the flags
+    "module": (lambda s: {f"module.{name}": array for name, array in s.items()}, "f4", {}),
+    "state_dict": (lambda s: {"state_dict": s, "step": 3}, "f4", {}),
+    "model": (lambda s: {"model": {f"G.{name}": array for name, array in s.items()}}, "f4", {}),
+    "chosen": (lambda s: {"G": s, "G_ema": s}, "f4", {"key": "G_ema"}),
+    "double": (lambda s: {name: a.astype("f8") for name, a in s.items()}, "f4", {}),
+    "half": (lambda s: {name: a.astype("f2") for name, a in s.items()}, "f2", {}),
+    "bfloat16": (
+        lambda s: {name: a.astype(ml_dtypes.bfloat16) for name, a in s.items()},
+        ml_dtypes.bfloat16,
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("wrap", "dtype", "flags"), PEOPLE_HAVE.values(), ids=PEOPLE_HAVE)
+def test_files_as_people_have_them(wrap, dtype, flags, source, tmp_path):
+    arrays = changed("generator")
+    (tmp_path / "G.pth").write_bytes(zip_layout(wrap(arrays)))
+    found = biggan_pytorch.convert(generator=str(tmp_path / "G.pth"), **flags)
+    plain = sources.load_source(source).generator
+    for ours, array in zip(*map(jax.tree.leaves, (found.params["generator"], plain)), strict=True):
+        assert ours.dtype == np.float32
+        np.testing.assert_array_equal(ours, np.asarray(array).astype(dtype).astype("f4"))
+
+
+def test_both_networks_in_one_file(source, tmp_path):
+    both = {"G": changed("generator"), "D": changed("critic"), "step": 3}
+    (tmp_path / "all.pth").write_bytes(zip_layout(both))
+    file = str(tmp_path / "all.pth")
+    found = biggan_pytorch.convert(generator=file, critic=file)
+    loaded = sources.load_source(source)
+    together = {"generator": loaded.generator, "critic": loaded.critic}
+    jax.tree.map(np.testing.assert_array_equal, dict(found.params), together)
+
+
+def test_the_other_network_is_named():
+    with pytest.raises(InputError, match=r"D.pth: expected a generator, found a critic"):
+        biggan_pytorch.convert(generator=str(FIXTURE / "D.pth"))
+    with pytest.raises(InputError, match="--critic_key=D: expected --generator and --critic"):
+        biggan_pytorch.convert(critic=str(FIXTURE / "D.pth"), critic_key="D")
+
+
+def without_chunks():
+    """A generator whose blocks take no chunk of the latent, as with --hier and as without."""
+    arrays = changed("generator")
+    embedding_size = arrays["shared.weight"].shape[1]
+    chunked, whole = dict(arrays), dict(arrays)
+    for name in filter(biggan_simpler.CONDITIONAL.fullmatch, arrays):
+        whole[name] = arrays[name][:, :embedding_size]
+        chunked[name] = np.where(np.arange(arrays[name].shape[1]) < embedding_size, arrays[name], 0)
+    return chunked, whole
+
+
+def test_a_generator_without_hier_is_one_whose_chunks_do_nothing(tmp_path):
+    found = []
+    for arrays in without_chunks():
+        (tmp_path / "G.pth").write_bytes(zip_layout(arrays))
+        found.append(biggan_pytorch.convert(generator=str(tmp_path / "G.pth")))
+    assert found[0].arguments == found[1].arguments
+    jax.tree.map(np.testing.assert_array_equal, found[0].params, found[1].params)
+
+
+def gains(arrays, layer):
+    """What a spectrally normalised layer gives for each class, in double precision."""
+    weight, u = (arrays[f"{layer}.{name}"].astype("f8") for name in ("weight", "u0"))
+    v = u @ weight / np.linalg.norm(u @ weight)
+    sigma = np.linalg.norm(weight @ v[0])
+    vectors = arrays["shared.weight"].astype("f8")
+    return vectors @ weight[:, : vectors.shape[1]].T / sigma
+
+
+def without_shared():
+    """A generator with a table of classes in each normalisation; its images are `whole`'s."""
+    _, whole = without_chunks()
+    arrays = {name: array for name, array in whole.items() if name != "shared.weight"}
+    for name in filter(biggan_simpler.CONDITIONAL.fullmatch, whole):
+        layer = name.removesuffix(".weight")
+        arrays[name] = gains(whole, layer).astype("f4")
+        del arrays[f"{layer}.u0"], arrays[f"{layer}.sv0"]
+    return arrays
+
+
+def test_tables_of_every_normalisation_become_shared_vectors():
+    arrays = without_shared()
+    rewritten = biggan_simpler.as_published(arrays, "G.pth")
+    for name in filter(biggan_simpler.CONDITIONAL.fullmatch, arrays):
+        found = gains(rewritten, name.removesuffix(".weight"))
+        np.testing.assert_allclose(found, arrays[name], atol=1e-6 * abs(arrays[name]).max())
+
+
+def test_a_generator_without_shared_vectors_gives_the_same_images(tmp_path, expected):
+    images = []
+    for i, arrays in enumerate((without_chunks()[1], without_shared())):
+        (tmp_path / "G.pth").write_bytes(zip_layout(arrays))
+        command.write(biggan_pytorch.convert(str(tmp_path / "G.pth")), tmp_path / str(i))
+        loaded = sources.load_source(tmp_path / str(i))
+        images.append(loaded.generate(expected["latents"], expected["labels"]))
+    assert_close(images[1], np.asarray(images[0]), "float32")
+
+
+def test_statistics_that_were_never_accumulated_are_said(tmp_path, caplog):
+    arrays = changed("generator")
+    means = {name: 0 * array for name, array in arrays.items() if name.endswith(".stored_mean")}
+    ones = {name: array**0 for name, array in arrays.items() if name.endswith(".stored_var")}
+    biggan_pytorch.convert(str(FIXTURE / "G_ema.pth"))
+    assert not caplog.messages
+    (tmp_path / "G.pth").write_bytes(zip_layout({**arrays, **means, **ones}))
+    biggan_pytorch.convert(str(tmp_path / "G.pth"))
+    (said,) = caplog.messages
+    assert "G.pth: its statistics were never accumulated" in said
+    assert "--accumulate_stats" in said
+
+
 WRONG = {
+    "expected a spectrally normalised network": (
+        "generator",
+        {name: None for name in reader.read_torch(FIXTURE / "G_ema.pth") if ".u0" in name},
+    ),
+    "a BigGAN of 1024 pixels: expected 32": (
+        "generator",
+        {f"blocks.{i}.0.conv1.weight": np.ones((8, 8, 3, 3), "f4") for i in range(3, 8)},
+    ),
     "missing: blocks.1.0.bn2.bias.weight": ("generator", {"blocks.1.0.bn2.bias.weight": None}),
     "unexpected: blocks.1.0.conv3.weight": ("critic", {"blocks.1.0.conv3.weight": np.ones(3)}),
     "shared.weight: .* trained without --G_shared": ("generator", {"shared.weight": None}),

@@ -73,6 +73,10 @@ def test_a_critic_alone_has_no_picture(convert, tmp_path):
         (["--generator=gone.pth", "--out=out"], "gone.pth: expected a file that PyTorch saved"),
         (["--generatr=a", "--out=out"], "Did you mean: generator"),
         (["a", "--out=out"], "unexpected argument 'a'"),
+        (["--generator=a", "--generator=b", "--out=out"], "--generator: expected once, found 2"),
+        (["--generator=gs://b/G.pth", "--out=out"], "on this machine, found a URL"),
+        (["--generator=a", "--out=gs://b/out"], "--out=gs://b/out: expected a path"),
+        (["--generator=~nobody-at-all/G.pth", "--out=out"], "found no such home"),
         ([f"--critic={__file__}", "--out=out"], "another, damaged or shortened file"),
     ],
 )
@@ -82,6 +86,11 @@ def test_a_mistake_is_one_line(argv, said, convert, tmp_path, monkeypatch):
     assert (status, printed, complaint.count("\n")) == (2, "", 1)
     assert said in complaint
     assert not list(tmp_path.iterdir())
+
+
+def test_the_home_is_known_behind_a_flag(convert, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f"{tmp_path}/G.pth: expected a file" in convert("--generator=~/G.pth", "--out=out")[2]
 
 
 def test_large_images_are_shrunk():

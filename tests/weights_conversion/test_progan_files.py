@@ -93,6 +93,39 @@ def test_older_names_and_settings_as_a_dictionary(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, old.params, new.params)
 
 
+def parallel(found):
+    """What a file holds, its networks saved by DataParallel."""
+    return {
+        key: part if key == "config" else {f"module.{name}": array for name, array in part.items()}
+        for key, part in found.items()
+        if isinstance(part, dict)
+    }
+
+
+WRAPS = {
+    "parallel": lambda found: found,
+    "below a key": lambda found: {"config": found.pop("config", {}), "models": found, "step": 3},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+@pytest.mark.parametrize("name", ["genforce.pth", "gan_zoo.pth"])
+def test_prefixes_and_wrappers_change_nothing(name, wrap, tmp_path):
+    (tmp_path / "file.pth").write_bytes(zip_layout(wrap(parallel(saved(name)))))
+    changed = converted(name, tmp_path / "file.pth", only="generator")
+    jax.tree.map(
+        np.testing.assert_array_equal, changed.params, converted(name, only="generator").params
+    )
+
+
+def test_a_network_of_another_name_is_asked_for(tmp_path):
+    generator = saved("genforce.pth")["generator_smooth"]
+    (tmp_path / "file.pth").write_bytes(zip_layout({"generator": generator}))
+    with pytest.raises(InputError, match="expected generator_smooth, found generator: --key="):
+        converted("genforce.pth", tmp_path / "file.pth", only="generator")
+    converted("genforce.pth", tmp_path / "file.pth", only="generator", key="generator")
+
+
 WRONG = {  # of genforce's file: the network, what replaces its arrays, what is said
     "layer3.weight": ("generator_smooth", {"layer3.weight": None}, "missing: layer3.weight"),
     "layer9.weight": ("discriminator", {"layer9.weight": np.ones(3)}, "unexpected: layer9.weight"),
@@ -169,6 +202,22 @@ def rename_conv(networks):
     name, array = networks[1].variables.pop()
     networks[1].variables += [(name, array), ("8x8/Conv1_down/weight", array)]
 
+    networks[1].static_kwargs["fused_scale"] = True
+
+
+def fuse(networks):
+    """Renames and turns the generator's layers as the official code stores fused ones."""
+    state = networks[2]
+    state.static_kwargs.pop("fused_scale", None)  # the official code's default is True
+    state.variables = [
+        (name.replace("Conv0", "Conv0_up"), turned(array) if "Conv0/weight" in name else array)
+        for name, array in state.variables
+    ]
+
+
+def turned(kernel):
+    return np.ascontiguousarray(kernel.swapaxes(2, 3)[::-1, ::-1])
+
 
 def keep(networks):
     del networks
@@ -185,7 +234,7 @@ def double_variable(networks):
         (set_setting(1, label_size=10), "D: label_size is 10, expected 0"),
         (set_setting(1, mbstd_group_size="4"), "D: mbstd_group_size should be a number"),
         (set_lod, "Gs: lod is 2.5, expected 0: saved while fading in"),
-        (rename_conv, "D: fused_scale is False, expected True by its layers"),
+        (rename_conv, "D: fused_scale is True, expected False: this critic .* --only=generator"),
         (double_variable, "Gs has several variables of one name"),
         (lambda networks: networks.pop(), "expected the three networks G, D and Gs"),
         (lambda networks: setattr(networks[2], "build_func_name", "G_other"), "Gs is a G_other"),
@@ -194,6 +243,47 @@ def double_variable(networks):
 def test_pickles_of_other_networks_are_refused(change, said, write_pickle):
     with pytest.raises(InputError, match=f"file.pkl: {said}"):
         converted("official.pkl", write_pickle(change))
+
+
+def test_a_fused_generator_is_the_same_network(write_pickle):
+    fused = converted("official.pkl", write_pickle(fuse), only="generator")
+    plain = converted("official.pkl", only="generator")
+    assert fused.arguments == plain.arguments
+    jax.tree.map(np.testing.assert_array_equal, fused.params, plain.params)
+
+
+def scattered(maps, kernel):
+    """The official code's fused layer: a transposed convolution of four shifted copies, summed.
+
+    Args:
+      maps: (height, width, inputs).
+      kernel: (3, 3, outputs, inputs), as stored.
+    """
+    padded = np.pad(kernel, ((1, 1), (1, 1), (0, 0), (0, 0)))
+    summed = padded[1:, 1:] + padded[:-1, 1:] + padded[1:, :-1] + padded[:-1, :-1]
+    height, width, _ = maps.shape
+    larger = np.zeros((2 * height + 2, 2 * width + 2, kernel.shape[2]))
+    for y, x in np.ndindex(height, width):
+        larger[2 * y : 2 * y + 4, 2 * x : 2 * x + 4] += summed @ maps[y, x]
+    return larger[1:-1, 1:-1]  # SAME padding
+
+
+def convolved(maps, kernel):
+    """A convolution with SAME padding; the kernel is (3, 3, inputs, outputs)."""
+    padded = np.pad(maps, ((1, 1), (1, 1), (0, 0)))
+    shape = (*maps.shape[:2], kernel.shape[3])
+    found = np.zeros(shape)
+    for y, x in np.ndindex(shape[:2]):
+        found[y, x] = np.einsum("rci,rcio->o", padded[y : y + 3, x : x + 3], kernel)
+    return found
+
+
+def test_a_fused_layer_is_a_convolution_of_doubled_maps():
+    rng = np.random.default_rng(0)
+    maps, stored = rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 3, 2, 5))
+    doubled = maps.repeat(2, axis=0).repeat(2, axis=1)
+    ours = convolved(doubled, progan_tf.first_after_doubling(stored))
+    np.testing.assert_allclose(ours, scattered(maps, stored), atol=1e-12)
 
 
 def test_theano_pickles_are_refused(write_pickle):

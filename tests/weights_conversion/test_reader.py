@@ -1,10 +1,15 @@
 """Weight files of every layout, whole or refused in one line, and nothing in them ever run."""
 
+import gzip
+import io
 import json
 import os
 import pickle
 import subprocess
+import tarfile
+import zipfile
 
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -49,6 +54,7 @@ def saved():
         },
         "half": np.ones(2, "f2"),
         "double": rng.normal(size=(2, 3)),
+        "shape": Raw(b"ctorch\nSize\n(" + dump((3, 4)) + b"tR"),
         "settings": {"alpha": 0, "layers": [16, "x", None, True], "shape": (1, 2)},
     }
 
@@ -62,6 +68,40 @@ def test_what_was_saved_comes_back(layout, saved, tmp_path):
         np.testing.assert_array_equal(found["generator"][name], array)
     np.testing.assert_array_equal(found["double"], saved["double"])
     assert found["settings"] == saved["settings"]
+    assert found["shape"] == (3, 4)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_bfloat16_is_read_in_single_precision(layout, tmp_path):
+    exact = np.array([[1.0, -2.5], [3e38, 2.0**-120]], "f4")
+    (tmp_path / "file").write_bytes(LAYOUTS[layout]({"w": exact.astype(ml_dtypes.bfloat16)}))
+    found = reader.read_torch(tmp_path / "file")["w"]
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, exact.astype(ml_dtypes.bfloat16).astype("f4"))
+
+
+def safetensors_file(dtype, shape, data):
+    """The bytes of a `.safetensors` file of one array `w`."""
+    entry = {"dtype": dtype, "shape": shape, "data_offsets": [0, len(data)]}
+    header = json.dumps({"w": entry, "__metadata__": {"format": "pt"}}).encode()
+    return len(header).to_bytes(8, "little") + header + data
+
+
+@pytest.mark.parametrize("read", [reader.read_torch, reader.read_safetensors])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32", "float64"])
+def test_safetensors_of_any_precision(read, kind, tmp_path):
+    array = np.array([[1.0, -2.5, 0.0]]).astype(np.dtype(kind))
+    code = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64"}[kind]
+    (tmp_path / "G.pth").write_bytes(safetensors_file(code, [1, 3], array.tobytes()))
+    found = read(tmp_path / "G.pth")["w"]
+    assert found.dtype == (np.float32 if kind == "bfloat16" else kind)
+    np.testing.assert_array_equal(found, array.astype(found.dtype))
+
+
+def test_safetensors_of_other_types_or_cut_short_are_refused():
+    whole = safetensors_file("F8_E4M3", [2], bytes(2))
+    assert "'w' of type F8_E4M3, expected F16" in complaint(reader.read_torch, whole)
+    assert "damaged: " in complaint(reader.read_torch, whole[:-1])
 
 
 def test_settings_keep_their_state_and_no_code(tmp_path):
@@ -198,12 +238,45 @@ def test_a_file_cut_anywhere_is_refused(layout, saved):
         complaint(reader.read_torch, content[: int(share * len(content))])
 
 
+def zipped(*names):
+    """The bytes of a zip archive of empty records."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    return content.getvalue()
+
+
+def tarred():
+    """The bytes of a tar archive."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("G.pth"))
+    return content.getvalue()
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d\n"
+WHOLE = Raw(b"cBigGAN\nGenerator\n)\x81" + dump({"training": False}) + b"b")
 WRONG = {
     "a web page": (b"<!DOCTYPE html><html>Quota exceeded</html>", "found a web page"),
+    "a web page behind a line": (b"\n\n <html>", "found a web page"),
+    "a pointer": (POINTER, "found a pointer of Git LFS"),
+    "JSON": (b'{"error": "not found"}', "found text in JSON"),
     "nothing": (b"", "found 0 bytes"),
     "noise": (bytes(range(1, 200)), "another, damaged or shortened file"),
-    "a pickle": (pickled({"w": 1}), "expected a file that PyTorch saved"),
+    "a pickle": (pickled({"w": 1}), "expected a file that PyTorch saved, found a pickle"),
     "an empty zip": (b"PK\x05\x06" + bytes(18), "expected"),
+    "a program": (
+        zipped("g/data.pkl", "g/constants.pkl", "g/code/__torch__.py"),
+        "found a TorchScript archive",
+    ),
+    "an npz": (zipped("l1/W.npy", "l1/b.npy"), "found an .npz file"),
+    "a zip of files": (zipped("weights/G.pth"), "found a zip archive of weights/G.pth: unpack"),
+    "gzip": (gzip.compress(b"weights"), "found a gzip archive"),
+    "tar": (tarred(), "found a tar archive"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "found an HDF5 file"),
+    "a whole model": (zip_layout(WHOLE), "the name 'BigGAN.Generator', as whole models"),
+    "a model in a dictionary": (legacy_layout({"G": WHOLE}), "expected weights alone"),
 }
 
 
@@ -218,6 +291,56 @@ def test_a_file_of_another_kind_is_named(content, said):
 @pytest.mark.parametrize("content", [b"", b"<html>", bytes(range(1, 200)), b"PK\x03\x04" * 9])
 def test_other_readers_refuse_what_is_not_theirs(read, content):
     complaint(read, content)
+
+
+OTHERS = {
+    "a pointer": (POINTER, "a pointer of Git LFS"),
+    "PyTorch's": (zip_layout({"w": np.ones(3)}), "a file that PyTorch saved"),
+    "PyTorch's older": (legacy_layout({"w": np.ones(3)}), "a file that PyTorch saved"),
+    "a pickle": (pickled({"w": 1}), "a pickle"),
+    "safetensors": (safetensors_file("F32", [1], bytes(4)), "a .safetensors file"),
+    "a web page": (b"<html>", "a web page"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), OTHERS.values(), ids=OTHERS)
+def test_what_is_no_npz_is_named(content, said):
+    assert f"expected an .npz file, found {said}" in complaint(reader.read_npz, content)
+
+
+def test_a_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match="found a folder: name the file in it"):
+        reader.read_torch(tmp_path)
+
+
+def npz(**arrays):
+    """The bytes of an `.npz` file."""
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    return bytearray(content.getvalue())
+
+
+@pytest.mark.parametrize("place", [4, 6, 8, 60, 200, -60, -10])
+def test_a_changed_byte_of_an_npz_is_no_traceback(place, tmp_path):
+    content = npz(w=np.random.default_rng(0).normal(size=99))
+    content[place] ^= 0xFF
+    (tmp_path / "file").write_bytes(content)
+    try:
+        reader.read_npz(tmp_path / "file")
+    except InputError as error:
+        assert str(error).count("\n") == 0
+
+
+def test_a_changed_byte_of_an_array_is_found(tmp_path):
+    content = npz(w=np.random.default_rng(0).normal(size=99))
+    content[len(content) // 2] ^= 0xFF
+    complaint(reader.read_npz, bytes(content))
+
+
+def test_names_of_an_npz_are_read_without_its_arrays(tmp_path):
+    np.savez(tmp_path / "file.npz", **{"a/w": np.ones(3), "evil": np.array([{}], object)})
+    assert reader.names_of_npz(tmp_path / "file.npz") == ["a/w", "evil"]
+    assert reader.read_npz(tmp_path / "file.npz", "a/").keys() == {"a/w"}
 
 
 def test_arrays_of_objects_are_refused(tmp_path):

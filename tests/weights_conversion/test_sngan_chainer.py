@@ -87,6 +87,22 @@ def test_generators_of_any_size(resolution, width, num_classes, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, converted.params["generator"], params)
 
 
+def test_a_trainers_snapshot_holds_both_networks(tmp_path):
+    plain = reader.read_npz(FIXTURE / "critic.npz")
+    snapshot = {f"updater/model:opt_dis/{name}": array for name, array in plain.items()}
+    snapshot |= {
+        "updater/model:opt_gen/l1/W": np.ones((16, 4), "f4"),
+        "updater/optimizer:opt_dis/block1/c1/u/m": np.ones(1),
+        "updater/iterator:main/order": np.asarray(None),  # an object, which is not looked at
+        "extensions/LogReport/_log": np.asarray("[]"),
+    }
+    np.savez(tmp_path / "snapshot_iter_1000.npz", **snapshot)
+    (tmp_path / "snapshot_iter_1000.npz").rename(tmp_path / "snapshot_iter_1000")
+    found = sngan_chainer.convert(critic=str(tmp_path / "snapshot_iter_1000"))
+    whole = sngan_chainer.convert(critic=str(FIXTURE / "critic.npz"))
+    jax.tree.map(np.testing.assert_array_equal, found.params, whole.params)
+
+
 WRONG = {
     "missing: block3/c_sc/W": {"block3/c_sc/W": None},
     "unexpected: block6/c_sc/W": {"block6/c_sc/W": np.ones((16, 16, 1, 1), "f4")},
