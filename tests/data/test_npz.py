@@ -73,12 +73,14 @@ def test_wrong_files_are_refused(tmp_path):
 )
 @pytest.mark.parametrize("first", [False, True])
 def test_images_of_other_names_and_layouts(tmp_path, name, labels, first):
-    images = np.moveaxis(IMAGES, 3, 1) if first else IMAGES
+    expected = np.arange(2 * 6 * 6 * 3, dtype=np.uint8).reshape(2, 6, 6, 3)
+    images = np.moveaxis(expected, 3, 1) if first else expected
     arrays = {name: images, labels: np.array([[4], [2]]), "mean": np.zeros(3)}
     np.savez(tmp_path / "a.npz", **arrays)
     listing = open_listing(f"npz:{tmp_path}/a.npz")
     assert listing.labels.tolist() == [4, 2]
-    np.testing.assert_array_equal(conform(listing, [0, 1], resolution=4, channels=3).pixels, IMAGES)
+    pixels = conform(listing, [0, 1], resolution=6, channels=3).pixels
+    np.testing.assert_array_equal(pixels, expected)
 
 
 def test_a_single_array_is_one_of_images(tmp_path):

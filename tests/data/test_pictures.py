@@ -28,7 +28,7 @@ def test_content_makes_a_picture(tmp_path, kind, name):
     assert load_image(listing, 0).size == (16, 16)
 
 
-@pytest.mark.parametrize("name", ["a.tga", "a.pcx", "a.ico", "a.im"])
+@pytest.mark.parametrize("name", ["a.tga", "a.pcx", "a.ico"])
 def test_vague_content_wants_its_ending(tmp_path, name):
     NOISE.save(tmp_path / name)
     (tmp_path / "a.bin").write_bytes((tmp_path / name).read_bytes())
@@ -75,13 +75,13 @@ def test_long_texts_do_not_stop_an_image(tmp_path, name):
     texts.add_text("prompt", "x" * 5_000_000, zip=True)
     texts.add_itxt("workflow", "y" * 5_000_000, zip=True)
     NOISE.save(tmp_path / name, "PNG", pnginfo=texts)
-    limit = PngImagePlugin.MAX_TEXT_CHUNK
+    before = PngImagePlugin.MAX_TEXT_CHUNK
     np.testing.assert_array_equal(load_image(opened(tmp_path), 0), NOISE)
-    assert PngImagePlugin.MAX_TEXT_CHUNK == limit
+    assert before == PngImagePlugin.MAX_TEXT_CHUNK
 
 
 def test_enormous_pictures_are_pictures_by_content_too(tmp_path, monkeypatch):
     NOISE.save(tmp_path / "a", "PNG")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    with pytest.raises(ValueError, match="more than 20 pixels: --config.max_pixels"):
+    with pytest.raises(ValueError, match=r"more than 20 pixels: --config\.max_pixels"):
         load_image(opened(tmp_path), 0)

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
+from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+from tensorflow_datasets.core.download.extractor import ExtractError, UnsafeArchiveError
+from tensorflow_datasets.core.download.util import DownloadError
 
 from minegan_jax.data import conform, load_dataset, native_shape, open_listing
 from minegan_jax.errors import InputError
@@ -97,6 +100,11 @@ def test_unknown_names_and_splits_are_refused():
         (ConnectionError("no route\nto host"), "no route"),
         (AssertionError("Manual download required\nsee ..."), "Manual download required"),
         (ValueError(), "ValueError"),
+        (KeyError("split"), "split"),
+        (NonMatchingChecksumError("wrong checksum:\n* Expected: x"), "wrong checksum: the server"),
+        (DownloadError("Failed to get url x.\nHTTP code: 404"), "Failed to get url x.: run again"),
+        (ExtractError("Error while extracting"), "extracting: its download is damaged: remove it"),
+        (UnsafeArchiveError("x.tar is unsafe"), "unsafe: download it by hand"),
     ],
 )
 def test_failed_preparations_are_explained(monkeypatch, tmp_path, raised, expected):
@@ -106,6 +114,18 @@ def test_failed_preparations_are_explained(monkeypatch, tmp_path, raised, expect
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(TinySquares, "download_and_prepare", fail)
     assert expected in complaint("tfds:tiny_squares")
+
+
+def test_records_that_cannot_be_read_are_explained(monkeypatch):
+    class Damaged:
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            raise RuntimeError("DATA_LOSS: a chunk's hash does not match")
+
+    monkeypatch.setattr(TinySquares, "as_data_source", lambda *_args, **_kwargs: Damaged())
+    assert "DATA_LOSS" in complaint("tfds:tiny_squares")
 
 
 def test_formats_that_need_tensorflow_are_refused(monkeypatch, tmp_path, data_dir):
