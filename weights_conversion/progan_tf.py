@@ -2,8 +2,8 @@
 
 python -m weights_conversion.progan_tf --pickle=karras2018iclr-lsun-car-256x256.pkl --out=DIR
 
-Fused layers are what the official code trains by default. A generator with them is the same function
-and is converted; a critic with them is another function than the one here, and is refused.
+Fused layers are what the official code trains by default. A generator with them is the same
+function and is converted; a critic with them is another than the one here, and is refused.
 
 The source code inside these files stays text: nothing of it runs.
 """
