@@ -1,7 +1,7 @@
 """Weight files of every layout, whole or refused in one line, and nothing in them ever run."""
 
-import gzip
 import contextlib
+import gzip
 import io
 import json
 import os
