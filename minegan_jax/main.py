@@ -35,6 +35,7 @@ MODES = {
 USER_ERRNOS = (
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EEXIST,
     errno.EACCES,
     errno.EROFS,
     errno.ENOENT,

@@ -125,5 +125,6 @@ def test_one_source_has_no_chart(tmp_path):
 
 
 def test_matplotlib_is_imported_where_a_chart_is_drawn():
-    code = "import sys, minegan_jax, minegan_jax.compare; sys.exit('matplotlib' in sys.modules)"
+    imports = "import sys, minegan_jax, minegan_jax.experiment.compare"
+    code = f"{imports}; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -89,7 +89,7 @@ def test_samples_need_a_run_a_phase_and_a_file(cli, finished, tmp_path):
         ),
         ((workdir, out, "--num_images=0"), "num_images"),
         ((f"--adapter={tmp_path / 'gone'}", out), "found no adapter.json"),
-        ((workdir, f"--out={tmp_path / 'gone' / 'a.npz'}"), "gone"),
+        ((workdir, f"--out={finished / 'config.json' / 'a.npz'}"), "config.json"),
         ((workdir, f"--out={finished}"), str(finished)),
     ):
         status, line = cli("--mode=sample", *flags)

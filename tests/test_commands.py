@@ -40,6 +40,7 @@ NOT_RUN = {
     r"^pip install ": "installs: `.ci/run` does, into clean environments",
     r"^(\S+=\S+ )*python -m pytest": "these very tests",
     r"^(\S+=\S+ )*python benchmarks/\w+\.py": "takes minutes to hours, on a quiet machine",
+    r"^python docs/tables\.py$": "`test_results.py` runs the script",
     r" --(coordinator|distributed)\b": "several processes: `test_hosts.py` has two train together",
 }
 # The small file that stands for the one that a command converts.

@@ -206,6 +206,6 @@ def test_a_given_compilation_cache_is_kept(monkeypatch):
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
     try:
         devices.use_compilation_cache()
-        assert jax.config.jax_compilation_cache_dir == str(devices.CACHE)
+        assert jax.config.jax_compilation_cache_dir == str(devices.CACHE.expanduser())
     finally:
         jax.config.update("jax_compilation_cache_dir", given)

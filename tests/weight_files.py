@@ -53,6 +53,8 @@ def dump(value, storages=None):
         return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
     if isinstance(value, bool):
         return b"\x88" if value else b"\x89"
+    if isinstance(value, float):
+        return f"F{value!r}\n".encode()
     return b"N" if value is None else f"I{value}\n".encode()
 
 

@@ -337,8 +337,8 @@ def write_samples(
     num_images: int,
     seed: int,
     source: str | None,
-    sources: Sequence[str],
     out: str | None,
+    sources: Sequence[str] = (),
 ) -> None:
     """Draws images from a run or an adapter into an .npz file with one array, `images`.
 
