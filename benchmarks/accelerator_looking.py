@@ -15,8 +15,9 @@ from minegan_jax.features.efficientnet_lite import efficientnet_shapes
 from minegan_jax.features.embed import Embedding, embed
 from minegan_jax.mining.game import Rules
 from minegan_jax.mining.minegan import critic_of, mine
+from minegan_jax.mining.noise import Noise
 from minegan_jax.report import measure
-from minegan_jax.sampling import sampler
+from minegan_jax.sampling.generator import of_state
 from minegan_jax.sources import load_source
 from minegan_jax.types import Pixels
 
@@ -49,9 +50,11 @@ def check_sampling(*, tiny: bool) -> Figures:
         source = load_source("mnist_without_9")
         method = mine([source], Rules(), SHAPE, critic_of(source))
         state = method.learner.init(None, jax.random.key(0))
-        draws = np.random.default_rng(0).normal(size=(16, method.latent_sizes[0]))
-        images = method.generate(state, 0, draws.astype(np.float32))
-        return np.asarray(images), sampler.sample(method, state, 16 if tiny else 1000)
+        generator = of_state(method, state, [source.name])
+        shape = 16, source.networks.latent_size
+        latents = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        images = generator.generate(0, Noise(latents))
+        return np.asarray(images), generator.sample(16 if tiny else 1000)
 
     expected, found = on_both(look)
     errors = {

@@ -91,8 +91,8 @@ def compared(source: Source, method: TransferMethod) -> Callable[..., dict[str, 
     """
 
     def everything(state: GameState, batch: Any, draws: Any) -> dict[str, Any]:
-        latents = draws.players.latents[0][:, : source.networks.latent_size]
-        images = source.networks.generate(state.params["generators"][0], latents)
+        (noise,) = draws.players.noise
+        images = source.networks.generate(state.params["generators"][0], noise.latents)
         after, metrics = method.learner.step(state, batch, draws, alone)
         miners = after.players_optimizer.inner_states["miners"]
         return {

@@ -20,7 +20,7 @@ from minegan_jax.experiment import target_images
 from minegan_jax.features.embed import embed
 from minegan_jax.metrics.frechet import frechet_distance
 from minegan_jax.report import evaluator
-from minegan_jax.sampling.adapter import Mined
+from minegan_jax.sampling.generator import Generator
 
 CONFIGS = ("mnist:9", "bigGAN_digits:9", "bigGAN_digits:7")
 SEEDS = (0, 1, 2)
@@ -55,28 +55,28 @@ def of_run(name: str, seed: int, workdir: Path, num_images: int) -> dict[str, di
     dataset, networks = target_images.load(run.experiment), evaluator.load_looker(recipe)
     found = {}
     for phase in run.phases_done():
-        mined = run.mined(phase)
-        both = {"EMA of the miner": mined, "the miner itself": without_ema_of_miners(mined)}
+        ema, raw = (run.generator(phase, weights) for weights in ("ema", "raw"))
+        both = {"EMA of the miner": ema, "the miner itself": with_miners_of(ema, raw)}
         for title, drawn in both.items():
             found[f"{phase}, {title}"] = measured(drawn, recipe, networks, dataset, settings.labels)
     return found
 
 
-def without_ema_of_miners(mined: Mined) -> Mined:
-    """Returns it with the miners as they were trained, and all else as it is."""
-    averages = {name: ema for name, ema in mined.state.averages.items() if name != "miners"}
-    return mined._replace(state=mined.state._replace(averages=averages))
+def with_miners_of(ema: Generator, raw: Generator) -> Generator:
+    """Returns the EMA of the generators behind the miners as they were trained."""
+    pairs = zip(ema.weights, raw.weights, strict=True)
+    return ema._replace(weights=tuple({**own, "miners": r["miners"]} for own, r in pairs))
 
 
 def measured(
-    mined: Mined,
+    generator: Generator,
     recipe: evaluator.Recipe,
     networks: evaluator.Looker,
     dataset: Dataset,
     labels: tuple[int, ...],
 ) -> dict[str, float]:
     """Returns the distance to held-out images and the share recognised as one of the labels."""
-    images = mined.sample(recipe.num_images, recipe.seed)
+    images = generator.sample(recipe.num_images, recipe.seed)
     seen = evaluator.recognised(networks, images)
     real, fake = (embed(networks.features, each).features for each in (dataset.held_out, images))
     return {

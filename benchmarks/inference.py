@@ -15,7 +15,8 @@ from timing import fresh_source, medians
 
 from minegan_jax.mining.game import Rules
 from minegan_jax.mining.minegan import MinerShape, critic_of, mine
-from minegan_jax.sampling import sampler
+from minegan_jax.mining.noise import sample_noise
+from minegan_jax.sampling import generator
 
 RESOLUTION = 64
 NUM_CLASSES = 1000  # of ImageNet: the miners see which, one-hot
@@ -25,7 +26,7 @@ def main() -> None:
     """Times both in turn and keeps the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--batch", type=int, default=sampler.BLOCK_PIXELS // RESOLUTION**2)
+    parser.add_argument("--batch", type=int, default=generator.BLOCK_PIXELS // RESOLUTION**2)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -34,12 +35,13 @@ def main() -> None:
     shape = MinerShape(depth=4, width=1024)
     method = mine([source], Rules(), shape, critic_of(source))
     state = method.learner.init(None, jax.random.key(0))
-    draws = jax.random.normal(jax.random.key(1), (options.batch, method.latent_sizes[0]))
-    given = jax.block_until_ready(method.mined(state, 0, draws))
+    behind, weights = method.sources[0], method.weights(state)[0]
+    noise = sample_noise(jax.random.key(1), (options.batch,), behind.noise)
+    given = jax.block_until_ready(behind.mined(weights, noise))
     alone = jax.jit(source.networks.generate)
     took = medians(
         {
-            "mined": lambda: method.generate(state, 0, draws).block_until_ready(),
+            "mined": lambda: behind.generate(weights, noise).block_until_ready(),
             "alone": lambda: alone(source.generator, *given).block_until_ready(),
         },
         options.rounds,

@@ -32,6 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from minegan_jax.mining import losses
 from minegan_jax.mining.game import Rules
 from minegan_jax.mining.minegan import MinerShape, critic_of, mine
+from minegan_jax.mining.noise import Noise
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
 from minegan_jax.types import Batch, Images, Params, to_unit_range
@@ -73,8 +74,16 @@ SETTINGS = {
 
 def torch_draws(draws: Any) -> torch_step.Draws:
     """Copies our draws for PyTorch."""
-    arrays = draws.critic.latents[0], draws.mixes, draws.players.latents[0]
+    (critic,), (players,) = draws.critic.noise, draws.players.noise
+    arrays = _in_a_row(critic), draws.mixes, _in_a_row(players)
     return torch_step.Draws(*(torch.tensor(np.asarray(array)) for array in arrays))
+
+
+def _in_a_row(noise: Noise) -> jax.Array:
+    """Returns latents and behind them, where one is drawn, the number of the class."""
+    if noise.labels is None:
+        return noise.latents
+    return jnp.concatenate([noise.latents, noise.labels[..., None]], axis=-1)
 
 
 def _channels_first(images: Images) -> torch.Tensor:
@@ -201,7 +210,8 @@ def main() -> None:
     theirs = torch_step.make_step(ours.miner, opponent, np.asarray(batch.images))
     flops = check_losses(ours, theirs)
 
-    draw = partial(torch_step.draw, setting.batch_size, setting.turns, ours.method.latent_sizes[0])
+    shape = ours.method.sources[0].noise
+    draw = partial(torch_step.draw, setting.batch_size, setting.turns, *shape)
     runs = {"ours": lambda: ours(jax.random.key(4)), "torch": lambda: theirs(draw())}
     took, best = medians(runs, options.rounds), peak(options.rounds)
     figures = {

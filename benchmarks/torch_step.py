@@ -37,13 +37,16 @@ class Opponent(NamedTuple):
     score_pair: Pair  # of real and fake images
 
 
-def draw(batch_size: int, turns: int, latent_size: int) -> Draws:
-    """Draws u, of `latent_size` numbers, from N(0, I) and the places of the interpolates."""
-    return Draws(
-        torch.randn(batch_size, turns, latent_size),
-        torch.rand(batch_size, turns),
-        torch.randn(batch_size, latent_size),
-    )
+def draw(batch_size: int, turns: int, latent_size: int, num_classes: int) -> Draws:
+    """Draws u, `latent_size` numbers from N(0, I) and a class if there are any, and mixes."""
+
+    def noise(*places: int) -> Tensor:
+        latents = torch.randn(*places, latent_size)
+        if not num_classes:
+            return latents
+        return torch.cat([latents, torch.randint(num_classes, (*places, 1)).float()], -1)
+
+    return Draws(noise(batch_size, turns), torch.rand(batch_size, turns), noise(batch_size))
 
 
 def weights(params: Any) -> Weights:
@@ -75,10 +78,9 @@ def mine(miner: Weights, draws: Tensor) -> tuple[Tensor, ...]:
     """Maps u to what the generator gets: a latent, and a class's vector if there are two miners."""
     if "condition" not in miner:
         return (_perceptron(miner, draws),)
-    latents, numbers = draws[:, :-1], draws[:, -1]
+    latents, labels = draws[:, :-1], draws[:, -1].long()
     num_classes = miner["latent"]["Dense_0"]["kernel"].shape[0] - latents.shape[1]
-    drawn = (torch.special.ndtr(numbers) * num_classes).long().clamp(max=num_classes - 1)
-    seen = torch.cat([latents, F.one_hot(drawn, num_classes)], 1)
+    seen = torch.cat([latents, F.one_hot(labels, num_classes)], 1)
     return _perceptron(miner["latent"], seen), _perceptron(miner["condition"], seen)
 
 

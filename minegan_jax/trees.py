@@ -44,10 +44,25 @@ def from_named_leaves(named: dict[str, np.ndarray]) -> dict[str, Any]:
 def digest(tree: Any) -> str:
     """Returns the SHA-256 of all names, shapes, types and values, as 64 hexadecimal digits."""
     total = hashlib.sha256()
-    for path, leaf in sorted(named_leaves(tree).items()):
-        total.update(f"{path} {leaf.dtype} {leaf.shape}\n".encode())
-        total.update(np.ascontiguousarray(leaf).tobytes())
+    for path, leaf in sorted(by_path(tree).items()):
+        _update(total, path, np.asarray(leaf))
     return total.hexdigest()
+
+
+def leaf_digests(tree: Any) -> dict[str, str]:
+    """Returns the SHA-256 of each leaf's name, shape, type and values by its path."""
+    digests = {}
+    for path, leaf in by_path(tree).items():
+        one = hashlib.sha256()
+        _update(one, path, np.asarray(leaf))
+        digests[path] = one.hexdigest()
+    return digests
+
+
+def _update(total: Any, path: str, leaf: np.ndarray) -> None:
+    """Adds a leaf to a digest, without a copy of its values."""
+    total.update(f"{path} {leaf.dtype} {leaf.shape}\n".encode())
+    total.update(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8).data)
 
 
 def first_not_finite(tree: Any) -> str | None:

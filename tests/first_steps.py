@@ -7,10 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import oracles
 
 from minegan_jax import sources
 from minegan_jax.config import Config
 from minegan_jax.experiment import build, settings
+from minegan_jax.mining.noise import zero_noise
 from minegan_jax.nets import family
 from minegan_jax.training import devices
 from minegan_jax.types import Batch
@@ -107,7 +109,8 @@ def _trace(experiment: build.Experiment, mesh: jax.sharding.Mesh | None) -> Shap
             state, metrics = step(state, _batch(experiment), jax.random.key(0))
             assert metrics
         method = experiment.methods.get(phase.name)
-        images = method and method.generate(state, 0, jnp.zeros((2, method.latent_sizes[0])))
+        noise = method and zero_noise(2, method.sources[0].noise)
+        images = method and oracles.images_of(method, state, noise)
         shapes[phase.name] = state, images
     return shapes
 

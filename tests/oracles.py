@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minegan_jax.mining.noise import Noise
+
 
 def squared_distance(x, y) -> float:
     return float(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)))
@@ -130,3 +132,11 @@ class SlowAdam:
 
 def assert_close(found, expected, **tolerances):
     jax.tree.map(partial(np.testing.assert_allclose, **tolerances), found, expected)
+
+
+def images_of(method, state, noise, source=0):
+    """G_i(M_i(u)) in a state, by the EMA where there is one; u may be given as latents alone."""
+    if not isinstance(noise, Noise):
+        noise = Noise(jnp.asarray(noise))
+    weights = (method.ema or method.weights)(state)[source]
+    return method.sources[source].generate(weights, noise)

@@ -10,6 +10,7 @@ import pytest
 
 from minegan_jax import sources
 from minegan_jax.baselines import dgn_am_ppgn
+from minegan_jax.mining.noise import sample_noise, zero_noise
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
@@ -189,10 +190,9 @@ FIRST = dgn_am_ppgn.Goal(lambda images: images.reshape(-1, 2), 0)  # the vector'
 def test_a_search_starts_at_the_class_that_was_drawn_and_leaves_it(num_steps):
     rules = dgn_am_ppgn.SearchRules(num_steps=num_steps, step_size=0.2, prior=0.0)
     method = dgn_am_ppgn.dgn_am(of_classes(generate_vector, TABLE), FIRST, rules)
-    draws = jax.random.normal(jax.random.key(0), (20, 3))
-    found = method.generate(method.learner.init(None, jax.random.key(0)), 0, draws)
-    drawn = (jax.scipy.stats.norm.cdf(draws[:, -1]) * 3).astype(int)
-    expected = TABLE[drawn]
+    noise = sample_noise(jax.random.key(0), (20,), method.sources[0].noise)
+    found = oracles.images_of(method, method.learner.init(None, jax.random.key(0)), noise)
+    expected = TABLE[noise.labels]
     if num_steps:  # as high as a search may go: standard deviations from the mean
         expected[:, 0] = TABLE[:, 0].mean() + dgn_am_ppgn.LIMIT * TABLE[:, 0].std()
     np.testing.assert_allclose(found.reshape(20, 2), expected, rtol=1e-5)
@@ -201,8 +201,11 @@ def test_a_search_starts_at_the_class_that_was_drawn_and_leaves_it(num_steps):
 def test_a_single_class_has_nowhere_to_go():
     rules = dgn_am_ppgn.SearchRules(num_steps=3)
     method = dgn_am_ppgn.dgn_am(of_classes(generate_vector, TABLE[1:2]), FIRST, rules)
-    state, draws = method.learner.init(None, jax.random.key(0)), jnp.ones((2, 3))
-    found = method.generate(state, 0, draws).reshape(2, 2)
+    state, noise = (
+        method.learner.init(None, jax.random.key(0)),
+        zero_noise(2, method.sources[0].noise),
+    )
+    found = oracles.images_of(method, state, noise).reshape(2, 2)
     np.testing.assert_allclose(found, TABLE[[1, 1]], atol=1e-5)
 
 

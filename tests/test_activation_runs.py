@@ -6,6 +6,7 @@ from functools import partial
 
 import jax
 import numpy as np
+import oracles
 import pytest
 from tiny_sources import save_source
 
@@ -15,6 +16,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, load_classifiers
 from minegan_jax.features import digits
 from minegan_jax.features.catalogue import PACKAGED
+from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.function import as_function
 
@@ -63,19 +65,20 @@ def test_it_reports_its_only_phase_beside_the_source(run):
 
 def test_its_images_are_those_of_the_search(run):
     settings = run.experiment.config
-    mined, goal = run.mined(), load_classifiers.goal(settings, run.experiment.guide)
+    mined, goal = run.generator(), load_classifiers.goal(settings, run.experiment.guide)
+    (weights,) = mined.weights
     (source,) = run.experiment.sources
-    assert mined.source_names == (source.name,)
-    jax.tree.map(np.testing.assert_array_equal, mined.state.generator, source.generator)
-    of_source = partial(source.networks.generate, mined.state.generator)
-    encode = partial(as_function(Encoder(4, 4)), mined.state.encoder)
+    assert mined.names == (source.name,)
+    jax.tree.map(np.testing.assert_array_equal, weights["generator"], source.generator)
+    of_source = partial(source.networks.generate, weights["generator"])
+    encode = partial(as_function(Encoder(4, 4)), weights["encoder"])
     search = {
         "dgn_am": dgn_am_ppgn.search_dgn_am,
         "ppgn": partial(dgn_am_ppgn.search_ppgn, encode=encode),
     }[settings.method]
     rules = dgn_am_ppgn.SearchRules(num_steps=2, step_size=settings.search_step_size)
     start = jax.random.normal(jax.random.key(5), (6, 4))
-    found = mined.method.generate(mined.state, 0, start)
+    found = mined.generate(0, Noise(start))
     np.testing.assert_allclose(found, of_source(search(goal, rules, of_source, start)), atol=1e-3)
     before, after = (goal.logits(images)[:, 3].mean() for images in (of_source(start), found))
     assert after > before
@@ -91,7 +94,7 @@ def test_one_seed_gives_one_set_of_images(run):
 def test_a_finished_run_is_left_as_it_is(run, tmp_path):
     again = shutil.copytree(run.workdir, tmp_path / "again")
     resumed = experiment.train(run.experiment.config, again)
-    assert len({trees.digest(each.mined().state) for each in (run, resumed)}) == 1
+    assert len({trees.digest(each.state()) for each in (run, resumed)}) == 1
     logs = [(each.workdir / "metrics.jsonl").read_text().count("\n") for each in (run, resumed)]
     assert logs[0] == logs[1]
 
@@ -112,18 +115,16 @@ def test_a_search_starts_at_the_class_that_is_asked_for(method, asked, searching
     source = sources.load_source(save_source(tmp_path / "source", "dcgan", **CLASSES))
     given = {"sources": (source.location,), "method": method, "classes": asked, "width": 4}
 
-    def made(num_steps, draws):
+    def made(num_steps, noise):
         fields = config.from_values({**searching, **given, "search_steps": num_steps})
         method, state = only_method(build.build(fields))
-        assert method.latent_sizes == (draws.shape[1],)
-        return method.generate(state, 0, draws)
+        return oracles.images_of(method, state, noise)
 
-    draws = jax.random.normal(jax.random.key(1), (8, 5 if asked == "all" else 4))
-    drawn = (jax.scipy.stats.norm.cdf(draws[:, -1]) * 3).astype(int)
-    labels = {"all": drawn, "mean": None, "1": np.full(8, 1)}[asked]
-    unsearched = source.generate(draws[:, :4], labels)
-    np.testing.assert_allclose(made(0, draws), unsearched, atol=2e-5)
-    assert (np.abs(made(2, draws) - unsearched).max(axis=(1, 2, 3)) > 1e-3).all()
+    noise = sample_noise(jax.random.key(1), (8,), NoiseShape(4, 3 if asked == "all" else 0))
+    labels = {"all": noise.labels, "mean": None, "1": np.full(8, 1)}[asked]
+    unsearched = source.generate(noise.latents, labels)
+    np.testing.assert_allclose(made(0, noise), unsearched, atol=2e-5)
+    assert (np.abs(made(2, noise) - unsearched).max(axis=(1, 2, 3)) > 1e-3).all()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_the_config_sets_the_sizes_of_a_search(field, value, searching):
     made = []
     for fields in (searching, {**searching, field: value}):
         method, state = only_method(build.build(config.from_values(fields)))
-        made.append(np.asarray(method.generate(state, 0, draws)))
+        made.append(np.asarray(oracles.images_of(method, state, draws)))
     assert np.abs(made[0] - made[1]).max() > 1e-3
 
 

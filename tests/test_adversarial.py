@@ -11,6 +11,7 @@ from toys import LATENT, RULES, criticise, generate, mine, toy_game
 
 from minegan_jax.mining import selector
 from minegan_jax.mining.game import PLAYERS
+from minegan_jax.mining.noise import Noise
 from minegan_jax.mining.turns import critic_turn, players_turn
 
 
@@ -24,6 +25,10 @@ def turns(game):
 
 def lots_of_turn(draws, turn):
     return jax.tree.map(lambda numbers: numbers[:, turn], draws.critic)
+
+
+def latents_of(lots):
+    return [u.latents for u in lots.noise]
 
 
 # The oracle: one supersample at a time, with the naive maximum.
@@ -80,14 +85,14 @@ def test_a_step_equals_the_oracle(num_sources, rules):
             lots, mixes = lots_of_turn(draws, turn), draws.mixes[:, turn]
             state, metrics = critic_turn(state, real=real[:, turn], lots=lots, mixes=mixes)
             expected, gradients = of_critic(
-                params["critic"], params, real[:, turn], lots.latents, mixes
+                params["critic"], params, real[:, turn], latents_of(lots), mixes
             )
             np.testing.assert_allclose(metrics["critic_loss"], expected, rtol=1e-9)
             params["critic"] = adams["critic"](params["critic"], gradients)
         for _ in range(2):
             state, metrics = players_turn(state, lots=draws.players)
             players = {name: params[name] for name in PLAYERS}
-            expected, gradients = of_players(players, params["critic"], draws.players.latents)
+            expected, gradients = of_players(players, params["critic"], latents_of(draws.players))
             np.testing.assert_allclose(metrics["players_loss"], expected, rtol=1e-9)
             params |= {name: adams[name](players[name], gradients[name]) for name in players}
         oracles.assert_close(state.params, params, rtol=1e-7, atol=1e-9)
@@ -109,9 +114,9 @@ def test_only_the_winner_gets_a_gradient():
         players = {name: state.params[name] for name in PLAYERS}
         critic = state.params["critic"]
         of_critic = jax.jit(jax.grad(critic_loss))(
-            critic, state.params, real[:, 0], lots.latents, mixes
+            critic, state.params, real[:, 0], latents_of(lots), mixes
         )
-        of_players = jax.jit(jax.grad(players_loss))(players, critic, draws.players.latents)
+        of_players = jax.jit(jax.grad(players_loss))(players, critic, latents_of(draws.players))
         (_, for_critic), for_players, _ = seen
         oracles.assert_close(
             [for_critic, for_players], [of_critic, of_players], rtol=1e-9, atol=1e-9
@@ -126,11 +131,11 @@ def test_a_source_that_never_wins_stays_where_it_is():
         "generators": ({"weights": 0.0 * weights}, {"weights": weights}),  # black; all or nothing
         "critic": {"hidden": 0.1 * jnp.eye(4, 5), "out": jnp.ones(5)},  # likes whatever is bright
     }
-    latents = tuple(1.0 + jnp.abs(u) for u in draws.players.latents)
+    noise = tuple(Noise(1.0 + jnp.abs(u)) for u in latents_of(draws.players))
     params["miners"] = ({"weights": jnp.zeros((LATENT, LATENT))},) * 2
     _, players_turn = turns(game)
     after, metrics = players_turn(
-        state._replace(params=params), lots=draws.players._replace(latents=latents)
+        state._replace(params=params), lots=draws.players._replace(noise=noise)
     )
     np.testing.assert_array_equal(metrics["win_rates"], [0.0, 1.0])
     oracles.assert_close(after.params["miners"][0], params["miners"][0], rtol=0)

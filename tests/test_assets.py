@@ -12,16 +12,14 @@ from minegan_jax.data.digests import in_part, read_digests
 from minegan_jax.errors import InputError
 from minegan_jax.features import catalogue
 from minegan_jax.features.embed import embed
-from minegan_jax.report import report
-from minegan_jax.sampling import sampler
+from minegan_jax.sampling.generator import of_source
 from minegan_jax.sources import PACKAGED, load_source, packaged_sources
 
 
 def judged(name, seed=1):
     """What the judge says of 2,000 samples of a source: a probability of each digit."""
-    sources = [minegan_jax.load_source(name)]
-    (source,) = report.unmined(sources, "all", resolution=28, channels=1).values()
-    images = sampler.sample(source.method, source.state, 2000, seed=seed)
+    source = minegan_jax.load_source(name)
+    images = of_source(source, "all", resolution=28, channels=1).sample(2000, seed)
     return embed(catalogue.load_extractor("digits_judge"), images).probabilities
 
 

@@ -244,7 +244,7 @@ def test_it_samples_truncated_latents_of_the_learnt_class(source):
     vectors = jnp.tile(state.params["vector"][None] + 1.0, (5, 1))
     state = state._replace(params={**state.params, "vector": vectors[0]})
     expected = source.generate(bsa.truncated(draws, 0.3), vectors)
-    np.testing.assert_allclose(method.generate(state, 0, draws), expected, atol=1e-5)
+    np.testing.assert_allclose(oracles.images_of(method, state, draws), expected, atol=1e-5)
 
 
 def test_a_source_without_classes_learns_none(tmp_path):
@@ -254,7 +254,7 @@ def test_a_source_without_classes_learns_none(tmp_path):
     state, _ = step_of(method_of(source))(
         state, batch_of((8, 8, 3)), method_of(source).learner.draw(jax.random.key(0))
     )
-    assert method_of(source).generate(state, 0, jnp.zeros((2, 4))).shape == (2, 8, 8, 3)
+    assert oracles.images_of(method_of(source), state, jnp.zeros((2, 4))).shape == (2, 8, 8, 3)
 
 
 def test_four_images_are_learnt_by_heart(saved):

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import oracles
 import pytest
 from tiny_sources import save_source
 
@@ -12,6 +13,7 @@ from minegan_jax import config, experiment, sources
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
 from minegan_jax.mining import class_conditioning
+from minegan_jax.mining.noise import sample_noise
 from minegan_jax.nets.image_resize import recolour
 from minegan_jax.training import log
 
@@ -37,12 +39,11 @@ def test_it_starts_with_the_sources_own_images_of_all_classes(
     critic = {"critic": str(tiny_source)} if name == "biggan_deep" else {}
     method, state = first_state(fields_of(directory, tiny_fields, **critic))
     source = sources.load_source(directory)
-    draws = jax.random.normal(jax.random.key(1), (30, method.latent_sizes[0]))
-    labels = (jax.scipy.stats.norm.cdf(draws[:, -1]) * 3).astype(int)
-    images = method.generate(state, 0, draws)
-    expected = recolour(source.generate(draws[:, :-1], labels), images.shape[-1])
+    noise = sample_noise(jax.random.key(1), (30,), method.sources[0].noise)
+    images = oracles.images_of(method, state, noise)
+    expected = recolour(source.generate(*noise), images.shape[-1])
     np.testing.assert_allclose(images, expected, atol=2e-5)
-    assert len(np.unique(labels)) == 3
+    assert len(np.unique(noise.labels)) == 3
 
 
 @pytest.mark.parametrize("method", ["minegan", "transfergan"])
@@ -54,7 +55,7 @@ def test_a_fixed_class_is_the_only_one_asked_for(method, asked, tmp_path, tiny_f
     draws = jax.random.normal(jax.random.key(1), (6, 4))
     labels = None if asked == "mean" else np.full(6, 1)
     expected = sources.load_source(directory).generate(draws, labels)
-    np.testing.assert_allclose(made.generate(state, 0, draws), expected, atol=2e-5)
+    np.testing.assert_allclose(oracles.images_of(made, state, draws), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize(

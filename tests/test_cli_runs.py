@@ -187,5 +187,5 @@ def test_the_last_good_checkpoint_stays(train, tmp_path):
     records = log.read(tmp_path / "run" / "metrics.jsonl")
     assert [record["step"] for record in records] == [1, 2, 3, *range(1, step)]
     run = experiment.open_run(tmp_path / "run")
-    assert int(run.mined("mine").state.selector.seen) == 3
-    assert int(run.mined("finetune").state.selector.seen) == 3 + step - 1
+    assert int(run.state("mine").selector.seen) == 3
+    assert int(run.state("finetune").selector.seen) == 3 + step - 1

@@ -14,11 +14,11 @@ from minegan_jax.features import lpips
 from minegan_jax.metrics.data_copying import copying_score, k_means
 from minegan_jax.metrics.frechet import frechet_distance
 from minegan_jax.metrics.mifid import memorisation_informed
-from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.method import MinedSource
+from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.report import evaluator
 from minegan_jax.report.report import Subject, write_report
-from minegan_jax.sampling.adapter import Mined
-from minegan_jax.training.learner import Learner
+from minegan_jax.sampling.generator import Generator
 from minegan_jax.types import to_pixels, to_unit_range
 
 NO_DIGESTS = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))  # of images that nobody looks up
@@ -139,14 +139,8 @@ def blobs(latents):
 
 def drawn_from(generate):
     """A finished method that generates in one way."""
-
-    def generate_for(state, number, latents):
-        del state, number
-        return generate(latents)
-
-    learner = Learner(*[lambda *given: given] * 3)
-    method = TransferMethod(learner, (4,), generate_for)
-    return Mined(method, (), ("source",))
+    source = MinedSource(NoiseShape(4), lambda _, noise: generate(noise.latents))
+    return Generator(("source",), (source,), ({},), np.ones(1))
 
 
 def brightness(left, right):

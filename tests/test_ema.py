@@ -18,8 +18,10 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, comparison_config
 from minegan_jax.mining import minegan
 from minegan_jax.mining.game import ema_decay, ema_start_share, update_ema
+from minegan_jax.mining.turns import by_source
 from minegan_jax.report import evaluator
-from minegan_jax.sampling.adapter import Mined, load_adapter
+from minegan_jax.sampling import generator
+from minegan_jax.sampling.adapter import load_adapter
 from minegan_jax.types import Batch
 
 ARGUMENTS = {
@@ -145,9 +147,9 @@ def unaveraged(tmp_path_factory, tiny_fields):
 def test_miners_may_do_without_an_ema(unaveraged):
     run, logged = unaveraged
     assert [line.partition(":")[0] for line in logged] == ["finetune"]
-    mined, finetuned = (run.mined(phase) for phase in ("mine", "finetune"))
-    assert (mined.weights, mined.state.averages) == ("raw", {})
-    assert (finetuned.weights, list(finetuned.state.averages)) == ("ema", ["generators"])
+    mined, finetuned = (run.generator(phase) for phase in ("mine", "finetune"))
+    assert (mined.kind, run.state("mine").averages) == ("raw", {})
+    assert (finetuned.kind, list(run.state("finetune").averages)) == ("ema", ["generators"])
     weights = {name: phase["weights"] for name, phase in report_of(run)["phases"].items()}
     assert weights == {"source": "raw", "mine": "raw", "finetune": "ema"}
     adapter = json.loads((run.workdir / "adapter" / "adapter.json").read_text())
@@ -178,11 +180,9 @@ def test_a_report_names_the_weights_that_it_measured(finished):
 
 def test_the_raw_weights_are_those_that_were_trained(tiny_run):
     run = experiment.open_run(tiny_run)
-    averaged, raw = (run.mined("finetune", weights) for weights in ("ema", "raw"))
+    averaged, raw = (run.generator("finetune", weights) for weights in ("ema", "raw"))
     np.testing.assert_array_equal(run.sample(5), averaged.sample(5))
-    state = averaged.state
-    trained = state._replace(averages={name: state.params[name] for name in state.averages})
-    expected = averaged._replace(state=trained).sample(5)
+    expected = averaged._replace(weights=by_source(run.state("finetune").params)).sample(5)
     np.testing.assert_array_equal(raw.sample(5), expected)
     assert (raw.sample(5) != averaged.sample(5)).any()
     np.testing.assert_array_equal(run.sample(5, weights="raw"), expected)
@@ -211,7 +211,7 @@ def test_the_raw_weights_are_one_flag_away(cli, tiny_run, tmp_path):
     [
         (["--workdir={run}", "--weights=bare"], "weights"),
         (["--adapter={run}/adapter", "--weights=ema"], "an adapter holds one set"),
-        (["--workdir={run}", "--phase=source", "--weights=ema"], "no EMA was kept"),
+        (["--workdir={run}", "--phase=source", "--weights=ema"], "a source as it came has none"),
     ],
 )
 def test_weights_that_are_not_there(flags, said, cli, tiny_run, tmp_path):
@@ -224,11 +224,9 @@ def test_weights_that_are_not_there(flags, said, cli, tiny_run, tmp_path):
 def test_methods_without_an_ema_draw_from_raw_weights():
     networks = toy_source(0).networks
     method = vae.vae(networks, 4, FitRules(), kl_weight=0.1)
-    mined = Mined(method, None, ("vae",))
-    assert mined.weights == "raw"
-    assert mined.by_weights("raw") == mined.by_weights(None) == mined
+    assert generator.chosen_kind(method, None) == generator.chosen_kind(method, "raw") == "raw"
     with pytest.raises(InputError, match="no EMA was kept"):
-        mined.by_weights("ema")
+        generator.chosen_kind(method, "ema")
 
 
 def test_a_recipe_takes_the_ema_unless_told():

@@ -61,7 +61,7 @@ def test_its_report_warns_of_features_that_see_no_colour(run):
 
 def test_mining_moves_no_bit_of_the_generator(run):
     (source,) = run.experiment.sources
-    (generator,) = run.mined("mine").state.params["generators"]
+    (generator,) = run.state("mine").params["generators"]
     assert not moved(source.generator, generator)
 
 
@@ -69,7 +69,7 @@ def test_mining_moves_no_bit_of_the_generator(run):
 def test_mining_moves_both_miners(run):
     phase = run.experiment.phases[0]
     (before,) = phase.learner.init(None, jax.random.key(0)).params["miners"]
-    (after,) = run.mined("mine").state.params["miners"]
+    (after,) = run.state("mine").params["miners"]
     assert before.keys() == {"latent", "condition"}
     for name in before:
         assert moved(before[name], after[name])
@@ -86,8 +86,8 @@ def test_its_report_says_which_classes_are_mined(run):
 
 
 def test_finetuning_moves_weights_and_not_statistics(run):
-    (before,) = run.mined("mine").state.params["generators"]
-    (after,) = run.mined("finetune").state.params["generators"]
+    (before,) = run.state("mine").params["generators"]
+    (after,) = run.state("finetune").params["generators"]
     changed = moved(before, after)
     assert not changed & named(before, STATISTICS)
     assert vectors(before) <= changed
@@ -98,7 +98,7 @@ def test_finetuning_moves_weights_and_not_statistics(run):
 
 
 def test_the_critics_norms_follow_its_weights(run):
-    critic = run.mined("mine").state.params["critic"]
+    critic = run.state("mine").params["critic"]
     changed = moved(run.experiment.critics_source.critic, critic)
     assert vectors(critic) <= changed
     for path in named(critic, {"u"}):
@@ -116,7 +116,7 @@ def test_its_adapter_gives_the_same_images(run):
 def test_a_cut_run_goes_on_bit_for_bit(run, cut):
     both = run, cut(run, "finetune", 2)
     for phase in ("mine", "finetune"):
-        assert len({trees.digest(each.mined(phase).state) for each in both}) == 1
+        assert len({trees.digest(each.state(phase)) for each in both}) == 1
 
 
 @pytest.mark.parametrize("critic", ["", "fresh"])

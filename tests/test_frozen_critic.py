@@ -33,7 +33,7 @@ def test_layers_come_in_the_order_in_which_images_pass_them(name, extra, first, 
 def test_only_the_others_learn(method, tiny_fields, tiny_source, tmp_path):
     fields = {**tiny_fields, "method": method, "freeze_critic_layers": 1}
     run = experiment.train(config.from_values(fields), tmp_path / "run")
-    before, after = load_source(str(tiny_source)).critic, run.mined().state.params["critic"]
+    before, after = load_source(str(tiny_source)).critic, run.state().params["critic"]
     frozen = run.experiment.sources[0].networks.critic_layers()[:1]
     for name in before:
         pairs = zip(*map(jax.tree.leaves, (before[name], after[name])), strict=True)

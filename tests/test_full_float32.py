@@ -19,6 +19,7 @@ from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.mining import class_conditioning, minegan
 from minegan_jax.mining.game import Rules
+from minegan_jax.mining.noise import zero_noise
 from minegan_jax.sources import load_source
 from minegan_jax.types import Batch
 
@@ -62,10 +63,11 @@ def test_samples_and_verdicts_of_the_game(start, tmp_path):
         transfergan.transfergan(sources[0], Rules(batch_size=2)),
     ):
         state = method.learner.init(None, jax.random.key(0))
-        draws = jnp.zeros((2, method.latent_sizes[0]))
-        assert_exact(method.generate.trace(state, 0, draws))
-        if method.mined is not None and state.params["miners"][0]:
-            assert_exact(method.mined.trace(state, 0, draws))
+        source, weights = method.sources[0], method.weights(state)[0]
+        noise = zero_noise(2, source.noise)
+        assert_exact(source.generate.trace(weights, noise))
+        if state.params["miners"][0]:
+            assert_exact(source.mined.trace(weights, noise))
         assert_exact(method.score.trace(state, jnp.zeros((2, 8, 8, 1)), 2))
         assert_exact(method.contest.trace(state, jax.random.key(0), 2))
 
@@ -84,8 +86,9 @@ def test_samples_of_the_baselines(tmp_path):
         dgn_am_ppgn.ppgn(source, goal, rules, dgn_am_ppgn.EncoderRules(width=2)),
     ):
         state = method.learner.init(None, jax.random.key(0))
-        draws = jnp.zeros((2, method.latent_sizes[0]))
-        assert_exact(method.generate.trace(state, 0, draws))
+        (source,) = method.sources
+        noise = zero_noise(2, source.noise)
+        assert_exact(source.generate.trace(method.weights(state)[0], noise))
 
 
 def test_the_training_step_keeps_the_platforms_default(tmp_path):

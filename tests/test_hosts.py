@@ -96,7 +96,7 @@ def outcome(workdir):
     """Returns all numbers that must be the same."""
     run, metrics = experiment.open_run(workdir), log.read(workdir / "metrics.jsonl")
     numbers = [{k: v for k, v in line.items() if k != "steps_per_second"} for line in metrics]
-    return numbers, {name: run.mined(name).state for name in run.phases_done()}
+    return numbers, {name: run.state(name) for name in run.phases_done()}
 
 
 def assert_same(workdir, expected):

@@ -81,7 +81,7 @@ def outcome(workdir):
         del line["steps_per_second"]
     files = ("report.json", "adapter/adapter.json", "adapter/weights.safetensors")
     return {
-        "states": {name: trees.digest(run.mined(name).state) for name in run.phases_done()},
+        "states": {name: trees.digest(run.state(name)) for name in run.phases_done()},
         "metrics": lines,
         **{name: (workdir / name).read_bytes() for name in files},
     }

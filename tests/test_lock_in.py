@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+from toys import of_noise
 
 from minegan_jax.mining import selector, supersamples
 from minegan_jax.mining.game import Rules, make_game, start
+from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.mining.supersamples import Cast
 from minegan_jax.mining.turns import players_turn
 
@@ -37,12 +39,12 @@ def shares_after(**rules):
     Returns the selector's probabilities over the last ten minibatches.
     """
     cast = Cast(
-        miners=(shift, shift),
+        miners=(of_noise(shift),) * 2,
         generators=tuple(partial(shine, best) for best in BEST),
         critic=brightness,
         view=lambda images: images,
         output=lambda images: images,
-        latent_sizes=(1, 1),
+        noise=(NoiseShape(1), NoiseShape(1)),
     )
     rates = {"miners": 0.1, "generators": 0.0, "critic": 0.0}
     rules = Rules(learning_rates=rates, batch_size=16, selector_window=10, **rules)
@@ -55,7 +57,7 @@ def shares_after(**rules):
     state = start(game, params, None)
     turn = jax.jit(partial(players_turn, game, average=oracles.average))
     for step in range(STEPS):
-        lots = supersamples.draw_lots(jax.random.key(step), (16,), cast.latent_sizes)
+        lots = supersamples.draw_lots(jax.random.key(step), (16,), cast.noise)
         state, _ = turn(state, lots=lots)
     return selector.probabilities(state.selector)
 

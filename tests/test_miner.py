@@ -14,10 +14,11 @@ from minegan_jax.mining.miner import (
     Miner,
     PairedMiner,
     at_classes,
+    at_gaussian,
     at_prior,
-    class_drawn,
     make_miner,
 )
+from minegan_jax.mining.noise import NoiseShape, sample_noise, zero_noise
 from minegan_jax.nets import spectral
 
 
@@ -175,27 +176,52 @@ def conditional(depth=2):
 @pytest.mark.parametrize("depth", [2, 4])
 def test_a_conditional_miner_starts_at_the_sources_joint_prior(depth):
     """Exactly: z is drawn from N(0, I), and the vector is that of the class which t names."""
-    draws, (latents, vectors) = start(conditional(depth), 6)
-    np.testing.assert_array_equal(latents, draws[:, :5])
-    np.testing.assert_array_equal(vectors, TABLE[class_drawn(draws[:, 5], 4)])
+    noise = sample_noise(jax.random.key(0), (64,), NoiseShape(5, 4))
+    latents, vectors = conditional(depth).init_with_output(jax.random.key(1), *noise)[0]
+    np.testing.assert_array_equal(latents, noise.latents)
+    np.testing.assert_array_equal(vectors, TABLE[noise.labels])
 
 
-def test_classes_are_drawn_evenly():
-    draws = jax.random.normal(jax.random.key(0), (20_000,))
-    shares = np.bincount(class_drawn(draws, 7), minlength=7) / len(draws)
+@pytest.mark.parametrize("depth", [2, 4])
+def test_a_miner_of_u_alone_starts_where_classes_lie(depth):
+    """Fig. 2 as printed: M^c(u) has the mean and the covariance of the classes' vectors."""
+    start_of = at_gaussian(jnp.asarray(TABLE), 5)
+    miner = PairedMiner(Miner(5, at_prior(5), depth, 12), Miner(3, start_of, depth, 12))
+    noise = sample_noise(jax.random.key(0), (20_000,), NoiseShape(5))
+    latents, vectors = miner.init_with_output(jax.random.key(1), noise.latents)[0]
+    np.testing.assert_array_equal(latents, noise.latents)
+    np.testing.assert_allclose(vectors.mean(axis=0), TABLE.mean(axis=0), atol=0.03)
+    expected = np.cov(TABLE, rowvar=False, bias=True)
+    np.testing.assert_allclose(np.cov(vectors, rowvar=False), expected, atol=0.05)
+
+
+def test_more_classes_than_latents_keep_the_widest_axes():
+    table = jnp.asarray(np.random.default_rng(1).normal(size=(9, 6)) * [9, 5, *[1e-3] * 4])
+    noise = sample_noise(jax.random.key(0), (20_000,), NoiseShape(2))
+    miner = Miner(6, at_gaussian(table, 2), 2, 4)
+    vectors, _ = miner.init_with_output(jax.random.key(1), noise.latents)
+    expected = np.cov(table, rowvar=False, bias=True)
+    np.testing.assert_allclose(np.cov(vectors, rowvar=False), expected, atol=0.03 * expected.max())
+
+
+def test_classes_are_drawn_evenly_and_beside_the_latents():
+    latents, labels = sample_noise(jax.random.key(0), (20_000,), NoiseShape(3, 7))
+    shares = np.bincount(labels, minlength=7) / len(labels)
     np.testing.assert_allclose(shares, 1 / 7, atol=0.01)
-    extremes = class_drawn(jnp.array([-jnp.inf, -40.0, 40.0, jnp.inf]), 7)
-    np.testing.assert_array_equal(extremes, [0, 0, 6, 6])
+    means = np.stack([latents[labels == label].mean(axis=0) for label in range(7)])
+    np.testing.assert_allclose(means, 0.0, atol=0.08)
+    assert zero_noise(4, NoiseShape(3, 7)).labels.shape == (4,)
+    assert sample_noise(jax.random.key(0), (2, 3), NoiseShape(5)).labels is None
 
 
 def test_both_miners_learn_from_the_whole_of_u():
     """M^c may ask for another class where z says so, and M^z for another z in one class."""
-    miner, draws = conditional(), jax.random.normal(jax.random.key(0), (200, 6))
-    params = miner.init(jax.random.key(1), draws)
+    miner, noise = conditional(), sample_noise(jax.random.key(0), (200,), NoiseShape(5, 4))
+    params = miner.init(jax.random.key(1), *noise)
 
     def unlike(params):
-        latents, vectors = miner.apply(params, draws)
-        return (latents * draws[:, 5:]).sum() + (vectors * draws[:, :3]).sum()
+        latents, vectors = miner.apply(params, *noise)
+        return (latents * noise.labels[:, None]).sum() + (vectors * noise.latents[:, :3]).sum()
 
     slopes = jax.tree.leaves_with_path(jax.jit(jax.grad(unlike))(params)["params"])
     assert {path[0].key for path, _ in slopes} == {"latent", "condition"}

@@ -14,6 +14,7 @@ from minegan_jax.baselines import transfergan
 from minegan_jax.mining import losses, minegan, selector, supersamples
 from minegan_jax.mining.game import make_game, start
 from minegan_jax.mining.miner import Miner, at_prior
+from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.mining.turns import players_turn
 from minegan_jax.nets.function import as_function
 from minegan_jax.sources import load_source
@@ -104,7 +105,7 @@ def test_images_come_from_the_averages(name):
         miner = Miner(LATENT, at_prior(LATENT), SHAPE.depth, SHAPE.width)
         mined = as_function(miner)(params["miners"][0], latents)
     expected = generate(params["generators"][0], mined)
-    np.testing.assert_allclose(method.generate(state, 0, latents), expected, atol=1e-6)
+    np.testing.assert_allclose(oracles.images_of(method, state, latents), expected, atol=1e-6)
 
 
 def test_finetuning_goes_on_where_mining_stopped():
@@ -127,7 +128,7 @@ def test_a_frozen_generator_costs_no_gradient(tiny_source, count_flops):
         "generators": (source.generator,),
         "critic": source.critic,
     }
-    lots = supersamples.draw_lots(jax.random.key(1), (count,), (4,))
+    lots = supersamples.draw_lots(jax.random.key(1), (count,), (NoiseShape(4),))
 
     def flops_of(moving):
         game = make_game(cast, RULES, moving)
@@ -150,8 +151,15 @@ def test_a_frozen_generator_costs_no_gradient(tiny_source, count_flops):
         return miners, frozen, averages, optimizer, record, total
 
     miners, adam = params["miners"], optax.adam(0.01)
+    latents = [u.latents for u in lots.noise]
     expected = count_flops(
-        by_hand, miners, params, miners, adam.init(miners), selector.init_selector(1), lots.latents
+        by_hand,
+        miners,
+        params,
+        miners,
+        adam.init(miners),
+        selector.init_selector(1),
+        latents,
     )
     np.testing.assert_allclose(flops_of(("miners",)), expected, rtol=0.005)
     assert flops_of(("miners", "generators")) > 1.1 * expected

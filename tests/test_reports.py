@@ -43,7 +43,7 @@ def test_a_report_says_what_it_is_of(tiny_run):
     assert [phase["steps"] for phase in phases.values()] == [
         None, {"done": 3, "planned": 3}, {"done": 2, "planned": 2}
     ]  # fmt: skip
-    assert len({phase["state"] for phase in phases.values()}) == 3
+    assert len({phase["weights"] for phase in phases.values()}) == 3
     assert found["recipe"]["target"] == identity["target"]
     assert found["recipe"]["features"].keys() == {"name", "sha256"}
     assert found["versions"] == run_folder.versions()
@@ -87,10 +87,10 @@ def test_other_features(finished, finish):
 
 def test_other_weights_in_a_checkpoint(finished, finish):
     run = experiment.open_run(finished)
-    step, state = run._kept("finetune")
-    critic = jax.tree.map(np.zeros_like, state.params["critic"])
-    moved = state._replace(params={**state.params, "critic": critic})
-    Checkpoints(finished / "checkpoints" / "finetune").save(step, moved)
+    state = run.state("finetune")
+    miners = jax.tree.map(np.zeros_like, state.averages["miners"])
+    moved = state._replace(averages={**state.averages, "miners": miners})
+    Checkpoints(finished / "checkpoints" / "finetune").save(2, moved)
     before = read(finished)["provenance"]["phases"]
     assert len(finish(finished)) == 1
     after = read(finished)["provenance"]["phases"]
@@ -115,4 +115,4 @@ def test_a_run_that_goes_on_longer(tiny_fields, finished):
     experiment.train(config.from_values({**tiny_fields, "finetune_steps": 3}), finished)
     longer = read(finished)["provenance"]["phases"]["finetune"]
     assert longer["steps"] == {"done": 3, "planned": 3}
-    assert longer["state"] != short["state"]
+    assert longer["weights"] != short["weights"]

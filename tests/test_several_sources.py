@@ -71,14 +71,16 @@ def test_the_metrics_say_so_over_time(run):
 
 def test_all_images_have_the_critics_size(run):
     for name in (None, "small", "large"):
-        assert run.mined().sample(5, source=name).shape == (5, 8, 8, 1)
+        assert run.generator().sample(5, source=name).shape == (5, 8, 8, 1)
     with pytest.raises(InputError, match=r"no source 'huge': expected small, large"):
-        run.mined().sample(1, source="huge")
+        run.generator().sample(1, source="huge")
 
 
 def test_the_adapter_draws_what_the_run_draws(run):
     adapter = load_adapter(run.workdir / "adapter")
-    np.testing.assert_array_equal(adapter.sample(20, seed=3), run.mined("mine").sample(20, seed=3))
+    np.testing.assert_array_equal(
+        adapter.sample(20, seed=3), run.generator("mine").sample(20, seed=3)
+    )
     assert adapter.source_names == ("small", "large")
 
 
@@ -98,10 +100,10 @@ def test_a_dropped_source_is_in_no_later_phase(run, fields, tmp_path):
     assert gone["without_it"][run.source_names.index(kept["name"])] == 1.0
     assert "| - | - |" in (dropped.workdir / "report.md").read_text()
     adapter = load_adapter(dropped.workdir / "adapter")
-    found = dropped.mined("mine")
-    assert adapter.source_names == found.source_names == run.source_names
+    found = dropped.generator("mine")
+    assert adapter.names == found.names == run.source_names
     for seed in (0, 3):
-        images = run.mined("mine").sample(30, seed)
+        images = run.generator("mine").sample(30, seed)
         np.testing.assert_array_equal(adapter.sample(30, seed), images)
         np.testing.assert_array_equal(found.sample(30, seed), images)
     assert min(report["phases"]["mine"]["probability"].values()) > 0.0
@@ -114,9 +116,9 @@ def test_devices_may_share_the_sources(run, fields, tmp_path):
     np.testing.assert_allclose(shared.sample(5), run.sample(5), atol=1)
     (shared.workdir / "report.json").unlink()
     shutil.rmtree(shared.workdir / "checkpoints" / "finetune" / "2")
-    before = trees.digest(shared.mined("mine").state)
+    before = trees.digest(shared.state("mine"))
     again = experiment.train(values, shared.workdir)
-    assert trees.digest(again.mined("mine").state) == before
+    assert trees.digest(again.state("mine")) == before
     np.testing.assert_array_equal(again.sample(5), shared.sample(5))
 
 

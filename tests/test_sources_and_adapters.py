@@ -158,7 +158,7 @@ def test_a_truncated_file_is_refused(name, source):
         ({"arguments": {**SIZES, "width": None}}, "field 'arguments'"),
         ({"family": ["dcgan"]}, "field 'family': expected text"),
         ({"family": "progan", "arguments": {**SIZES, "resolution": 27}}, "27"),
-        ({"family": "progan", "arguments": {**SIZES, "variant": 3}}, "arguments"),
+        ({"family": "progan", "arguments": {**SIZES, "variant": 3}}, "variant"),
         ({"family": "biggan", "arguments": {**SIZES, "attention": 0}}, "field 'arguments'"),
         ({"family": "sngan", "arguments": {**SIZES, "width": []}}, "expected 2 widths"),
         ({"weights": {"generator": 3}}, "field 'weights'"),
@@ -183,7 +183,7 @@ def test_packaged_sources_load(name):
 
 
 def test_an_adapter_draws_the_images_of_the_state_it_came_from(tiny_run):
-    mined = experiment.open_run(tiny_run).mined("mine")
+    mined = experiment.open_run(tiny_run).generator("mine")
     images = load_adapter(tiny_run / "adapter").sample(20, seed=5)
     np.testing.assert_array_equal(images, mined.sample(20, seed=5))
     assert (images != mined.sample(20, seed=6)).any()
@@ -311,7 +311,7 @@ def test_a_finetuned_generator_is_a_source_again(tmp_path, tiny_fields, make_sou
     assert len(first.seen) == 6
     assert len(found.seen) == 12
     assert set(first.seen) < set(found.seen)
-    state = run.mined().state
+    state = run.state()
     half = weights.cast(state.averages["generators"][0], "float16")
     trees = found.generator, weights.cast(half, "float32")
     jax.tree.map(lambda one, other: np.testing.assert_array_equal(one, other), *trees)

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from toys import of_noise
 
 from minegan_jax.mining import supersamples
+from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.mining.supersamples import Cast
 
 SIZES = (3, 2, 4)  # latents of the sources
@@ -44,21 +46,24 @@ def game(count, num_sources=3):
             normal(key, (n, 4)) for key, n in zip(keys[num_sources:], sizes, strict=False)
         ),
     }
-    cast = Cast((mine,) * num_sources, (generate,) * num_sources, criticise, same, same, sizes)
-    lots = supersamples.draw_lots(jax.random.key(1), (count,), sizes)
+    shapes = tuple(map(NoiseShape, sizes))
+    cast = Cast(
+        (of_noise(mine),) * num_sources, (generate,) * num_sources, criticise, same, same, shapes
+    )
+    lots = supersamples.draw_lots(jax.random.key(1), (count,), shapes)
     return cast, normal(keys[-1], (4, 5)), players, lots
 
 
 def naive(cast, critic, players, latents):
     """Returns the mean of the largest values, with the gradient of a plain maximum."""
     parts = zip(players["miners"], players["generators"], latents, strict=True)
-    values = [cast.critic(critic, generate(g, mine(m, u))) for m, g, u in parts]
+    values = [cast.critic(critic, generate(g, mine(m, u.latents))) for m, g, u in parts]
     return jnp.stack(values).max(axis=0).mean()
 
 
 def two_passes(cast, critic, lots, moving, frozen):
     chosen = supersamples.choose(cast, critic, {**frozen, **moving}, lots)
-    fake, back = supersamples.remake(cast, moving, frozen, lots.latents, chosen)
+    fake, back = supersamples.remake(cast, moving, frozen, lots.noise, chosen)
     value, change = jax.value_and_grad(lambda fake: cast.critic(critic, fake).mean())(fake)
     return value, back(change)
 
@@ -73,7 +78,7 @@ def test_gradients_are_those_of_the_maximum(count, moving):
         moving = {name: players[name] for name in moving}
         found = jax.jit(partial(two_passes, cast, critic, lots))(moving, frozen)
         expected = jax.jit(
-            jax.value_and_grad(lambda m: naive(cast, critic, {**frozen, **m}, lots.latents))
+            jax.value_and_grad(lambda m: naive(cast, critic, {**frozen, **m}, lots.noise))
         )(moving)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12), found, expected)
 
@@ -82,8 +87,8 @@ def test_the_most_valued_image_wins():
     with jax.enable_x64(True):
         cast, critic, players, lots = game(20)
         chosen = supersamples.choose(cast, critic, players, lots)
-        parts = zip(players["miners"], players["generators"], lots.latents, strict=True)
-        fakes = jnp.stack([generate(g, mine(m, u)) for m, g, u in parts])
+        parts = zip(players["miners"], players["generators"], lots.noise, strict=True)
+        fakes = jnp.stack([generate(g, mine(m, u.latents)) for m, g, u in parts])
         values = jnp.stack([criticise(critic, fake) for fake in fakes])
         np.testing.assert_array_equal(chosen.winners, values.argmax(axis=0))
         np.testing.assert_array_equal(chosen.sources, chosen.winners)

@@ -107,7 +107,7 @@ def test_the_code_costs_nothing_at_first():
 def test_any_family_decodes(name):
     method = method_of(name=name)
     before = method.learner.init(None, jax.random.key(0))
-    shape = jax.eval_shape(lambda: method.generate(before, 0, jnp.zeros((2, 4)))).shape
+    shape = jax.eval_shape(lambda: oracles.images_of(method, before, jnp.zeros((2, 4)))).shape
     batch = batch_of(shape[-1], size=shape[1])
     after, metrics = step_of(method)(before, batch, method.learner.draw(jax.random.key(1)))
     assert all(np.isfinite(value) for value in metrics.values())
@@ -122,7 +122,7 @@ def test_samples_are_decoded_draws():
     state = method.learner.init(None, jax.random.key(0))
     draws = jax.random.normal(jax.random.key(1), (5, 4))
     expected = family.build("dcgan", DCGAN).generate(state.params["decoder"], draws)
-    np.testing.assert_allclose(method.generate(state, 0, draws), expected, atol=1e-6)
+    np.testing.assert_allclose(oracles.images_of(method, state, draws), expected, atol=1e-6)
 
 
 def test_four_images_are_learnt_by_heart():
@@ -172,7 +172,7 @@ def test_a_run_is_measured_and_sampled(run):
 
 def test_a_cut_run_goes_on_bit_for_bit(run, cut):
     both = run, cut(run, "vae", 3)
-    assert len({trees.digest(each.mined("vae").state) for each in both}) == 1
+    assert len({trees.digest(each.state("vae")) for each in both}) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 
 from minegan_jax.metrics.shown import Shown
 from minegan_jax.mining.game import PLAYERS, Rules, draw, make_game, start
+from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.mining.supersamples import Cast
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
@@ -54,8 +55,14 @@ def toy_source(seed):
 
 def toy_cast(miners, generators, critic, latent_size):
     """Returns a cast whose images are all of one size."""
-    sizes = (latent_size,) * len(miners)
-    return Cast(miners, generators, critic, lambda x: x, lambda x: x, sizes)
+    shapes = (NoiseShape(latent_size),) * len(miners)
+    miners = tuple(map(of_noise, miners))
+    return Cast(miners, generators, critic, lambda x: x, lambda x: x, shapes)
+
+
+def of_noise(miner):
+    """A miner of latents as one of u."""
+    return lambda params, noise: miner(params, noise.latents)
 
 
 def toy_game(num_sources, rules=RULES):

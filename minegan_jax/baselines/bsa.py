@@ -19,9 +19,10 @@ from jax.scipy.stats import norm
 from jaxtyping import Array, Float, Shaped
 
 from minegan_jax import trees
-from minegan_jax.baselines.reconstruction import FitState, Rules, differences, fit
+from minegan_jax.baselines.reconstruction import Rules, differences, fit
 from minegan_jax.mining import class_conditioning
-from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.method import MinedSource, TransferMethod
+from minegan_jax.mining.noise import Noise, NoiseShape
 from minegan_jax.nets import spectral
 from minegan_jax.nets.conditioning import class_table, class_vectors
 from minegan_jax.nets.precision import full_float32, lighter
@@ -103,16 +104,21 @@ def bsa(
             "moved": moved(params["generator"], source.generator),
         }
 
-    @partial(jax.jit, static_argnums=1)
+    @jax.jit
     @full_float32()
-    def sample(state: FitState, number: int, latents: Latents) -> Images:
-        del number
-        params, inputs = state.params, truncated(latents, truncation)
+    def sample(params: Params, noise: Noise) -> Images:
+        inputs = truncated(noise.latents, truncation)
         return networks.generate(params["generator"], inputs, *_conditions(params, len(inputs)))
 
     optimizer = _optimizer(rules, latent_rate)
     learner = fit(init_params, draw, terms, optimizer, weights=WEIGHTS, rules=rules)
-    return TransferMethod(learner, (networks.latent_size,), sample)
+    adapted = MinedSource(NoiseShape(networks.latent_size), sample)
+    return TransferMethod(learner, (adapted,), lambda state: (_sampled(state.params),))
+
+
+def _sampled(params: Params) -> Params:
+    """Returns what samples: all but the training images' latents."""
+    return {name: tree for name, tree in params.items() if name != "latents"}
 
 
 def _vector(source: Source, of_classes: str) -> dict[str, Any]:

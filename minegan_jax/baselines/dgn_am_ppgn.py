@@ -22,7 +22,8 @@ import optax
 from jaxtyping import Array, Float
 
 from minegan_jax.mining import class_conditioning
-from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.method import MinedSource, TransferMethod
+from minegan_jax.mining.noise import Noise, sample_noise
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.precision import full_float32
@@ -221,7 +222,7 @@ def inversion(
     encoder = Encoder(class_conditioning.searched_size(networks, of_classes), rules.width)
     encode, optimizer = as_function(encoder), optax.adam(rules.learning_rate, *rules.betas)
     opened = class_conditioning.searchable(networks, of_classes)
-    draws = rules.batch_size, class_conditioning.draws_size(networks, of_classes)
+    noise_shape = class_conditioning.noise_shape(networks, of_classes)
 
     def init(previous: None, key: Key) -> SearchState:
         del previous
@@ -230,10 +231,10 @@ def inversion(
         return SearchState(source.generator, weights, optimizer.init(weights))
 
     def step(
-        state: SearchState, batch: Batch, draws: Latents, average: Average
+        state: SearchState, batch: Batch, noise: Noise, average: Average
     ) -> tuple[SearchState, Metrics]:
         del batch
-        latents, make = opened(state.generator, draws)
+        latents, make = opened(state.generator, noise)
         images = make(latents)
 
         def loss(weights: Params) -> jax.Array:
@@ -244,7 +245,7 @@ def inversion(
         weights = optax.apply_updates(state.encoder, updates)
         return SearchState(state.generator, weights, moments), {"inversion_error": total}
 
-    return Learner(init, lambda key: jax.random.normal(key, draws), step)
+    return Learner(init, lambda key: sample_noise(key, (rules.batch_size,), noise_shape), step)
 
 
 def _method(
@@ -253,13 +254,15 @@ def _method(
     """Draws an image by a search from u: what comes out is the last latent's, not the best's."""
     opened = class_conditioning.searchable(source.networks, of_classes)
 
-    @partial(jax.jit, static_argnums=1)
+    @jax.jit
     @full_float32()
-    def generate(state: SearchState, number: int, latents: Latents) -> Images:
-        del number
-        start, make = opened(state.generator, latents)
-        return make(search_with(state.encoder)(make, start))
+    def generate(weights: Params, noise: Noise) -> Images:
+        start, make = opened(weights["generator"], noise)
+        return make(search_with(weights["encoder"])(make, start))
 
-    sizes = (class_conditioning.draws_size(source.networks, of_classes),)
-    classed = (0,) if class_conditioning.takes_part(source.networks, of_classes) else ()
-    return TransferMethod(learner, sizes, generate, classed=classed)
+    searched = MinedSource(class_conditioning.noise_shape(source.networks, of_classes), generate)
+
+    def weights(state: SearchState) -> tuple[Params, ...]:
+        return ({"generator": state.generator, "encoder": state.encoder},)
+
+    return TransferMethod(learner, (searched,), weights)

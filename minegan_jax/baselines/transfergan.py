@@ -66,13 +66,12 @@ def _as_they_are(images: Images) -> Images:
 def _cast(networks: Networks, of_classes: str, like: Params) -> Cast:
     """Returns a cast of one source without a miner, its generator's weights shaped like these."""
     return Cast(
-        miners=(class_conditioning.prior(networks, of_classes),),
+        miners=(class_conditioning.prior,),
         generators=(class_conditioning.generator(networks, of_classes),),
         critic=sharding.criticise(networks),
         view=_as_they_are,
         output=_as_they_are,
-        latent_sizes=(class_conditioning.draws_size(networks, of_classes),),
-        classed=(0,) if class_conditioning.takes_part(networks, of_classes) else (),
+        noise=(class_conditioning.noise_shape(networks, of_classes),),
         whole=lambda _, parts: sharding.whole(parts, like),
         group=networks.group,
     )

@@ -9,7 +9,6 @@ The first steps drive all pixels towards the images' median. Where that is black
 forget such steps (beta2 = 0.9), or its later ones are too short to leave it again.
 """
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -17,8 +16,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from minegan_jax.baselines.reconstruction import FitState, Rules, Weight, differences, fit
-from minegan_jax.mining.method import TransferMethod
+from minegan_jax.baselines.reconstruction import Rules, Weight, differences, fit
+from minegan_jax.mining.method import MinedSource, TransferMethod
+from minegan_jax.mining.noise import Noise, NoiseShape
 from minegan_jax.nets import spectral
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
@@ -72,11 +72,10 @@ def vae(
         found = differences(made, real, rules)
         return {**found, "divergence": divergence(means, log_variances)}
 
-    @partial(jax.jit, static_argnums=1)
+    @jax.jit
     @full_float32()
-    def sample(state: FitState, source: int, latents: Latents) -> Images:
-        del source
-        return decode(state.params["decoder"], latents)
+    def sample(params: Params, noise: Noise) -> Images:
+        return decode(params["decoder"], noise.latents)
 
     optimizer = optax.chain(
         optax.adam(rules.learning_rate, *rules.betas), spectral.power_iteration()
@@ -84,4 +83,7 @@ def vae(
     per_value = kl_weight / (shape[1] * shape[2] * shape[3])
     weights = {"divergence": warmed_up(per_value, kl_warmup_steps)}
     learner = fit(init_params, draw, terms, optimizer, weights=weights, rules=rules)
-    return TransferMethod(learner, (networks.latent_size,), sample)
+    decoded = MinedSource(NoiseShape(networks.latent_size), sample)
+    return TransferMethod(
+        learner, (decoded,), lambda state: ({"decoder": state.params["decoder"]},)
+    )

@@ -43,15 +43,19 @@ class Experiment(NamedTuple):
     num_images: int | None = None  # training images that there must be; None takes any number
 
 
-def build(config: Config) -> Experiment:
+def build(config: Config, load: load_sources.Load = sources.load_source) -> Experiment:
     """Builds what the config's method needs.
+
+    Args:
+      config: of the run.
+      load: loads a source by what the config calls it.
 
     Raises:
       InputError: an unknown method, source or family, or sources that cannot play together.
     """
     if config.method not in METHODS:
         raise InputError(f"unknown method {config.method!r}: expected {', '.join(METHODS)}")
-    return METHODS[config.method](config)
+    return METHODS[config.method](config, load)
 
 
 def lagging_emas(experiment: Experiment) -> Iterator[str]:
@@ -60,7 +64,7 @@ def lagging_emas(experiment: Experiment) -> Iterator[str]:
     for phase in experiment.phases:
         turns = max(phase.num_steps - config.warmup_steps, 0)
         left = ema_start_share(config.average_decay, turns)
-        averages = phase.name in experiment.methods and experiment.methods[phase.name].raw
+        averages = phase.name in experiment.methods and experiment.methods[phase.name].ema
         if averages and phase.num_steps and left > MOST_LEFT:
             yield (
                 f"{phase.name}: its EMA will keep {100 * left:.0f} % of the weights that the phase"
@@ -69,9 +73,9 @@ def lagging_emas(experiment: Experiment) -> Iterator[str]:
             )
 
 
-def _minegan(config: Config) -> Experiment:
-    loaded = load_sources.load_sources(config)
-    critics_source = load_sources.critics_source(config, loaded)
+def _minegan(config: Config, load: load_sources.Load) -> Experiment:
+    loaded = load_sources.load_sources(config, load)
+    critics_source = load_sources.critics_source(config, loaded, load)
     load_sources.check_colours(config, [*loaded, critics_source])
     critic = load_sources.critic(config, critics_source, len(loaded))
     load_sources.check_groups(config, critic.group)
@@ -86,8 +90,8 @@ def _minegan(config: Config) -> Experiment:
     return Experiment(config, loaded, phases, methods, *image_shape, critics_source)
 
 
-def _transfergan(config: Config) -> Experiment:
-    source = load_sources.with_critic(load_sources.one_source(config))
+def _transfergan(config: Config, load: load_sources.Load) -> Experiment:
+    source = load_sources.with_critic(load_sources.one_source(config, load))
     load_sources.check_groups(config, source.networks.group)
     rules = game_rules(config, load_sources.frozen(config, source.networks))
     methods = {"finetune": transfergan.transfergan(source, rules, config.classes)}
@@ -95,7 +99,8 @@ def _transfergan(config: Config) -> Experiment:
     return Experiment(config, (source,), phases, methods, networks.resolution, networks.channels)
 
 
-def _scratch(config: Config) -> Experiment:
+def _scratch(config: Config, load: load_sources.Load) -> Experiment:
+    del load
     networks = _fresh(config)
     load_sources.check_groups(config, networks.group)
     method = transfergan.scratch(networks, game_rules(config), labelled=config.num_classes > 0)
@@ -108,8 +113,8 @@ def _fresh(config: Config) -> family.Networks:
     return family.build(config.family, network_arguments(config))
 
 
-def _bsa(config: Config) -> Experiment:
-    source, guide = load_sources.one_source(config), load_classifiers.load_perceptual(config)
+def _bsa(config: Config, load: load_sources.Load) -> Experiment:
+    source, guide = load_sources.one_source(config, load), load_classifiers.load_perceptual(config)
     if not bsa.adapts(source.generator):
         raise InputError(
             f"source {source.name!r}: family {source.description['family']!r} has no normalisations"
@@ -136,7 +141,8 @@ def _bsa(config: Config) -> Experiment:
     )
 
 
-def _vae(config: Config) -> Experiment:
+def _vae(config: Config, load: load_sources.Load) -> Experiment:
+    del load
     networks, guide = _fresh(config), load_classifiers.load_perceptual(config)
     rules = fit_rules(config, load_classifiers.maps(guide))
     method = vae.vae(
@@ -151,15 +157,21 @@ def _vae(config: Config) -> Experiment:
     return Experiment(config, (), phases, {"vae": method}, *shape, guide=guide)
 
 
-def _dgn_am(config: Config) -> Experiment:
-    source, classifier = load_sources.one_source(config), load_classifiers.load_classifier(config)
+def _dgn_am(config: Config, load: load_sources.Load) -> Experiment:
+    source, classifier = (
+        load_sources.one_source(config, load),
+        load_classifiers.load_classifier(config),
+    )
     goal, search = load_classifiers.goal(config, classifier), search_rules(config)
     method = dgn_am_ppgn.dgn_am(source, goal, search, config.classes)
     return _searched(config, source, classifier, method, num_steps=0)
 
 
-def _ppgn(config: Config) -> Experiment:
-    source, classifier = load_sources.one_source(config), load_classifiers.load_classifier(config)
+def _ppgn(config: Config, load: load_sources.Load) -> Experiment:
+    source, classifier = (
+        load_sources.one_source(config, load),
+        load_classifiers.load_classifier(config),
+    )
     goal, search = load_classifiers.goal(config, classifier), search_rules(config)
     method = dgn_am_ppgn.ppgn(source, goal, search, encoder_rules(config), config.classes)
     return _searched(config, source, classifier, method, num_steps=config.train_steps)
@@ -180,7 +192,8 @@ def _searched(
     return Experiment(config, (source,), (phase,), methods, *shape, guide=classifier)
 
 
-def _classifier(config: Config) -> Experiment:
+def _classifier(config: Config, load: load_sources.Load) -> Experiment:
+    del load
     network = digits.DigitsClassifier(config.width, config.num_features)
     look = as_function(network)
     learner = classification(
@@ -193,7 +206,7 @@ def _classifier(config: Config) -> Experiment:
     return Experiment(config, (), (Phase("classifier", config.train_steps, learner),), {}, 28, 1)
 
 
-METHODS: dict[str, Callable[[Config], Experiment]] = {
+METHODS: dict[str, Callable[[Config, load_sources.Load], Experiment]] = {
     "minegan": _minegan,
     "transfergan": _transfergan,
     "scratch": _scratch,

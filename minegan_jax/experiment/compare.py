@@ -24,7 +24,7 @@ from minegan_jax.features.extractor import Extractor
 from minegan_jax.files import as_path, write_atomically
 from minegan_jax.metrics.distances import nearest
 from minegan_jax.report import image_grids, markdown, table
-from minegan_jax.sampling.adapter import Mined
+from minegan_jax.sampling.generator import Generator
 from minegan_jax.types import Pixels
 
 RUNS = "runs"
@@ -103,17 +103,17 @@ def _versions(rows: list[Row]) -> list[dict[str, str]]:
 
 def _time(rows: list[Row]) -> dict[str, float]:
     """Returns how long one image takes, in milliseconds, by title; of each one run is timed."""
-    first = {row.title: row.run.mined(row.phase) for row in reversed(rows)}
-    return {title: 1000.0 * _seconds(mined) / TIMED for title, mined in first.items()}
+    first = {row.title: row.run.generator(row.phase) for row in reversed(rows)}
+    return {title: 1000.0 * _seconds(drawn) / TIMED for title, drawn in first.items()}
 
 
-def _seconds(mined: Mined) -> float:
+def _seconds(generator: Generator) -> float:
     """Returns how long it takes to draw some images, compilation left out."""
-    mined.sample(TIMED)
+    generator.sample(TIMED)
     taken: list[float] = []
     while len(taken) < ROUNDS and sum(taken) < PATIENCE:
         start = time.perf_counter()
-        mined.sample(TIMED)
+        generator.sample(TIMED)
         taken.append(time.perf_counter() - start)
     return float(np.median(taken))
 

@@ -1,6 +1,6 @@
 """Early stopping: asks, while a phase runs, whether it knows its training images by heart."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +13,7 @@ from minegan_jax.features.embed import embed
 from minegan_jax.metrics import overfitting
 from minegan_jax.metrics.shown import shown
 from minegan_jax.mining.method import TransferMethod
-from minegan_jax.sampling import sampler
+from minegan_jax.sampling.generator import Generator
 from minegan_jax.training import hosts, log
 from minegan_jax.training.learner import State
 from minegan_jax.training.loop import Ends, Progress, by_its_steps
@@ -23,7 +23,11 @@ NUM_FAKES = 200  # generated images that are looked at
 
 
 def make_ends(
-    config: Config, dataset: Dataset, methods: Mapping[str, TransferMethod], write: log.Write
+    config: Config,
+    dataset: Dataset,
+    methods: Mapping[str, TransferMethod],
+    drawn: Callable[[str, State], Generator],
+    write: log.Write,
 ) -> Ends:
     """Returns what the loop asks after each step.
 
@@ -31,6 +35,7 @@ def make_ends(
       config: `num_left_out` is 0, and phases end by their steps, or `evaluate_every_steps` is not.
       dataset: with the images left out.
       methods: by phase.
+      drawn: gives what draws images in a phase's state.
       write: writes the signs into the metrics file.
 
     Raises:
@@ -51,7 +56,7 @@ def make_ends(
     overfitting.signs(0.0, train, train.images)  # too few images are better found now
 
     def signs(phase: str, state: State) -> overfitting.Signs:
-        images = sampler.sample(methods[phase], state, NUM_FAKES, seed=config.seed)
+        images = drawn(phase, state).sample(NUM_FAKES, config.seed)
         asked = dataset.train[:NUM_FAKES], dataset.left_out, images
         score = methods[phase].score
         assert score is not None

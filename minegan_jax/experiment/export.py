@@ -12,8 +12,7 @@ from minegan_jax.data import Dataset, Digests
 from minegan_jax.experiment import build, settings
 from minegan_jax.features import digits
 from minegan_jax.features.embed import embed
-from minegan_jax.mining import selector
-from minegan_jax.sampling import adapter
+from minegan_jax.sampling import adapter, generator
 from minegan_jax.training.learner import State
 
 
@@ -28,18 +27,19 @@ def export(
 def _adapter(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
-    state, method = states["mine"], experiment.methods["mine"]
+    method = experiment.methods["mine"]
+    drawn = generator.of_state(method, states["mine"], [s.name for s in experiment.sources])
     adapter.save_adapter(
         workdir / run_folder.ADAPTER,
-        {**state.params, **state.averages}["miners"],
+        [weights["miners"] for weights in drawn.weights],
         sources=experiment.sources,
         shape=settings.miner_shape(experiment.config),
         image_shape=(experiment.resolution, experiment.channels),
         # As mining found them: dropping sources is a part of finetuning.
-        probabilities=np.asarray(selector.probabilities(method.selector(state))).tolist(),
+        probabilities=drawn.probabilities.tolist(),
         about={
             "target": dataset.description,
-            "weights": "ema" if "miners" in state.averages else "raw",
+            "weights": drawn.kind,
         },
     )
 
@@ -49,14 +49,14 @@ def _source(
 ) -> None:
     """Writes generator and critic as a new source, with the images that they ever saw."""
     (state,) = states.values()
-    (generator,) = {**state.params, **state.averages}["generators"]
+    (trained,) = {**state.params, **state.averages}["generators"]
     description = {
         "name": workdir.name,
         **_described_networks(experiment, dataset),
         "config": dataclasses.asdict(experiment.config),
         "images": dataset.description,
     }
-    half = weights.cast({"generator": generator, "critic": state.params["critic"]}, "float16")
+    half = weights.cast({"generator": trained, "critic": state.params["critic"]}, "float16")
     sources.save_source(
         workdir / run_folder.SOURCE, half, description, seen=_seen(experiment, dataset)
     )

@@ -1,7 +1,7 @@
 """The sources, and the critic, that a config names: loaded, and checked to suit each other."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
 
@@ -20,15 +20,18 @@ OTHERS_CRITIC = (
 )
 
 
-def load_sources(config: Config) -> tuple[sources.Source, ...]:
-    """Loads the sources and checks that they make images."""
+Load = Callable[[str], sources.Source]  # of a source's name or directory
+
+
+def load_sources(config: Config, load: Load) -> tuple[sources.Source, ...]:
+    """Loads the sources and checks that they make images, if their weights are there."""
     if not config.sources:
         raise InputError(f"method {config.method!r} needs at least one source, found none")
-    loaded = named_apart(sources.load_source(name) for name in config.sources)
+    loaded = named_apart(map(load, config.sources))
     for source in loaded:
         if not source.generator:
             raise InputError(f"source {source.name!r} has no generator: expected one in each")
-    broken = [source.name for source in loaded if not sources.makes_images(source)]
+    broken = [s.name for s in loaded if s.has_weights and not sources.makes_images(s)]
     if broken and not config.exclude_broken:
         raise InputError(
             f"source {', '.join(broken)} makes images that are not finite: expected numbers in"
@@ -81,15 +84,15 @@ def named_apart(loaded: Iterable[sources.Source]) -> tuple[sources.Source, ...]:
     return tuple(apart.values())
 
 
-def one_source(config: Config) -> sources.Source:
+def one_source(config: Config, load: Load) -> sources.Source:
     """Returns the source of a method that takes one."""
-    loaded = load_sources(config)
+    loaded = load_sources(config, load)
     if len(loaded) > 1:
         raise InputError(f"{config.method} starts from one source, found {len(loaded)}")
     return loaded[0]
 
 
-def critics_source(config: Config, loaded: Sequence[sources.Source]) -> sources.Source:
+def critics_source(config: Config, loaded: Sequence[sources.Source], load: Load) -> sources.Source:
     """Returns the source, mined or not, whose critic the config names."""
     if config.critic in ("", FRESH):
         return loaded[0]
@@ -98,7 +101,7 @@ def critics_source(config: Config, loaded: Sequence[sources.Source]) -> sources.
             return source
     packaged = sources.packaged_sources()
     if config.critic in packaged or as_path(config.critic).is_dir():
-        return sources.load_source(config.critic)
+        return load(config.critic)
     known = dict.fromkeys([*(source.name for source in loaded), *packaged])
     raise InputError(
         f"no critic {config.critic!r}: expected {FRESH!r}, a directory of a source or one of"

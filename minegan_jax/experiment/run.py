@@ -6,7 +6,7 @@ Reading guide: `train` starts a run or resumes it and returns the `Run` that a u
 import dataclasses
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from minegan_jax.experiment import build, early_stopping, export, target_images,
 from minegan_jax.experiment import hooks as run_hooks
 from minegan_jax.files import as_path, write_atomically
 from minegan_jax.report import evaluator, report, source_usage
-from minegan_jax.sampling import sampler
-from minegan_jax.sampling.adapter import Mined, load_adapter
+from minegan_jax.sampling import generator as generators
+from minegan_jax.sampling.adapter import load_adapter
+from minegan_jax.sampling.generator import Generator
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import checkpoints, devices, hooks, hosts, log, loop
 from minegan_jax.training.checkpoints import Checkpoints
@@ -42,12 +43,12 @@ class Run:
     workdir: Path
     experiment: build.Experiment
 
-    def mined(self, phase: str | None = None, weights: str | None = None) -> Mined:
-        """Returns the generator as a phase left it; the last phase by default.
+    def generator(self, phase: str | None = None, weights: str | None = None) -> Generator:
+        """Returns what draws images as a phase left it; the last phase by default.
 
         Args:
           phase: its name; or "source", or "source NAME" of several, for a source as it came.
-          weights: "ema" or "raw", see `Mined.by_weights`.
+          weights: "ema" or "raw"; None takes the EMA where there is one.
 
         Raises:
           InputError: there is no such phase, it has no checkpoint, or there are no such weights.
@@ -55,18 +56,42 @@ class Run:
         methods = self.experiment.methods
         name = phase or self.phases_done()[-1]
         if name in methods:
-            mined = Mined(methods[name], self._kept(name)[1], self.source_names)
-            return mined.by_weights(weights)
-        unmined = self.unmined()
+            kind = generators.chosen_kind(methods[name], weights)
+            _, parts = self._read(name, generators.select_parts(methods[name], kind))
+            return generators.of_parts(methods[name], parts, self.source_names, kind)
+        unmined = self._unmined_names()
         if name not in unmined:
             known = ", ".join([*methods, *unmined])
             raise InputError(f"no phase {name!r} in {self.workdir}: expected {known}")
-        return unmined[name].by_weights(weights)
+        if weights == "ema":
+            raise InputError("weights 'ema': a source as it came has none: expected raw")
+        return self._as_it_came(unmined[name])
 
-    def unmined(self) -> dict[str, Mined]:
+    def state(self, phase: str | None = None) -> State:
+        """Returns everything that training kept of a phase; of the last one by default."""
+        return self._read(phase or self.phases_done()[-1], lambda state: state)[1]
+
+    def of_state(self, phase: str, state: State) -> Generator:
+        """Returns what draws images in a state of a phase, by its EMA where there is one."""
+        return generators.of_state(self.experiment.methods[phase], state, self.source_names)
+
+    def unmined(self) -> dict[str, Generator]:
         """Returns the sources as they came, drawn from their prior; none if there are none."""
-        shape = {"resolution": self.experiment.resolution, "channels": self.experiment.channels}
-        return report.unmined(self.experiment.sources, self.experiment.config.classes, **shape)
+        return {name: self._as_it_came(source) for name, source in self._unmined_names().items()}
+
+    def _unmined_names(self) -> dict[str, Source]:
+        """Returns the sources by what they are called in the place of a phase."""
+        loaded = self.experiment.sources
+        return {"source" if len(loaded) == 1 else f"source {s.name}": s for s in loaded}
+
+    def _as_it_came(self, source: Source) -> Generator:
+        """Returns a source whose images come out like those of the run."""
+        return generators.of_source(
+            source.with_weights(),
+            self.experiment.config.classes,
+            resolution=self.experiment.resolution,
+            channels=self.experiment.channels,
+        )
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -82,7 +107,7 @@ class Run:
         weights: str | None = None,
     ) -> Pixels:
         """Draws (num_images, height, width, channels) in [0, 255]; one seed, one set of images."""
-        return self.mined(phase, weights).sample(num_images, seed)
+        return self.generator(phase, weights).sample(num_images, seed)
 
     def evaluate(
         self,
@@ -96,7 +121,7 @@ class Run:
         Args:
           num_images: generated images to measure; None takes the config's.
           seed: of the generated images and of the measures' subsets.
-          weights: of the phases, as for `mined`.
+          weights: of the phases, as for `generator`.
           **networks: `features`, `judge` or `diversity`, in the place of the config's.
 
         Raises:
@@ -114,24 +139,31 @@ class Run:
     def subject(self, how: evaluator.Recipe, dataset: Dataset) -> report.Subject:
         """Returns what a report would be of now: the sources, and every phase with a checkpoint."""
         names, methods = self.phases_done(), self.experiment.methods
-        kept = {name: self._kept(name) for name in names}
-        mined = {
-            name: Mined(methods[name], state, self.source_names).by_weights(how.weights)
-            for name, (_, state) in kept.items()
-        }
         planned = {phase.name: phase.num_steps for phase in self.experiment.phases}
-        steps = {name: report.Steps(kept[name][0], planned[name]) for name in names}
-        phases = {**self.unmined(), **mined}
-        remarks = target_images.remarks(dataset, _started_from(self.experiment))
+        trained, steps = {}, {}
+        for name in names:
+            kind = generators.chosen_kind(methods[name], how.weights)
+            done, parts = self._read(name, generators.select_parts(methods[name], kind))
+            trained[name] = generators.of_parts(methods[name], parts, self.source_names, kind)
+            steps[name] = report.Steps(done, planned[name])
         return report.Subject(
-            how,
-            dataset,
-            phases,
-            steps,
-            self.experiment.sources,
+            recipe=how,
+            dataset=dataset,
+            phases={**self.unmined(), **trained},
+            steps=steps,
+            sources=[source.with_weights() for source in self.experiment.sources],
+            selection=self._selection(names[-1]),
             flip=self.experiment.config.flip,
-            remarks=remarks,
+            remarks=target_images.remarks(dataset, _started_from(self.experiment)),
         )
+
+    def _selection(self, phase: str) -> source_usage.Selection | None:
+        """Returns how several sources compete after a phase; None where there are not several."""
+        method = self.experiment.methods[phase]
+        if len(self.experiment.sources) < 2 or method.contest is None:
+            return None
+        state = self.state(phase)
+        return source_usage.Selection(method.selector(state), partial(method.contest, state))
 
     def phases_done(self) -> list[str]:
         """Returns the phases that have a checkpoint, in the order in which they run."""
@@ -141,14 +173,15 @@ class Run:
             raise InputError(f"{self.workdir}: expected a trained phase, found no checkpoint yet")
         return done
 
-    def _kept(self, name: str) -> tuple[int, State]:
-        """Reads a phase's newest state, and after how many of its steps it was kept."""
-        state = None
+    def _read(self, name: str, select: Callable[[State], Any]) -> tuple[int, Any]:
+        """Reads a part of a phase's newest state, and after how many of its steps it was kept."""
+        shapes = None
         for phase in self.experiment.phases:
-            state = phase.learner.init(state, jax.random.key(0))
+            shapes = jax.eval_shape(phase.learner.init, shapes, jax.random.key(0))
             if phase.name == name:
                 break
-        stored = Checkpoints(self.workdir / run_folder.CHECKPOINTS / name).newest(state)
+        store = Checkpoints(self.workdir / run_folder.CHECKPOINTS / name)
+        stored = store.newest_part(shapes, select)
         if stored is None:
             raise InputError(f"{self.workdir}: phase {name!r} has no checkpoint yet")
         return stored[0], jax.device_put(stored[1])
@@ -167,7 +200,10 @@ def open_run(workdir: str | Path, sources: Sequence[str] = ()) -> Run:
     folder = as_path(workdir)
     stored = run_folder.read_identity(folder)
     moved = {"sources": tuple(sources)} if sources else {}
-    run = Run(folder, build.build(from_values({**stored["config"], **moved})))
+    config = from_values({**stored["config"], **moved})
+    # Their weights lie in the checkpoints; which are broken, only the sources' own tell.
+    load = partial(load_source, weights_too=config.exclude_broken)
+    run = Run(folder, build.build(config, load))
     digests = _source_digests(run.experiment)
     if list(digests.values()) != list(stored["sources"].values()):
         raise InputError(f"{workdir}: trained with sources {stored['sources']}, found {digests}")
@@ -216,7 +252,7 @@ def train(config: Config, workdir: str | Path) -> Run:
     for remark in target_images.remarks(dataset, _started_from(run.experiment)):
         LOG.warning("%s", remark)
     write = log.writer(run.workdir / run_folder.METRICS)
-    ends = early_stopping.make_ends(config, dataset, run.experiment.methods, write)
+    ends = early_stopping.make_ends(config, dataset, run.experiment.methods, run.of_state, write)
     described = _identity(run.experiment, dataset)
     hosts.agree("config, sources or images", described)
     if hosts.leads():
@@ -307,12 +343,12 @@ def _hooks(
     config, methods = run.experiment.config, run.experiment.methods
 
     def sample(phase: str, state: State) -> Pixels:
-        return sampler.sample(methods[phase], state, GRID**2, seed=config.seed)
+        return run.of_state(phase, state).sample(GRID**2, config.seed)
 
     save_samples = run_hooks.save_samples(run.workdir / run_folder.SAMPLES, sample)
     looking = [hooks.led_every(config.sample_every_steps, save_samples)]
     if config.evaluate_every_steps:
-        quick = evaluator.quick_measure(recipe(config), dataset, methods)
+        quick = evaluator.quick_measure(recipe(config), dataset, run.of_state)
         looking.append(
             hooks.led_every(config.evaluate_every_steps, run_hooks.evaluate(write, quick))
         )
@@ -355,9 +391,9 @@ def write_samples(
     if adapter is not None:
         if weights is not None:
             raise InputError("--weights: an adapter holds one set, which adapter.json names")
-        mined = load_adapter(adapter, [load_source(name) for name in sources] or None)
+        generator = load_adapter(adapter, [load_source(name) for name in sources] or None)
     else:
-        mined = open_run(str(workdir), sources).mined(phase, weights)
+        generator = open_run(str(workdir), sources).generator(phase, weights)
     content = io.BytesIO()
-    np.savez_compressed(content, images=mined.sample(num_images, seed, source))
+    np.savez_compressed(content, images=generator.sample(num_images, seed, source))
     write_atomically(path, content.getvalue())

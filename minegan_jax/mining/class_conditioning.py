@@ -1,6 +1,6 @@
 """Which classes a conditional generator is asked for, where no miner says so (Fig. 2, Table 2).
 
-Where all classes take part, u = (z, t): t names a class, see `nets.miner.ConditionalMiner`.
+Where all classes take part, u draws one of them: see `mining.noise`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from minegan_jax.mining.miner import Draws, class_drawn
+from minegan_jax.mining.noise import Noise, NoiseShape
 from minegan_jax.nets.conditioning import class_table
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.precision import full_float32
@@ -26,9 +26,10 @@ def takes_part(networks: Networks, classes: str) -> bool:
     return networks.num_classes > 0 and classes == ALL
 
 
-def draws_size(networks: Networks, classes: str) -> int:
-    """Returns the length of u."""
-    return networks.latent_size + takes_part(networks, classes)
+def noise_shape(networks: Networks, classes: str) -> NoiseShape:
+    """Returns what a draw of u holds."""
+    drawn = networks.num_classes if takes_part(networks, classes) else 0
+    return NoiseShape(networks.latent_size, drawn)
 
 
 def generator(networks: Networks, classes: str) -> Callable[[Params, Any], Images]:
@@ -44,11 +45,10 @@ def generator(networks: Networks, classes: str) -> Callable[[Params, Any], Image
     return of_one_class
 
 
-def prior(networks: Networks, classes: str) -> Callable[[Params, Latents], Any]:
-    """Returns what stands in a miner's place: it takes draws as they are and has no weights."""
-    if not takes_part(networks, classes):
-        return lambda _, draws: draws
-    return lambda _, draws: (draws[:, :-1], class_drawn(draws[:, -1], networks.num_classes))
+def prior(params: Params, noise: Noise) -> Any:
+    """Stands in a miner's place: hands u on as it is, a latent or one with its class."""
+    del params
+    return noise.latents if noise.labels is None else (noise.latents, noise.labels)
 
 
 def searched_size(networks: Networks, classes: str) -> int:
@@ -59,7 +59,7 @@ def searched_size(networks: Networks, classes: str) -> int:
 
 def searchable(
     networks: Networks, classes: str
-) -> Callable[[Params, Draws], tuple[Latents, Callable[[Latents], Images]]]:
+) -> Callable[[Params, Noise], tuple[Latents, Callable[[Latents], Images]]]:
     """Returns what opens draws u to a search, as a function of (params, u).
 
     It gives what to start from, and images as a function of it: a latent and, where all classes
@@ -68,11 +68,10 @@ def searchable(
     """
     generate = generator(networks, classes)
     if not takes_part(networks, classes):
-        return lambda params, draws: (draws, partial(generate, params))
-    named = prior(networks, classes)
+        return lambda params, noise: (noise.latents, partial(generate, params))
 
-    def opened(params: Params, draws: Draws) -> tuple[Latents, Callable[[Latents], Images]]:
-        latents, numbers = named({}, draws)
+    def opened(params: Params, noise: Noise) -> tuple[Latents, Callable[[Latents], Images]]:
+        latents, labels = prior({}, noise)
         table = class_table(params, networks.num_classes)
         mean, spread = table.mean(axis=0)[None], jnp.maximum(table.std(axis=0), NO_SPREAD)[None]
 
@@ -80,7 +79,7 @@ def searchable(
             latents, standard = jnp.split(searched, [networks.latent_size], axis=1)
             return generate(params, (latents, mean + spread * standard))
 
-        return jnp.concatenate([latents, (table[numbers] - mean) / spread], axis=1), images_of
+        return jnp.concatenate([latents, (table[labels] - mean) / spread], axis=1), images_of
 
     return opened
 

@@ -195,11 +195,11 @@ def start(game: Game, params: dict[str, Any], previous: GameState | None) -> Gam
 def draw(game: Game, key: Key) -> Draws:
     """Draws the supersamples' random numbers and the places of the interpolates."""
     key_critic, key_mixes, key_players = jax.random.split(key, 3)
-    shape, sizes = (game.rules.batch_size, game.rules.critic_turns), game.cast.latent_sizes
+    places, shapes = (game.rules.batch_size, game.rules.critic_turns), game.cast.noise
     return Draws(
-        critic=supersamples.draw_lots(key_critic, shape, sizes),
-        mixes=jax.random.uniform(key_mixes, shape),
-        players=supersamples.draw_lots(key_players, shape[:1], sizes),
+        critic=supersamples.draw_lots(key_critic, places, shapes),
+        mixes=jax.random.uniform(key_mixes, places),
+        players=supersamples.draw_lots(key_players, places[:1], shapes),
     )
 
 

@@ -1,11 +1,55 @@
-"""What a method offers: a learner for the training loop, and a way to draw images."""
+"""What a method offers: a learner for the training loop, and sources behind miners to sample."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+
+from minegan_jax.mining.noise import Noise, NoiseShape
 from minegan_jax.mining.selector import SelectorState, init_selector
+from minegan_jax.nets.precision import full_float32
 from minegan_jax.training.learner import Learner, State
-from minegan_jax.types import Images, Key, Latents, Scores, SuperScores
+from minegan_jax.types import Images, Key, Params, Scores, SuperScores
+
+
+class MinedSource(NamedTuple):
+    """A source behind its miner, as compiled functions of their weights and u.
+
+    `generate` gives G(M(u)) as it is handed out, `mined` M(u), what the generator gets; None where
+    an image does not come from one pass through a miner.
+    """
+
+    noise: NoiseShape
+    generate: Callable[[Params, Noise], Images]
+    mined: Callable[[Params, Noise], Any] | None = None
+
+
+def mined_source(
+    miner: Callable[[Params, Noise], Any],
+    generator: Callable[[Params, Any], Images],
+    output: Callable[[Images], Images],
+    noise: NoiseShape,
+) -> MinedSource:
+    """Compiles G(M(u)) for full float32; its weights are those of `miners` and `generators`.
+
+    Args:
+      miner: M, of (params, u).
+      generator: G, of (params, what M gives).
+      output: how images are handed out.
+      noise: what u holds.
+    """
+
+    @jax.jit
+    @full_float32()
+    def mined(weights: Params, noise: Noise) -> Any:
+        return miner(weights["miners"], noise)
+
+    @jax.jit
+    @full_float32()
+    def generate(weights: Params, noise: Noise) -> Images:
+        return output(generator(weights["generators"], mined(weights, noise)))
+
+    return MinedSource(noise, generate, mined)
 
 
 def _alone(state: State) -> SelectorState:
@@ -15,21 +59,18 @@ def _alone(state: State) -> SelectorState:
 
 
 class TransferMethod(NamedTuple):
-    """A learner whose state can be asked for images, by way of one of its sources.
+    """A way to learn, whose state holds the weights of sources behind miners.
 
-    To draw an image, choose a source i by the selector and u from N(0, I); `generate` then gives
-    G_i(M_i(u)), from the EMA of those weights that have one. `raw` takes that EMA out of a state,
-    which then samples from the weights that were trained. `contest` has the critic judge so many
-    supersamples, `score` images of one kind; a critic that compares images
-    sees the next ones of them in groups of its own size, or of as many as there are.
+    `weights` takes those of each source out of a state as they were trained, `ema` their averages.
+    `contest` has the critic judge so many supersamples, `score` images of one kind; a critic that
+    compares images sees the next ones of them in groups of its own size, or of as many as there
+    are.
     """
 
     learner: Learner
-    latent_sizes: tuple[int, ...]  # length of each source's u
-    generate: Callable[[State, int, Latents], Images]
-    classed: tuple[int, ...] = ()  # sources whose u ends in the number that names a class
+    sources: tuple[MinedSource, ...]
+    weights: Callable[[State], tuple[Params, ...]]
+    ema: Callable[[State], tuple[Params, ...]] | None = None  # where an EMA is kept
     selector: Callable[[State], SelectorState] = _alone
-    mined: Callable[[State, int, Latents], Any] | None = None  # what the generator gets for u
-    raw: Callable[[State], State] | None = None  # where there is an EMA
     contest: Callable[[State, Key, int], SuperScores] | None = None  # where sources compete
     score: Callable[[State, Images, int], Scores] | None = None  # where there is a critic

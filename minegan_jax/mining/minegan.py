@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from minegan_jax.mining import class_conditioning, miner
 from minegan_jax.mining.game import Rules
-from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.method import MinedSource, TransferMethod, mined_source
+from minegan_jax.mining.noise import Noise, NoiseShape, zero_noise
 from minegan_jax.mining.supersamples import Cast
 from minegan_jax.mining.turns import adversarial_method
 from minegan_jax.nets.conditioning import class_table
@@ -33,13 +33,15 @@ class MinerShape(NamedTuple):
     start: str = "prior"  # of miner.STARTS
     # Of a conditional source, see `mining.class_conditioning`; ALL mines them.
     classes: str = class_conditioning.ALL
+    # Whether u draws a class, which M^z and M^c see; else they see a latent alone, as in Fig. 2.
+    draws_class: bool = True
 
 
 class Critic(NamedTuple):
     """The one critic of a game."""
 
     criticise: Callable[..., Scores]  # of (params, images)
-    params: Params  # it starts from
+    start: Callable[[], Params]  # its first weights
     resolution: int  # of the images it takes, in pixels
     channels: int  # 1 grey, 3 RGB
     group: int = 1  # images that it compares
@@ -58,13 +60,14 @@ def critic_of(source: Source, *, alone: bool = False) -> Critic:
     networks = source.networks
     criticise = sharding.criticise(networks, alone=alone)
     group = 1 if alone else networks.group
-    return Critic(criticise, source.critic, networks.resolution, networks.channels, group)
+    size = networks.resolution, networks.channels
+    return Critic(criticise, lambda: source.critic, *size, group)
 
 
 def fresh_critic(source: Source, key: Key, *, alone: bool = False) -> Critic:
     """Returns a critic like a source's own that knows nothing yet; `alone` as for `critic_of`."""
-    _, params = source.networks.init(key)
-    return critic_of(source, alone=alone)._replace(params=params)
+    own = critic_of(source, alone=alone)
+    return own._replace(start=lambda: source.networks.init(key)[1])
 
 
 def mine(
@@ -78,30 +81,55 @@ def mine(
       shape: of the miners.
       critic: of all sources, whose images it gets at its own resolution.
     """
-    modules = [_miner(source, shape) for source in sources]
 
     def first_params(key: Key) -> dict[str, Any]:
-        keys = jax.random.split(key, len(modules))
         return {
-            "miners": tuple(
-                module.init(key, jnp.zeros((1, _draws_size(source, shape))))["params"]
-                for source, module, key in zip(sources, modules, keys, strict=True)
-            ),
+            "miners": init_miners(sources, shape, key),
             "generators": tuple(source.generator for source in sources),
-            "critic": critic.params,
+            "critic": critic.start(),
         }
 
-    cast = _cast(sources, modules, shape, critic)
-    return adversarial_method(cast, rules, ("miners",), first_params)
+    return adversarial_method(_cast(sources, shape, critic), rules, ("miners",), first_params)
 
 
 def finetune(
     sources: Sequence[Source], rules: Rules, shape: MinerShape, critic: Critic
 ) -> TransferMethod:
     """Goes on from `mine` with miners, generators and critic moving together (section 3.4)."""
-    modules = [_miner(source, shape) for source in sources]
-    cast = _cast(sources, modules, shape, critic)
+    cast = _cast(sources, shape, critic)
     return adversarial_method(cast, rules, ("miners", "generators"), None)
+
+
+def init_miners(sources: Sequence[Source], shape: MinerShape, key: Key) -> tuple[Params, ...]:
+    """Returns the weights that each source's miner starts from."""
+    keys = jax.random.split(key, len(sources))
+    return tuple(
+        _miner(source, shape).init(key, *_inputs(zero_noise(1, _noise(source, shape))))["params"]
+        for source, key in zip(sources, keys, strict=True)
+    )
+
+
+def mined_sources(
+    sources: Sequence[Source], shape: MinerShape, *, resolution: int, channels: int
+) -> tuple[MinedSource, ...]:
+    """Returns the sources behind miners, for sampling alone.
+
+    Args:
+      sources: at least one.
+      shape: of the miners.
+      resolution: in which images are handed out, in pixels.
+      channels: of these images.
+    """
+    output = common_view(resolution=resolution, channels=channels)
+    return tuple(
+        mined_source(
+            _of_noise(_miner(source, shape)),
+            class_conditioning.generator(source.networks, shape.classes),
+            output,
+            _noise(source, shape),
+        )
+        for source in sources
+    )
 
 
 def _miner(source: Source, shape: MinerShape) -> nn.Module:
@@ -112,35 +140,42 @@ def _miner(source: Source, shape: MinerShape) -> nn.Module:
     if not class_conditioning.takes_part(networks, shape.classes):
         return latent
     table = class_table(source.generator, networks.num_classes)
+    if not _noise(source, shape).num_classes:
+        at_classes = miner.at_gaussian(table, networks.latent_size)
+        return miner.PairedMiner(latent, make(networks.embedding_size, shape.start, at_classes))
     condition = make(networks.embedding_size, shape.start, miner.at_classes(table))
-    if not miner.names_classes(shape.start):
-        return miner.PairedMiner(latent, condition)
     return miner.ConditionalMiner(latent, condition, networks.num_classes)
 
 
-def _draws_size(source: Source, shape: MinerShape) -> int:
-    """Returns the length of a source's u."""
-    if not miner.names_classes(shape.start):
-        return source.networks.latent_size
-    return class_conditioning.draws_size(source.networks, shape.classes)
+def _noise(source: Source, shape: MinerShape) -> NoiseShape:
+    """Returns what a source's u holds."""
+    if not shape.draws_class or shape.start == "affine":
+        return NoiseShape(source.networks.latent_size)
+    return class_conditioning.noise_shape(source.networks, shape.classes)
 
 
-def _cast(
-    sources: Sequence[Source], modules: Sequence[nn.Module], shape: MinerShape, critic: Critic
-) -> Cast:
+def _inputs(noise: Noise) -> tuple[jax.Array, ...]:
+    """Returns what a miner's module takes."""
+    return tuple(part for part in noise if part is not None)
+
+
+def _of_noise(module: nn.Module) -> Callable[[Params, Noise], Any]:
+    """Returns a miner as a function of (params, u)."""
+    function = as_function(module)
+    return lambda params, noise: function(params, *_inputs(noise))
+
+
+def _cast(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> Cast:
     """Puts a miner in front of every generator."""
     networks = [source.networks for source in sources]
     image_shape = {"resolution": critic.resolution, "channels": critic.channels}
     return Cast(
-        miners=tuple(as_function(module) for module in modules),
+        miners=tuple(_of_noise(_miner(source, shape)) for source in sources),
         generators=tuple(class_conditioning.generator(each, shape.classes) for each in networks),
         critic=critic.criticise,
         view=common_view(*(each.resolution for each in networks), **image_shape),
         output=common_view(**image_shape),
-        latent_sizes=tuple(_draws_size(source, shape) for source in sources),
-        classed=tuple(
-            i for i, n in enumerate(networks) if class_conditioning.takes_part(n, shape.classes)
-        ),
+        noise=tuple(_noise(source, shape) for source in sources),
         whole=lambda source, parts: sharding.whole(parts, sources[source].generator),
         group=critic.group,
     )

@@ -32,6 +32,7 @@ class Start(NamedTuple):
         nn.initializers.zeros
     )  # of inputs
     least_width: int = 1  # units of a hidden layer that these kernels need
+    last_bias: nn.initializers.Initializer | None = None  # of the last layer, if it has its own
 
 
 def _identity_between(
@@ -68,6 +69,29 @@ def at_prior(size: int) -> Start:
         return kernel - jnp.eye(*shape, k=-size, dtype=dtype)
 
     return Start(first, _identity_between, last, least_width=2 * size)
+
+
+def at_gaussian(table: Float[Array, "classes embedding"], size: int) -> Start:
+    """Starts at M(x) = m + x A, of the classes' mean m and covariance A^T A, up to `size` axes.
+
+    So M^c(u) of Fig. 2, which sees no class, asks at first for vectors that spread as the classes'
+    do; exactly, by the same two hidden units for each number of x as `at_prior`.
+    """
+    centre = table.mean(axis=0)
+    _, lengths, axes = jnp.linalg.svd(table - centre[None], full_matrices=False)
+    spread = (lengths[:, None] * axes)[:size] / len(table) ** 0.5  # A: (axes, embedding)
+
+    def last(key: Key, shape: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
+        del key
+        taken = len(spread)
+        kernel = jnp.zeros(shape, dtype).at[:taken].set(spread.astype(dtype))
+        return kernel.at[size : size + taken].set(-spread.astype(dtype))
+
+    def bias(key: Key, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> jax.Array:
+        del key, shape
+        return centre.astype(dtype)
+
+    return at_prior(size)._replace(last=last, last_bias=bias)
 
 
 def at_classes(table: Float[Array, "classes embedding"]) -> Start:
@@ -124,15 +148,20 @@ class Miner(nn.Module):
     def __call__(self, draws: Draws) -> Outputs:
         """Maps (batch, inputs) to (batch, outputs)."""
 
-        def layer(x: Draws, features: int, kernel: Callable[..., jax.Array]) -> Outputs:
-            bias = self.start.bias(x.shape[-1])
+        def layer(
+            x: Draws,
+            features: int,
+            kernel: Callable[..., jax.Array],
+            bias: nn.initializers.Initializer | None = None,
+        ) -> Outputs:
+            bias = bias or self.start.bias(x.shape[-1])
             return nn.Dense(features, kernel_init=kernel, bias_init=bias)(x)
 
         width = max(self.width, self.start.least_width)
         x = nn.relu(layer(draws, width, self.start.first))
         for _ in range(self.depth - 2):
             x = nn.relu(layer(x, width, self.start.between))
-        return layer(x, self.outputs, self.start.last)
+        return layer(x, self.outputs, self.start.last, self.start.last_bias)
 
 
 class AffineMiner(nn.Module):
@@ -162,8 +191,7 @@ class AffineMiner(nn.Module):
 class ConditionalMiner(nn.Module):
     """M^z and M^c of the same u (Fig. 2): a latent, and a vector in the place of its class's.
 
-    Of u = (z, t), drawn from N(0, I), t names a class, each as often: both miners see z and that
-    class, one-hot.
+    u draws a class as well, each as often: both miners see the latent and that class, one-hot.
 
     Attributes:
       latent: M^z.
@@ -175,15 +203,17 @@ class ConditionalMiner(nn.Module):
     condition: nn.Module
     num_classes: int
 
-    def __call__(self, draws: Draws) -> tuple[Latents, ClassVectors]:
-        """Maps (batch, latent_size + 1) to (batch, latent_size) and (batch, embedding_size)."""
-        classes = jax.nn.one_hot(class_drawn(draws[:, -1], self.num_classes), self.num_classes)
-        seen = jnp.concatenate([draws[:, :-1], classes.astype(draws.dtype)], axis=1)
-        return self.latent(seen), self.condition(seen)
+    def __call__(
+        self, latents: Latents, labels: Int[Array, "batch"]
+    ) -> tuple[Latents, ClassVectors]:
+        """Maps (batch, latent_size) and (batch,) to as many latents and (batch, embedding_size)."""
+        classes = jax.nn.one_hot(labels, self.num_classes, dtype=latents.dtype)
+        inputs = jnp.concatenate([latents, classes], axis=1)
+        return self.latent(inputs), self.condition(inputs)
 
 
 class PairedMiner(nn.Module):
-    """M^z and M^c of the same u (Fig. 2), which names no class, as in the authors' BigGAN code.
+    """M^z and M^c of the same u, which draws no class: Fig. 2 as printed.
 
     Attributes:
       latent: M^z.
@@ -196,12 +226,6 @@ class PairedMiner(nn.Module):
     def __call__(self, draws: Draws) -> tuple[Latents, ClassVectors]:
         """Maps (batch, latent_size) to (batch, latent_size) and (batch, embedding_size)."""
         return self.latent(draws), self.condition(draws)
-
-
-def class_drawn(numbers: Float[Array, "batch"], num_classes: int) -> Int[Array, "batch"]:
-    """Turns draws of N(0, 1) into class numbers, each as often as another."""
-    shares = jax.scipy.stats.norm.cdf(numbers)
-    return jnp.minimum((shares * num_classes).astype(jnp.int32), num_classes - 1)
 
 
 def make_miner(outputs: int, start: str, at_source: Start, *, depth: int, width: int) -> nn.Module:
@@ -224,8 +248,3 @@ def make_miner(outputs: int, start: str, at_source: Start, *, depth: int, width:
     if start not in STARTS:
         raise InputError(f"miner_start {start!r}: expected {' or '.join(STARTS)}")
     return Miner(outputs, COLLAPSED if start == "collapsed" else at_source, depth, width)
-
-
-def names_classes(start: str) -> bool:
-    """Says whether u names a class of a conditional source to miners that start so."""
-    return start != "affine"

@@ -14,10 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from minegan_jax.mining.miner import class_drawn
-from minegan_jax.types import Images, Key, Latents, Params, Scores, SuperScores
+from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise
+from minegan_jax.types import Images, Key, Params, Scores, SuperScores
 
-AllLatents = tuple[Float[Array, "batch _"], ...]  # u of each source, of its own length
 BLOCK = 8  # images of one source that go back through it together
 
 
@@ -33,13 +32,12 @@ class Cast(NamedTuple):
     A generator takes what its miner gives: a latent, or one with what stands for its class.
     """
 
-    miners: tuple[Callable[[Params, Latents], Any], ...]
+    miners: tuple[Callable[[Params, Noise], Any], ...]
     generators: tuple[Callable[[Params, Any], Images], ...]
     critic: Callable[..., Scores]  # of (params, images), and their labels where it is told them
     view: Callable[[Images], Images]  # how the critic sees images of any source
     output: Callable[[Images], Images]  # how they are handed out
-    latent_sizes: tuple[int, ...]  # length of each source's u
-    classed: tuple[int, ...] = ()  # sources whose u ends in the number that names a class
+    noise: tuple[NoiseShape, ...]  # u of each source
     whole: Callable[[int, Params], Params] = _as_they_are  # one generator, of which we have parts
     num_classes: int = 0  # of labels that the critic is told; 0 for a label-free critic
     group: int = 1  # images that the critic compares
@@ -48,19 +46,19 @@ class Cast(NamedTuple):
 class Lots(NamedTuple):
     """The random numbers of K supersamples."""
 
-    latents: tuple[Float[Array, "*places _"], ...]  # u of each source, from N(0, I)
+    noise: tuple[Noise, ...]  # u of each source
     explores: Float[Array, "*places"]  # uniform in [0, 1]
     ranks: Float[Array, "*places sources"]  # uniform in [0, 1]; the largest wins among equals
 
 
-def draw_lots(key: Key, shape: tuple[int, ...], latent_sizes: tuple[int, ...]) -> Lots:
-    """Draws the random numbers of as many supersamples as `shape` has places."""
-    *keys, key_explores, key_ranks = jax.random.split(key, len(latent_sizes) + 2)
-    pairs = zip(keys, latent_sizes, strict=True)
+def draw_lots(key: Key, places: tuple[int, ...], shapes: tuple[NoiseShape, ...]) -> Lots:
+    """Draws the random numbers of as many supersamples as there are places."""
+    *keys, key_explores, key_ranks = jax.random.split(key, len(shapes) + 2)
+    pairs = zip(keys, shapes, strict=True)
     return Lots(
-        latents=tuple(jax.random.normal(key, (*shape, size)) for key, size in pairs),
-        explores=jax.random.uniform(key_explores, shape),
-        ranks=jax.random.uniform(key_ranks, (*shape, len(latent_sizes))),
+        noise=tuple(sample_noise(key, places, shape) for key, shape in pairs),
+        explores=jax.random.uniform(key_explores, places),
+        ranks=jax.random.uniform(key_ranks, (*places, len(shapes))),
     )
 
 
@@ -68,7 +66,9 @@ def asked_for(cast: Cast, lots: Lots) -> tuple[Int[Array, "batch"], ...]:
     """Returns the class of each fake, or nothing where the critic is not told any."""
     if not cast.num_classes:
         return ()
-    return (class_drawn(lots.latents[0][:, -1], cast.num_classes),)
+    labels = lots.noise[0].labels
+    assert labels is not None
+    return (labels,)
 
 
 class Chosen(NamedTuple):
@@ -101,12 +101,12 @@ def choose(
       allowed: sources that may win; the others make no image. None allows all.
       exploration: the share picked by lot, in [0, 1].
     """
-    if len(lots.latents) == 1:  # nothing to choose, so nothing to score
-        fake = _image_of(cast, 0, {}, _only(cast, players, 0), lots.latents[0])
+    if len(lots.noise) == 1:  # nothing to choose, so nothing to score
+        fake = _image_of(cast, 0, {}, _only(cast, players, 0), lots.noise[0])
         zeros = jnp.zeros(len(fake), jnp.int32)
         return Chosen(fake, zeros, zeros)
-    allowed = jnp.ones(len(lots.latents), bool) if allowed is None else allowed
-    fakes, scores = contest(cast, critic, players, lots.latents, allowed)
+    allowed = jnp.ones(len(lots.noise), bool) if allowed is None else allowed
+    fakes, scores = contest(cast, critic, players, lots.noise, allowed)
     best = scores == scores.max(axis=1, keepdims=True)
     explores = (lots.explores < exploration)[:, None] & allowed[None]
     winners, sources = (
@@ -122,7 +122,7 @@ def contest(
     cast: Cast,
     critic: Params,
     players: Params,
-    latents: AllLatents,
+    noise: tuple[Noise, ...],
     allowed: Bool[Array, "sources"],
 ) -> tuple[list[Images], SuperScores]:
     """Returns the images of each source and what the critic says of them.
@@ -131,8 +131,7 @@ def contest(
     """
 
     def play(source: int) -> tuple[Images, Scores]:
-        u = latents[source]
-        fake = _image_of(cast, source, {}, _only(cast, players, source), u)
+        fake = _image_of(cast, source, {}, _only(cast, players, source), noise[source])
         return fake, cast.critic(critic, fake)
 
     def sit_out(source: int) -> tuple[Images, Scores]:
@@ -140,23 +139,23 @@ def contest(
         return jnp.zeros(fake.shape, fake.dtype), jnp.full(scores.shape, -jnp.inf, scores.dtype)
 
     results = [
-        jax.lax.cond(allowed[i], partial(play, i), partial(sit_out, i)) for i in range(len(latents))
+        jax.lax.cond(allowed[i], partial(play, i), partial(sit_out, i)) for i in range(len(noise))
     ]
     fakes, scores = zip(*results, strict=True)
     return list(fakes), jnp.stack(scores, axis=1)
 
 
 def remake(
-    cast: Cast, moving: Params, frozen: Params, latents: AllLatents, chosen: Chosen
+    cast: Cast, moving: Params, frozen: Params, noise: tuple[Noise, ...], chosen: Chosen
 ) -> tuple[Images, Callable[[Images], Params]]:
     """Returns the chosen images, and what takes a change of them back to the weights that move.
 
     As `jax.vjp` would, but it goes back through each source in blocks of the images that were
     chosen from it, and through nothing else.
     """
-    if len(latents) == 1:
+    if len(noise) == 1:
         make = partial(_image_of, cast, 0, _only(cast, frozen, 0))
-        fake, back_through = jax.vjp(lambda w: make(w, latents[0]), _only(cast, moving, 0))
+        fake, back_through = jax.vjp(lambda w: make(w, noise[0]), _only(cast, moving, 0))
         return fake, lambda change: _by_player([back_through(change)[0]])
 
     def back(change: Images) -> Params:
@@ -169,36 +168,39 @@ def remake(
                     change,
                     chosen.sources == i,
                 )
-                for i, u in enumerate(latents)
+                for i, u in enumerate(noise)
             ]
         )
 
     return chosen.images, back
 
 
-def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, latents: Latents) -> Images:
+def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, noise: Noise) -> Images:
     """Returns G_i(M_i(u)) from the weights of source i alone."""
     weights = {**frozen, **moving}
-    mined = cast.miners[source](weights["miners"], latents)
+    mined = cast.miners[source](weights["miners"], noise)
     return cast.view(cast.generators[source](weights["generators"], mined))
 
 
 def _back_through_one(
-    make: Callable[[Params, Latents], Images],
+    make: Callable[[Params, Noise], Images],
     moving: Params,
-    latents: Latents,
+    noise: Noise,
     change: Images,
     mine: Bool[Array, "supersamples"],
 ) -> Params:
     """Takes the change of one source's own images back, a block at a time, and skips the rest."""
-    missing = -len(latents) % BLOCK
+    missing = -len(mine) % BLOCK
     order = jnp.argsort(~mine, stable=True)  # its own images first
-    latents = jnp.pad(latents[order], ((0, missing), (0, 0)))
-    change = jnp.where(mine[:, None, None, None], change, 0.0)[order]
-    change = jnp.pad(change, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    change = jnp.where(mine[:, None, None, None], change, 0.0)
+    ordered = jax.tree.map(
+        lambda x: jnp.pad(x[order], [(0, missing), *[(0, 0)] * (x.ndim - 1)]), (noise, change)
+    )
 
     def add_block(block: Int[Array, ""], total: Params) -> Params:
-        u, du = (jax.lax.dynamic_slice_in_dim(x, block * BLOCK, BLOCK) for x in (latents, change))
+        u, du = jax.tree.map(
+            lambda x: jax.lax.dynamic_slice_in_dim(x, block * BLOCK, BLOCK), ordered
+        )
         _, back = jax.vjp(lambda weights: make(weights, u), moving)
         return jax.tree.map(jnp.add, total, back(du)[0])
 

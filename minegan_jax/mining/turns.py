@@ -9,7 +9,7 @@ one kind: real ones, interpolates or fakes. Where sources compete it must not, b
 score in the loss is the one that it won with: see `mining.critic_of`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ from minegan_jax.mining.game import (
     start,
     update_ema,
 )
-from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.method import MinedSource, TransferMethod, mined_source
 from minegan_jax.mining.supersamples import Cast, Lots
 from minegan_jax.nets.precision import full_float32, lighter
 from minegan_jax.training.accumulation import in_parts
@@ -42,7 +42,6 @@ from minegan_jax.types import (
     Batch,
     Images,
     Key,
-    Latents,
     Metrics,
     Params,
     Scores,
@@ -124,7 +123,7 @@ def players_turn(
             return losses.LOSSES[game.rules.loss].players(scores)
 
         chosen = choose(game, state, lots)
-        fake, back = supersamples.remake(game.cast, moving, frozen, lots.latents, chosen)
+        fake, back = supersamples.remake(game.cast, moving, frozen, lots.noise, chosen)
         total, change = jax.value_and_grad(loss)(fake)
         rates = selector.win_rates(chosen.winners, len(game.cast.generators))
         return back(change), {"players_loss": total, "win_rates": rates}
@@ -184,6 +183,18 @@ def in_groups(criticise: Callable[[Images], Scores], images: Images, size: int) 
     return jax.lax.map(criticise, groups).reshape(count)[: len(images)]
 
 
+def mined_sources(cast: Cast) -> tuple[MinedSource, ...]:
+    """Returns G_i(M_i(u)) of each source, exact and as it is handed out."""
+    each = zip(cast.miners, cast.generators, cast.noise, strict=True)
+    return tuple(mined_source(miner, net, cast.output, noise) for miner, net, noise in each)
+
+
+def by_source(params: Mapping[str, Any]) -> tuple[Params, ...]:
+    """Sorts the players' weights by source: those of its miner and of its generator."""
+    pairs = zip(params["miners"], params["generators"], strict=True)
+    return tuple({"miners": miner, "generators": generator} for miner, generator in pairs)
+
+
 def adversarial_method(
     cast: Cast,
     rules: Rules,
@@ -207,26 +218,13 @@ def adversarial_method(
             raise ValueError("this phase goes on from another one, got none")
         return start(game, previous.params, previous)
 
-    @partial(jax.jit, static_argnums=1)
-    @full_float32()
-    def mined(state: GameState, source: int, latents: Latents) -> Any:
-        weights = {**state.params, **state.averages}
-        return cast.miners[source](weights["miners"][source], latents)
-
-    @partial(jax.jit, static_argnums=1)
-    @full_float32()
-    def generate(state: GameState, source: int, latents: Latents) -> Images:
-        weights = {**state.params, **state.averages}
-        given = mined(state, source, latents)
-        return cast.output(cast.generators[source](weights["generators"][source], given))
-
     @partial(jax.jit, static_argnums=2)
     @full_float32()
     def contest(state: GameState, key: Key, count: int) -> SuperScores:
-        latents = supersamples.draw_lots(key, (count,), cast.latent_sizes).latents
+        noise = supersamples.draw_lots(key, (count,), cast.noise).noise
         averaged = {**players(state), **state.averages}
         critic, allowed = state.params["critic"], state.selector.allowed
-        return supersamples.contest(cast, critic, averaged, latents, allowed)[1]
+        return supersamples.contest(cast, critic, averaged, noise, allowed)[1]
 
     @partial(jax.jit, static_argnums=2)
     @full_float32()
@@ -239,12 +237,10 @@ def adversarial_method(
         learner=Learner(
             init, partial(draw, game), partial(step, game), ("generators",) if rules.spread else ()
         ),
-        latent_sizes=cast.latent_sizes,
-        classed=cast.classed,
+        sources=mined_sources(cast),
+        weights=lambda state: by_source(state.params),
+        ema=(lambda state: by_source(state.params | state.averages)) if game.averaged else None,
         selector=lambda state: state.selector,
-        mined=mined,
-        generate=generate,
-        raw=(lambda state: state._replace(averages={})) if game.averaged else None,
         contest=contest,
         score=None if cast.num_classes else score,
     )

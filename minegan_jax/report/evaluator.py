@@ -1,6 +1,6 @@
 """How generated images are measured, and the frozen networks that look at them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from minegan_jax.data import Dataset
@@ -9,9 +9,8 @@ from minegan_jax.features import lpips
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.mining.method import TransferMethod
 from minegan_jax.report import measure
-from minegan_jax.sampling import sampler
+from minegan_jax.sampling.generator import Generator
 from minegan_jax.training.learner import State
 from minegan_jax.types import Pixels
 
@@ -56,15 +55,21 @@ def caution(features: Extractor, dataset: Dataset) -> str:
 
 
 def quick_measure(
-    recipe: Recipe, dataset: Dataset, methods: Mapping[str, TransferMethod]
+    recipe: Recipe, dataset: Dataset, drawn: Callable[[str, State], Generator]
 ) -> Callable[[str, State], dict[str, Any]]:
-    """Returns what measures a state while training, against held-out images if there are any."""
+    """Returns what measures a state while training, against held-out images if there are any.
+
+    Args:
+      recipe: how to measure.
+      dataset: the images.
+      drawn: gives what draws images in a phase's state.
+    """
     looker = load_looker(recipe)
     reals = dataset.held_out if len(dataset.held_out) else dataset.train
     real = embed(looker.features, reals).features
 
     def measured(phase: str, state: State) -> dict[str, Any]:
-        images = sampler.sample(methods[phase], state, recipe.num_images, seed=recipe.seed)
+        images = drawn(phase, state).sample(recipe.num_images, recipe.seed)
         fake = embed(looker.features, images).features
         return {
             **measure.compare(real, fake, k=recipe.neighbours, seed=recipe.seed),

@@ -11,8 +11,7 @@ from jaxtyping import UInt8
 from minegan_jax.data import Dataset
 from minegan_jax.metrics.memorisation import Memorisation
 from minegan_jax.report import image_grids
-from minegan_jax.sampling import sampler
-from minegan_jax.sampling.adapter import Mined
+from minegan_jax.sampling.generator import Generator
 from minegan_jax.types import Pixels
 
 PANEL = 6  # rows and columns of each panel of the comparison
@@ -26,11 +25,9 @@ def save_comparison(directory: Path, dataset: Dataset, images: Mapping[str, Pixe
     image_grids.save_png(directory / "comparison.png", sheet)
 
 
-def save_walk(directory: Path, mined: Mined, seed: int) -> None:
+def save_walk(directory: Path, generator: Generator, seed: int) -> None:
     """Pictures walks between latents, one a row."""
-    walk = sampler.latent_walk(
-        mined.method, mined.state, num_walks=WALKS, num_steps=WALKS, seed=seed
-    )
+    walk = generator.walk(num_walks=WALKS, num_steps=WALKS, seed=seed)
     image_grids.save_png(directory / "walk.png", image_grids.grid(walk, columns=WALKS))
 
 

@@ -1,16 +1,13 @@
 """What a run shows in the end: every phase's images, measured and pictured."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from minegan_jax import run_folder, trees
-from minegan_jax.baselines import transfergan
 from minegan_jax.data import Dataset
 from minegan_jax.data.identity import identity
 from minegan_jax.features.embed import embed
@@ -19,8 +16,6 @@ from minegan_jax.metrics.memorisation import exact_copies
 from minegan_jax.metrics.near_copies import near_copies
 from minegan_jax.metrics.shown import Shown, shown
 from minegan_jax.mining import selector
-from minegan_jax.mining.game import Rules
-from minegan_jax.nets.image_resize import common_view
 from minegan_jax.report import figures, markdown, measure, source_usage
 from minegan_jax.report.evaluator import (
     Looker,
@@ -30,11 +25,10 @@ from minegan_jax.report.evaluator import (
     recognised,
     target_classes,
 )
-from minegan_jax.sampling.adapter import Mined
+from minegan_jax.sampling.generator import Generator
 from minegan_jax.sources import Source
 from minegan_jax.training import log
-from minegan_jax.training.learner import State
-from minegan_jax.types import Images, Latents, Pixels
+from minegan_jax.types import Pixels
 
 
 class Steps(NamedTuple):
@@ -49,41 +43,12 @@ class Subject(NamedTuple):
 
     recipe: Recipe  # how to measure
     dataset: Dataset  # the target images
-    phases: Mapping[str, Mined]  # by name; the last one is also walked and searched for copies
+    phases: Mapping[str, Generator]  # by name; the last is also walked and searched for copies
     steps: Mapping[str, Steps]  # of those phases that were trained; a source as it came was not
     sources: Sequence[Source]  # that were mined, none for networks from scratch
+    selection: source_usage.Selection | None = None  # of the last phase, if sources competed
     flip: bool = False  # whether training mirrored half of the images
     remarks: Sequence[str] = ()  # on the images, see `experiment.target_images.remarks`
-
-
-def unmined(
-    sources: Sequence[Source], of_classes: str, *, resolution: int, channels: int
-) -> dict[str, Mined]:
-    """Returns the sources as they came, drawn from their prior; one is called `source`.
-
-    A conditional source is asked for classes as `mining.class_conditioning` says.
-
-    Their images come out like those of the run: at `resolution` pixels, with `channels`.
-    """
-    output = common_view(resolution=resolution, channels=channels)
-    named = {}
-    for source in sources:
-        method = transfergan.transfergan(source, Rules(), of_classes)
-        generate = partial(_shown, output, method.generate)
-        shown = method._replace(generate=generate, raw=None)  # weights as they are: no EMA of ours
-        name = "source" if len(sources) == 1 else f"source {source.name}"
-        state = method.learner.init(None, jax.random.key(0))
-        named[name] = Mined(shown, state, (source.name,))
-    return named
-
-
-def _shown(
-    output: Callable[[Images], Images],
-    generate: Callable[[State, int, Latents], Images],
-    *given: Any,
-) -> Images:
-    """Generates images and gives them the shape of the run's."""
-    return output(generate(*given))
 
 
 def is_current(workdir: Path, subject: Subject) -> bool:
@@ -97,9 +62,9 @@ def _described(subject: Subject, looker: Looker) -> dict[str, Any]:
     phases = {
         name: {
             "steps": subject.steps[name]._asdict() if name in subject.steps else None,
-            "state": trees.digest(mined.state),
+            "weights": trees.digest((generator.weights, generator.probabilities)),
         }
-        for name, mined in subject.phases.items()
+        for name, generator in subject.phases.items()
     }
     networks = {
         role: {"name": extractor.name, "sha256": extractor.sha256}
@@ -119,11 +84,11 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     Returns:
       What `report.json` holds.
     """
-    recipe, dataset, phases, _, sources, flip, remarks = subject
+    recipe, dataset, phases = subject.recipe, subject.dataset, subject.phases
     looker = load_looker(recipe)
-    train, held_out = (shown(part, flip=flip) for part in (dataset.train, dataset.held_out))
+    train, held_out = (shown(part, flip=subject.flip) for part in (dataset.train, dataset.held_out))
     reals = measure.Reals(_features(looker, train), _features(looker, held_out))
-    images = {name: mined.sample(recipe.num_images, recipe.seed) for name, mined in phases.items()}
+    images = {name: drawn.sample(recipe.num_images, recipe.seed) for name, drawn in phases.items()}
     fakes = {name: embed(looker.features, pixels).features for name, pixels in images.items()}
     copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
     near = {
@@ -132,7 +97,7 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     measured = {
         name: {
             **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
-            "weights": phases[name].weights,
+            "weights": phases[name].kind,
             **_judged(looker, dataset, pixels),
             "probability": source_usage.probabilities(phases[name]),
             "verdict": measure.judged(reals, fakes[name], copies[name], near[name]),
@@ -144,18 +109,18 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
         for name, pixels in images.items()
     }
     last = list(phases)[-1]
-    table = source_usage.selector_report(phases[last], recipe.seed)
+    table = source_usage.selector_report(phases[last], subject.selection, recipe.seed)
     record = {
         **_described(subject, looker),
         "versions": run_folder.versions(),
         "caution": caution(looker.features, dataset),
-        "remarks": list(remarks),
+        "remarks": list(subject.remarks),
         "real": measure.real_reference(
             reals, recipe.num_images, k=recipe.neighbours, seed=recipe.seed
         ),
         "phases": measured,
         "selector": table,
-        "classes": source_usage.classes_report(phases[last], sources, recipe.seed),
+        "classes": source_usage.classes_report(phases[last], subject.sources, recipe.seed),
         "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
     }
     directory = workdir / run_folder.SAMPLES

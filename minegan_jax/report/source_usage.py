@@ -1,16 +1,17 @@
 """Where a method's images come from: which sources it uses, and near which of their classes."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from minegan_jax.mining import class_conditioning, selector
+from minegan_jax.mining.noise import sample_noise
 from minegan_jax.nets.conditioning import class_table
-from minegan_jax.sampling import sampler
-from minegan_jax.sampling.adapter import Mined
+from minegan_jax.sampling.generator import STREAM, Generator
 from minegan_jax.sources import Source
+from minegan_jax.types import Key, SuperScores
 
 CONTEST = 500  # supersamples that say who would win without a source, or which classes are mined
 TOP = 10  # classes that a report names
@@ -23,14 +24,28 @@ def selector_table(names: Sequence[str], state: selector.SelectorState) -> list[
     return [{"name": n, "probability": p, "interval": interval} for n, p, interval in rows]
 
 
-def selector_report(mined: Mined, seed: int) -> list[dict[str, Any]]:
-    """Adds to the table what the critic would choose without a source; None: nobody is left."""
-    state = mined.method.selector(mined.state)
-    table = selector_table(mined.source_names, state)
-    if len(table) == 1 or mined.method.contest is None:
-        return table
-    key = jax.random.fold_in(jax.random.key(seed), sampler.STREAM + 2)
-    scores = mined.method.contest(mined.state, key, CONTEST)
+class Selection(NamedTuple):
+    """How several sources compete, as a phase left them."""
+
+    record: selector.SelectorState
+    contest: Callable[[Key, int], SuperScores]  # the critic's verdicts on so many supersamples
+
+
+def selector_report(
+    generator: Generator, selection: Selection | None, seed: int
+) -> list[dict[str, Any]]:
+    """Returns how often each source is used and what the critic would choose without it.
+
+    None of the latter: nobody would be left.
+    """
+    if selection is None:
+        return [
+            {"name": name, "probability": share, "interval": [0.0, 1.0]}
+            for name, share in probabilities(generator).items()
+        ]
+    table = selector_table(generator.names, selection.record)
+    key = jax.random.fold_in(jax.random.key(seed), STREAM + 2)
+    scores = selection.contest(key, CONTEST)
     left = [selector.without(scores, number) for number in range(len(table))]
     return [
         {**row, "without_it": None if shares is None else shares.tolist()}
@@ -38,20 +53,22 @@ def selector_report(mined: Mined, seed: int) -> list[dict[str, Any]]:
     ]
 
 
-def classes_report(mined: Mined, sources: Sequence[Source], seed: int) -> list[dict[str, Any]]:
+def classes_report(
+    generator: Generator, sources: Sequence[Source], seed: int
+) -> list[dict[str, Any]]:
     """Returns near which of its sources' classes a method asks, the most frequent first.
 
     A row has the share of a source's images for which M^c's vector is nearest to a class's, and how
     far it is on average, over the mean distance from a class to the nearest other one.
     """
     rows: list[dict[str, Any]] = []
-    given_for = mined.method.mined
-    if given_for is None:
-        return rows
     for number, source in enumerate(sources):
-        key = jax.random.fold_in(jax.random.key(seed), sampler.STREAM + 3 + number)
-        latents = jax.random.normal(key, (CONTEST, mined.method.latent_sizes[number]))
-        given = given_for(mined.state, number, latents)
+        behind = generator.sources[number]
+        if behind.mined is None:
+            continue
+        key = jax.random.fold_in(jax.random.key(seed), STREAM + 3 + number)
+        noise = sample_noise(key, (CONTEST,), behind.noise)
+        given = behind.mined(generator.weights[number], noise)
         if not isinstance(given, tuple) or given[1].ndim == 1:
             continue  # no class was mined
         table = class_table(source.generator, source.networks.num_classes)
@@ -72,7 +89,6 @@ def classes_report(mined: Mined, sources: Sequence[Source], seed: int) -> list[d
     return rows
 
 
-def probabilities(mined: Mined) -> dict[str, float]:
+def probabilities(generator: Generator) -> dict[str, float]:
     """Returns how often each source is used."""
-    table = selector_table(mined.source_names, mined.method.selector(mined.state))
-    return {row["name"]: row["probability"] for row in table}
+    return dict(zip(generator.names, generator.probabilities.tolist(), strict=True))

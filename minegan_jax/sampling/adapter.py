@@ -1,23 +1,20 @@
 """The adapter: miners as a small file that, with the named sources, gives the generator back."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from minegan_jax import weights
 from minegan_jax.errors import InputError
 from minegan_jax.files import as_path
-from minegan_jax.mining import minegan, selector
-from minegan_jax.mining.game import Rules
-from minegan_jax.mining.method import TransferMethod
-from minegan_jax.sampling import sampler
+from minegan_jax.mining import minegan
+from minegan_jax.sampling.generator import WEIGHTS, Generator
 from minegan_jax.sources import Source, load_source
-from minegan_jax.training.learner import State
-from minegan_jax.types import Params, Pixels
+from minegan_jax.types import Params
 
 JSON_NAME = "adapter.json"
 TOLERANCE = 1e-3  # by which probabilities may miss a sum of 1
@@ -28,6 +25,7 @@ def _is_miner(value: Any) -> bool:
     """Says whether a value describes miners: what `mining.MinerShape` has, or some of it."""
     kinds = {"depth": weights.is_count, "width": weights.is_count, "start": weights.TEXT.fits}
     kinds["classes"] = weights.TEXT.fits
+    kinds["draws_class"] = lambda value: isinstance(value, bool)
     known = isinstance(value, dict) and value.keys() <= kinds.keys()
     return known and all(kinds[name](given) for name, given in value.items())
 
@@ -42,6 +40,7 @@ FIELDS = {
     "sources": weights.list_of("objects", weights.OBJECT.fits),
     "miner": weights.Kind("an object of depth, width, start and classes", _is_miner),
     "probabilities": weights.Kind("a list of shares whose sum is 1", _are_shares),
+    "weights": weights.Kind(" or ".join(WEIGHTS), lambda value: value in WEIGHTS),
     "image_shape": weights.Kind(
         "[resolution, channels]",
         lambda value: (
@@ -52,51 +51,6 @@ FIELDS = {
         ),
     ),
 }
-
-
-class Mined(NamedTuple):
-    """A trained method that draws images."""
-
-    method: TransferMethod
-    state: State
-    source_names: tuple[str, ...]  # in the order of the selector's probabilities
-
-    @property
-    def weights(self) -> str:
-        """Which weights draw: "ema", or "raw" where no EMA is kept or it was left aside."""
-        return "ema" if self.method.raw else "raw"
-
-    def by_weights(self, weights: str | None) -> "Mined":
-        """Returns it drawing from "ema" or "raw" weights; None takes the EMA where there is one.
-
-        Raises:
-          InputError: there are no such weights.
-        """
-        if weights not in (None, "ema", "raw"):
-            raise InputError(f"no weights {weights!r}: expected ema or raw")
-        if weights == "ema" and not self.method.raw:
-            raise InputError("weights 'ema': no EMA was kept here: expected raw")
-        if weights != "raw" or not self.method.raw:
-            return self
-        return self._replace(
-            method=self.method._replace(raw=None), state=self.method.raw(self.state)
-        )
-
-    def sample(self, num_images: int, seed: int = 0, source: str | None = None) -> Pixels:
-        """Draws (num_images, height, width, channels) in [0, 255].
-
-        Args:
-          num_images: how many.
-          seed: the same seed gives the same images.
-          source: the name of the source to draw from; None lets the selector draw.
-
-        Raises:
-          InputError: there is no such source.
-        """
-        if source is not None and source not in self.source_names:
-            raise InputError(f"no source {source!r}: expected {', '.join(self.source_names)}")
-        number = None if source is None else self.source_names.index(source)
-        return sampler.sample(self.method, self.state, num_images, seed=seed, source=number)
 
 
 def save_adapter(
@@ -131,7 +85,7 @@ def save_adapter(
     weights.save_weights(directory, tree, description, json_name=JSON_NAME)
 
 
-def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None) -> Mined:
+def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None) -> Generator:
     """Puts stored miners in front of their sources again.
 
     Args:
@@ -162,16 +116,18 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
             )
     shape = minegan.MinerShape(**description["miner"])
     resolution, channels = description["image_shape"]
-    # Nothing is scored any more: the critic only says how large images are.
-    critic = minegan.critic_of(sources[0])._replace(resolution=resolution, channels=channels)
-    method = minegan.mine(sources, Rules(), shape, critic)
     miners = tuple(weights.cast(tree.get(str(i), {}), "float32") for i in range(len(sources)))
-    state = method.learner.init(None, jax.random.key(0))
-    found, expected = (jax.tree.map(np.shape, m) for m in (miners, state.params["miners"]))
+    starts = jax.eval_shape(partial(minegan.init_miners, sources, shape), jax.random.key(0))
+    found, expected = (jax.tree.map(np.shape, m) for m in (miners, starts))
     if found != expected:
         raise InputError(f"{directory}: expected miners of shapes {expected}, found {found}")
-    record = selector.record(selector.init_selector(len(sources), window=1), jnp.asarray(shares))
-    params = {**state.params, "miners": miners}
-    state = state._replace(params=params, averages={}, selector=record)
-    names = tuple(entry["name"] for entry in named)
-    return Mined(method._replace(raw=None), state, names)
+    return Generator(
+        names=tuple(entry["name"] for entry in named),
+        sources=minegan.mined_sources(sources, shape, resolution=resolution, channels=channels),
+        weights=tuple(
+            {"miners": miner, "generators": source.generator}
+            for miner, source in zip(miners, sources, strict=True)
+        ),
+        probabilities=np.asarray(shares) / sum(shares),
+        kind=description["weights"],
+    )

@@ -59,6 +59,23 @@ class Source(NamedTuple):
     dtype: str = "float32"  # that it computes in
     # Digests of the images that it was trained on (`data.digests`); None where nobody wrote them.
     seen: UInt64[np.ndarray, "images"] | None = None
+    has_weights: bool = True  # False: they were not read, and zeros that take no memory stand there
+
+    def with_weights(self) -> "Source":
+        """Returns the source with its weights, which are read if they were not.
+
+        Raises:
+          InputError: they are gone, damaged or those of another source by now.
+        """
+        if self.has_weights:
+            return self
+        read = load_source(self.location, self.dtype)
+        if read.sha256 != self.sha256:
+            raise InputError(
+                f"source {self.name!r}: changed since it was opened: expected digest"
+                f" {self.sha256[:12]}, found {read.sha256[:12]}"
+            )
+        return read._replace(name=self.name)
 
     @full_float32()
     def generate(
@@ -125,12 +142,15 @@ def packaged_sources() -> list[str]:
     return sorted(path.parent.name for path in PACKAGED.glob(f"*/{JSON_NAME}"))
 
 
-def load_source(name_or_directory: str | Path, dtype: str = "float32") -> Source:
+def load_source(
+    name_or_directory: str | Path, dtype: str = "float32", *, weights_too: bool = True
+) -> Source:
     """Loads a packaged source by its name, or any source by its directory.
 
     Args:
       name_or_directory: of the source.
       dtype: float32, or float64 when JAX has x64 enabled.
+      weights_too: False reads its description alone, see `Source.has_weights`.
 
     Raises:
       InputError: there is none, or its files are damaged or do not fit its family.
@@ -148,11 +168,14 @@ def load_source(name_or_directory: str | Path, dtype: str = "float32") -> Source
     digests = {
         name: description["weights"][name] for name in NETWORKS if name in description["weights"]
     }
-    loaded = {
-        name: weights.cast(weights.load_tree(_file(directory, name), digest), dtype)
-        for name, digest in digests.items()
-    }
-    _check_shapes(directory, shapes, loaded)
+    if weights_too:
+        loaded = {
+            name: weights.cast(weights.load_tree(_file(directory, name), digest), dtype)
+            for name, digest in digests.items()
+        }
+        _check_shapes(directory, shapes, loaded)
+    else:
+        loaded = {name: _zeros(shapes[name], dtype) for name in digests}
     return Source(
         name=str(description.get("name", directory.name)),
         location=location,
@@ -163,6 +186,7 @@ def load_source(name_or_directory: str | Path, dtype: str = "float32") -> Source
         description=description,
         dtype=dtype,
         seen=_load_seen(directory, description),
+        has_weights=weights_too,
     )
 
 
@@ -170,6 +194,11 @@ def makes_images(source: Source) -> bool:
     """Says whether some draws give images of finite numbers."""
     latents = jax.random.normal(jax.random.key(0), (4, source.networks.latent_size))
     return bool(jnp.isfinite(source.generate(latents)).all())
+
+
+def _zeros(shapes: Any, dtype: str) -> Any:
+    """Returns zeros of these shapes, all of which are one number in memory."""
+    return jax.tree.map(lambda leaf: np.broadcast_to(np.zeros((), dtype), leaf.shape), shapes)
 
 
 def _file(directory: Path, network: str) -> Path:

@@ -8,7 +8,8 @@ stays.
 
 import errno
 import shutil
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Checkpoints:
             step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state),
-                digest=ocp.args.JsonSave({"sha256": trees.digest(state)}),
+                digest=ocp.args.JsonSave(trees.leaf_digests(state)),
             ),
             force=True,
         )
@@ -88,13 +89,24 @@ class Checkpoints:
         Raises:
           InputError: those that are whole have another structure.
         """
+        return self._newest(like, partial(self._read, like=like))
+
+    def newest_part(self, like: State, select: Callable[[State], Any]) -> tuple[int, Any] | None:
+        """Reads, as `newest`, only those arrays that `select` takes out of a state."""
+        chosen = jax.tree.leaves(select(trees.labelled(str, like)))  # paths, and what is no array
+        wanted = {path for path in chosen if isinstance(path, str)}
+        read = self._newest(like, partial(self._read_part, like=like, wanted=wanted))
+        return read and (read[0], select(read[1]))
+
+    def _newest(self, like: State, read: Callable[[int], State]) -> tuple[int, State] | None:
+        """Returns the step of the newest checkpoint that is whole, and what is read of it."""
         differences = []
         for step in sorted(self._manager.all_steps(), reverse=True):
             if difference := self._difference(step, like):
                 differences.append(difference)
                 continue
             try:
-                return step, self._read(step, like)
+                return step, read(step)
             except Exception as error:  # Orbax and its storage raise many kinds
                 reason = str(error).strip().split("\n")[0][:200]
                 logging.warning(
@@ -139,9 +151,32 @@ class Checkpoints:
                 state=ocp.args.StandardRestore(shapes), digest=ocp.args.JsonRestore()
             ),
         )
-        if trees.digest(found.state) != found.digest["sha256"]:
-            raise ValueError("its values do not match their digest")
+        _check_digests(found.state, found.digest)
         return found.state
+
+    def _read_part(self, step: int, like: State, wanted: set[str]) -> State:
+        """Reads the arrays of these paths; for the others stand Orbax's placeholders."""
+        item = trees.labelled(str, like)
+        item = jax.tree.map(lambda path: path if path in wanted else ocp.PLACEHOLDER, item)
+        args = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), item)
+        directory = self._manager.directory / str(step)
+        # Orbax's standard handler knows no placeholders.
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+            restore = ocp.args.PyTreeRestore(item=item, restore_args=args)
+            found = reader.restore(directory / "state", args=restore)
+        digests = self._manager.restore(
+            step, args=ocp.args.Composite(digest=ocp.args.JsonRestore())
+        ).digest
+        read = {path: leaf for path, leaf in by_path(found).items() if path in wanted}
+        _check_digests(read, digests)
+        return found
+
+
+def _check_digests(found: Any, digests: dict[str, str]) -> None:
+    """Raises a ValueError unless each array is the one that was written."""
+    for path, digest in trees.leaf_digests(found).items():
+        if digests.get(path) != digest:
+            raise ValueError("its values do not match their digest")
 
 
 def any_in(directory: Path) -> bool:

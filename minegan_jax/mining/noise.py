@@ -1,0 +1,52 @@
+"""The random input u of section 3: a draw of N(0, I) and, for a conditional source, of a class."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from minegan_jax.types import Key
+
+
+class NoiseShape(NamedTuple):
+    """What one draw of u holds."""
+
+    latent_size: int
+    num_classes: int = 0  # of which u draws one; 0: it names none
+
+
+class Noise(NamedTuple):
+    """Draws of u, a tree of arrays with the same leading axes."""
+
+    latents: Float[Array, "*places latent"]  # from N(0, I)
+    labels: Int[Array, "*places"] | None = None  # classes, each as often; None: u names none
+
+
+def sample_noise(key: Key, places: tuple[int, ...], shape: NoiseShape) -> Noise:
+    """Draws u from its prior.
+
+    A class is the quantile of one more draw of N(0, 1), so that classes change no latent's draw
+    from one number of classes to another.
+
+    Args:
+      key: of these draws.
+      places: the leading axes.
+      shape: of one draw.
+    """
+    if not shape.num_classes:
+        return Noise(jax.random.normal(key, (*places, shape.latent_size)))
+    numbers = jax.random.normal(key, (*places, shape.latent_size + 1))
+    return Noise(numbers[..., :-1], _quantiles(numbers[..., -1], shape.num_classes))
+
+
+def zero_noise(count: int, shape: NoiseShape) -> Noise:
+    """Returns u = 0, of class 0, in as many rows; its shapes are those of draws."""
+    labels = jnp.zeros(count, jnp.int32) if shape.num_classes else None
+    return Noise(jnp.zeros((count, shape.latent_size)), labels)
+
+
+def _quantiles(numbers: Float[Array, "*places"], count: int) -> Int[Array, "*places"]:
+    """Turns draws of N(0, 1) into numbers below `count`, each as often as another."""
+    shares = jax.scipy.stats.norm.cdf(numbers)
+    return jnp.minimum((shares * count).astype(jnp.int32), count - 1)
