@@ -10,6 +10,7 @@ import numpy as np
 from accelerator_right import PRECISIONS, SHAPE, Figures, relative_error
 
 from minegan_jax import trees, weights
+from minegan_jax.features import stored
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.efficientnet_lite import efficientnet_shapes
 from minegan_jax.features.embed import Embedding, embed
@@ -84,7 +85,7 @@ def random_efficientnet(folder: Path) -> str:
     tree = trees.from_named_leaves({name: drawn(name, shape) for name, shape in shapes.items()})
     file = folder / "random.safetensors"
     facts = {"name": "random EfficientNet-Lite0", "sha256": weights.save_tree(file, tree)}
-    weights.save_description(file.with_suffix(".json"), facts)
+    weights.save_description(file.with_suffix(".json"), facts, stored.FORMAT)
     return f"efficientnet_lite0:{file}"
 
 

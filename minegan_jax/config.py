@@ -66,6 +66,9 @@ class Config:
     # "prior": M(u) = u at step 0; "collapsed": the authors' PyTorch default; "affine": without
     # activations, spectrally normalised, their BigGAN's, whose u names no class.
     miner_start: str = "prior"
+    # Of a conditional source: whether u draws a class as well, which M^z and M^c see; else both see
+    # a latent alone (Fig. 2), and M^c starts from vectors that spread as the classes' do.
+    miner_draws_class: bool = True
     # Classes of a conditional source: "all" mines them (Fig. 2), and asks for each as often where
     # nothing is mined; "mean" takes the mean of their vectors, a number that class and no other.
     classes: str = "all"

@@ -9,9 +9,11 @@ from typing import Any
 from minegan_jax import files
 from minegan_jax.errors import InputError
 from minegan_jax.files import write_atomically
+from minegan_jax.weights import check_format
 
 LOG = logging.getLogger(__name__)
 CONFIG = "config.json"
+FORMAT = 1  # of config.json and of what lies beside it
 METRICS = "metrics.jsonl"
 SAMPLES = "samples"
 CHECKPOINTS = "checkpoints"
@@ -72,7 +74,8 @@ def claim(workdir: Path, identity: dict[str, Any], *, may_grow: str = "") -> Non
 
 def _write(path: Path, identity: dict[str, Any], made_with: dict[str, str]) -> None:
     """Writes what the run folder is of, and the packages' versions that began it."""
-    write_atomically(path, json.dumps({**identity, "versions": made_with}, indent=2).encode())
+    content = {"format": FORMAT, **identity, "versions": made_with}
+    write_atomically(path, json.dumps(content, indent=2).encode())
 
 
 def _contents(
@@ -144,7 +147,8 @@ def read_identity(workdir: Path) -> dict[str, Any]:
     Raises:
       InputError: it is not a run folder, or its config is damaged.
     """
-    return {name: value for name, value in _read(workdir).items() if name != "versions"}
+    beside = ("format", "versions")
+    return {name: value for name, value in _read(workdir).items() if name not in beside}
 
 
 def _read(workdir: Path) -> dict[str, Any]:
@@ -156,6 +160,8 @@ def _read(workdir: Path) -> dict[str, Any]:
         found = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged file: {error}") from error
+    if isinstance(found, dict):
+        check_format(str(path), found, FORMAT)
     for part in (*IDENTITY, "versions"):
         if not isinstance(found, dict) or not isinstance(found.get(part), dict):
             raise InputError(f"{path}: damaged file: expected an object {part!r}")

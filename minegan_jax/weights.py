@@ -45,23 +45,25 @@ def list_of(words: str, fits: Callable[[Any], bool]) -> Kind:
 
 
 def save_weights(
-    directory: Path, tree: Any, description: dict[str, Any], *, json_name: str
+    directory: Path, tree: Any, description: dict[str, Any], *, json_name: str, version: int
 ) -> None:
     """Writes one tree of arrays and what it is; the JSON comes last and makes it complete."""
     directory.mkdir(parents=True, exist_ok=True)
     sha256 = save_tree(directory / WEIGHTS, tree)
-    save_description(directory / json_name, {**description, "sha256": sha256})
+    save_description(directory / json_name, {**description, "sha256": sha256}, version)
 
 
 def load_weights(
-    directory: Path, *, json_name: str, fields: Mapping[str, Kind]
+    directory: Path, *, json_name: str, fields: Mapping[str, Kind], version: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads back the tree (nested dictionaries) and its description, which must have `fields`.
 
     Raises:
-      InputError: a file is missing or damaged, or the weights are not those described.
+      InputError: a file is missing, damaged or of another format, or the weights are not those
+        described.
     """
-    description = load_description(directory / json_name, {"sha256": TEXT, **fields})
+    path = directory / json_name
+    description = load_description(path, {"sha256": TEXT, **fields}, version)
     return load_tree(directory / WEIGHTS, description["sha256"]), description
 
 
@@ -90,16 +92,17 @@ def load_tree(path: Path, sha256: str) -> dict[str, Any]:
     return trees.from_named_leaves(named)
 
 
-def save_description(path: Path, description: dict[str, Any]) -> None:
-    """Writes what lies beside it as JSON."""
-    write_atomically(path, json.dumps(description, indent=2).encode())
+def save_description(path: Path, description: dict[str, Any], version: int) -> None:
+    """Writes what lies beside it as JSON, in this version of its kind's format."""
+    write_atomically(path, json.dumps({"format": version, **description}, indent=2).encode())
 
 
-def load_description(path: Path, fields: Mapping[str, Kind]) -> dict[str, Any]:
+def load_description(path: Path, fields: Mapping[str, Kind], version: int) -> dict[str, Any]:
     """Reads a description back, which must have `fields` of these kinds.
 
     Raises:
-      InputError: the file is missing or damaged, or a field is missing or of another kind.
+      InputError: the file is missing, damaged or of another format, or a field is missing or of
+        another kind.
     """
     _check_exists(path)
     try:
@@ -108,8 +111,25 @@ def load_description(path: Path, fields: Mapping[str, Kind]) -> dict[str, Any]:
         raise InputError(f"{path}: damaged file: {error}") from error
     if not isinstance(description, dict):
         raise InputError(f"{path}: expected an object, found {type(description).__name__}")
+    check_format(str(path), description, version)
     check_fields(str(path), description, fields)
     return description
+
+
+def check_format(place: str, found: Mapping[str, Any], version: int) -> None:
+    """Makes sure that a file on disk has the format that this version of the project reads.
+
+    Raises:
+      InputError: it has a newer one or an older one, and is named so.
+    """
+    there = found.get("format", 0)
+    if there == version:
+        return
+    newer = isinstance(there, int) and there > version
+    raise InputError(
+        f"{place}: written by {'a newer' if newer else 'an older'} version of minegan_jax: expected"
+        f" format {version}, found {there or 'none'}"
+    )
 
 
 def check_fields(place: str, found: Mapping[str, Any], fields: Mapping[str, Kind]) -> None:

@@ -73,24 +73,22 @@ def take(
     Returns:
       What the config describes, and the shapes of each phase.
     """
-    load, packaged = sources.load_source, sources.packaged_sources()
+    packaged = sources.packaged_sources()
     built: list[build.Experiment] = []
     mesh = devices.make_mesh(config.batch_size, jax.devices()[:1], accumulation=config.accumulation)
 
     def trace(weights: Mapping[str, Any]) -> Shapes:
         def load_traced(location: str) -> sources.Source:
+            # Without weights of its own, nothing asks what images a source makes.
             if location not in stand_ins:
-                return load(location)
+                return sources.load_source(location)._replace(has_weights=False)
             generator, critic = weights[location]
-            return stand_ins[location]._replace(generator=generator, critic=critic)
+            stand_in = stand_ins[location]
+            return stand_in._replace(generator=generator, critic=critic, has_weights=False)
 
-        monkeypatch.setattr(sources, "load_source", load_traced)
         names = [*packaged, *stand_ins]
         monkeypatch.setattr(sources, "packaged_sources", lambda: names)
-        monkeypatch.setattr(
-            sources, "makes_images", lambda _: True
-        )  # what has no weights makes none
-        built.append(build.build(config))
+        built.append(build.build(config, load_traced))
         return _trace(built[-1], mesh if with_step else None)
 
     weights = {name: (each.generator, each.critic) for name, each in stand_ins.items()}

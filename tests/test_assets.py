@@ -11,6 +11,7 @@ from minegan_jax.data import digits, occurs_in
 from minegan_jax.data.digests import in_part, read_digests
 from minegan_jax.errors import InputError
 from minegan_jax.features import catalogue
+from minegan_jax.features import digits as classifiers
 from minegan_jax.features.embed import embed
 from minegan_jax.sampling.generator import of_source
 from minegan_jax.sources import PACKAGED, load_source, packaged_sources
@@ -99,7 +100,9 @@ def test_the_package_stays_small():
 def test_maps_are_those_of_the_three_convolutions():
     """Pooled, the maps of each are what the next one convolves."""
     extractor = catalogue.load_extractor("digits")
-    kernels = weights.load_weights(PACKAGED / "digits", json_name="classifier.json", fields={})[0]
+    kernels = weights.load_weights(
+        PACKAGED / "digits", json_name="classifier.json", fields={}, version=classifiers.FORMAT
+    )[0]
     images = every(digits.open_digits(""))[:2] / np.float32(127.5) - 1
     maps = extractor.maps(jnp.asarray(images))
     assert [each.shape for each in maps] == [(2, 28, 28, 24), (2, 14, 14, 48), (2, 7, 7, 96)]

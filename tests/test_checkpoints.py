@@ -11,6 +11,7 @@ import pytest
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
+from minegan_jax.training import checkpoints
 from minegan_jax.training.checkpoints import Checkpoints
 
 # Orbax leaves coroutines behind that were never awaited when a file cannot be read.
@@ -42,10 +43,10 @@ def state_at(step):
 @pytest.fixture
 def store(tmp_path):
     """Checkpoints of steps 1 and 2."""
-    checkpoints = Checkpoints(tmp_path / "phase")
+    kept = Checkpoints(tmp_path / "phase")
     for step in (1, 2):
-        checkpoints.save(step, state_at(step))
-    return checkpoints
+        kept.save(step, state_at(step))
+    return kept
 
 
 def reopened(tmp_path):
@@ -169,6 +170,41 @@ def test_another_structure_is_one_line_and_stays(change, tmp_path):
         assert "\n" not in str(caught.value)
     assert contents(directory) == before
     assert reopened(tmp_path)[0] == 2
+
+
+@pytest.mark.parametrize("version", [None, 0, 2])
+def test_another_format_is_one_line_and_stays(version, tmp_path, monkeypatch):
+    directory = tmp_path / "phase"
+    monkeypatch.setattr(checkpoints, "FORMAT", version)
+    Checkpoints(directory).save(1, state_at(1))
+    monkeypatch.undo()
+    before = contents(directory)
+    for use in (
+        lambda: Checkpoints(directory).newest(state_at(0)),
+        lambda: Checkpoints(directory).newest_part(state_at(0), lambda state: state.params),
+        lambda: Checkpoints(directory).save(2, state_at(2)),
+    ):
+        with pytest.raises(InputError, match=f"a checkpoint of format {version}, as another"):
+            use()
+    assert contents(directory) == before
+
+
+def test_a_part_is_read_alone(store, monkeypatch):
+    read = []
+    monkeypatch.setattr(checkpoints, "_check_digests", lambda found, _: read.extend(found))
+    step, miners = store.newest_part(state_at(0), lambda state: state.params["miners"])
+    assert step == 2
+    assert read == ["params/miners/0/weights"]
+    np.testing.assert_array_equal(miners[0]["weights"], state_at(2).params["miners"][0]["weights"])
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_part_of_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
+    DAMAGES[damage](tmp_path / "phase" / "2")
+    step, seen = Checkpoints(tmp_path / "phase").newest_part(state_at(0), lambda state: state)
+    assert step == 1
+    assert trees.digest(seen) == trees.digest(state_at(1))
 
 
 @pytest.mark.usefixtures("store")

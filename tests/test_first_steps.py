@@ -28,6 +28,7 @@ ARGUMENTS = {
     "celeba_to_ffhq_children": ("", "100"),
     "celeba_to_ffhq_women": ("", "50", "100"),
     "digits_classifier": ("", "features", "judge", "guide"),
+    "figure2_digits": ("",),
     "figure3_digits": ("",),
     "figure5_digits": ("", "short", "long"),
     "imagenet_to_anime_25": ("",),

@@ -84,11 +84,29 @@ def test_other_versions_are_named_when_a_run_goes_on(tmp_path, caplog):
     assert "flax" not in line
 
 
-@pytest.mark.parametrize("content", ["[]", "3", "{", '{"config": 1}', "[" * 100_000, "{}"])
+DAMAGED = ("[]", "3", "{", '{"format": 1, "config": 1}', "[" * 100_000, '{"format": 1}')
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_config_is_one_line(content, tmp_path):
     (tmp_path / "config.json").write_text(content)
     for use in (run_folder.read_identity, run_folder.read_versions, experiment.open_run):
         with pytest.raises(InputError, match="damaged file") as caught:
+            use(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{}", "an older version"),
+        ('{"format": 2}', "a newer version .* expected format 1, found 2"),
+    ],
+)
+def test_a_run_of_another_format_is_named(content, said, tmp_path):
+    (tmp_path / "config.json").write_text(content)
+    for use in (run_folder.read_identity, run_folder.read_versions, experiment.open_run):
+        with pytest.raises(InputError, match=said) as caught:
             use(tmp_path)
         assert "\n" not in str(caught.value)
 

@@ -12,10 +12,12 @@ import safetensors.numpy
 from minegan_jax import config, experiment, files, sources, weights
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
+from minegan_jax.features.digits import load_classifier
 from minegan_jax.mining import minegan
 from minegan_jax.mining.game import Rules
 from minegan_jax.nets import family
 from minegan_jax.sampling.adapter import load_adapter, save_adapter
+from minegan_jax.sources import PACKAGED
 
 FILES = ["source.json", "generator.safetensors", "critic.safetensors"]
 SIZES = {"resolution": 8, "channels": 1, "latent_size": 4}
@@ -51,6 +53,26 @@ def edit(path, **fields):
     """Changes fields of a JSON file; None removes one."""
     description = {**json.loads(path.read_text()), **fields}
     path.write_text(json.dumps({k: v for k, v in description.items() if v is not None}))
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (None, "an older version of minegan_jax: expected format 1, found none"),
+        (2, "a newer version of minegan_jax: expected format 1, found 2"),
+    ],
+)
+def test_another_format_is_named_and_is_no_damage(version, said, source, adapter, tmp_path):
+    classifier = shutil.copytree(PACKAGED / "digits", tmp_path / "classifier")
+    for folder, name, load in (
+        (source, "source.json", sources.load_source),
+        (adapter, "adapter.json", load_adapter),
+        (classifier, "classifier.json", load_classifier),
+    ):
+        edit(folder / name, format=version)
+        line = complaint(load, folder)
+        assert said in line
+        assert f"{folder / name}: " in line
 
 
 def test_a_source_comes_back_in_half_precision(tmp_path, make_source):

@@ -92,7 +92,8 @@ def test_the_same_images_elsewhere_are_measured(finished, tiny_source, tmp_path)
     digests = target_images.load(experiment.open_run(finished).experiment).held_out_digests
     copy = shutil.copytree(tiny_source, tmp_path / "saw")
     seen = weights.save_tree(copy / sources.SEEN, {"images": np.sort(digests)[:3]})
-    weights.save_description(copy / "source.json", {**described, "name": "saw", "seen": seen})
+    described |= {"name": "saw", "seen": seen}
+    weights.save_description(copy / "source.json", described, sources.source.FORMAT)
     moved(finished, sources=[str(copy)])
     config = json.loads((finished / "config.json").read_text())
     config["sources"] = {str(copy): sources.load_source(copy).sha256}

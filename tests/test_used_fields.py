@@ -65,6 +65,14 @@ def test_what_a_method_does_not_read_is_refused_by_name(method, name):
         ({"drop_below": 0.1}, "'drop_below' does nothing beside a single source"),
         ({"miner_start": "affine", "miner_width": 9}, "'miner_width' does nothing beside affine"),
         (
+            {"miner_start": "affine", "miner_draws_class": False},
+            "'miner_draws_class' does nothing beside affine",
+        ),
+        (
+            {"classes": "mean", "miner_draws_class": False},
+            "'miner_draws_class' does nothing beside classes that are given",
+        ),
+        (
             {"critic": "fresh", "freeze_critic_layers": 1},
             "'freeze_critic_layers' does nothing beside a fresh critic",
         ),

@@ -13,6 +13,7 @@ from absl import flags
 
 from minegan_jax import sources, weights
 from minegan_jax.errors import InputError
+from minegan_jax.features import stored
 from minegan_jax.nets import family
 from minegan_jax.report import image_grids
 from minegan_jax.types import Params, Pixels, to_pixels
@@ -318,6 +319,7 @@ def deliver_weights(converted: Weights, file: Path, *, use: str) -> str:
     weights.save_description(
         file.with_suffix(".json"),
         {**described, "origin": origin(*converted.files), "sha256": sha256},
+        stored.FORMAT,
     )
     return f"{file}: {converted.name}; measure with {use}"
 

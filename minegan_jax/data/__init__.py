@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minegan_jax.data.archive import inside, open_zip
+from minegan_jax.data.arrays import KIND, open_array
+from minegan_jax.data.arrays import keep_array as keep_array
 from minegan_jax.data.batches import make_batch_at as make_batch_at
 from minegan_jax.data.conform import conform as conform
 from minegan_jax.data.conform import native_shape as native_shape
@@ -37,6 +39,7 @@ KINDS: dict[str, Callable[[str], Listing]] = {
     "npz": open_npz,
     "tfds": open_tfds,
     "zip": open_zip,
+    KIND: open_array,
 }
 
 

@@ -56,7 +56,7 @@ def _read_arrays(path: Path, name: str) -> tuple[np.ndarray, Labels]:
             # A pickled object inside an archive is a program: never run it.
             found = np.load(file, allow_pickle=False)
             if not isinstance(found, np.lib.npyio.NpzFile):
-                images = _checked_images(found, name, "its array")
+                images = checked_images(found, name, "its array")
                 return images, unlabelled(len(images))
             _check_unpacked(path, name)
             return _chosen(found, name)
@@ -74,11 +74,11 @@ def _read_arrays(path: Path, name: str) -> tuple[np.ndarray, Labels]:
 def _chosen(archive: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, Labels]:
     """The images of an archive, and their labels if they go by the name that belongs to theirs."""
     key = next((each for each in NAMES if each in archive), None) or _only_images(archive, name)
-    images = _checked_images(archive[key], name, repr(key))
+    images = checked_images(archive[key], name, repr(key))
     second = NAMES.get(key, "labels")
     if second not in archive:
         return images, unlabelled(len(images))
-    return images, _checked_labels(archive[second], name, repr(second), len(images))
+    return images, checked_labels(archive[second], name, repr(second), len(images))
 
 
 def _only_images(archive: Mapping[str, np.ndarray], name: str) -> str:
@@ -114,8 +114,17 @@ def _check_unpacked(path: Path, name: str) -> None:
         )
 
 
-def _checked_images(images: np.ndarray, name: str, what: str) -> np.ndarray:
-    """Images with their channels last."""
+def checked_images(images: np.ndarray, name: str, what: str) -> np.ndarray:
+    """Images with their channels last.
+
+    Args:
+      images: of any type and shape.
+      name: of where they come from, for messages.
+      what: they are called there, for messages.
+
+    Raises:
+      InputError: they are not of uint8, or their shape is not one of images.
+    """
     if images.dtype != np.uint8:
         raise InputError(
             f"{name}: expected {what} of uint8, found {images.dtype}{_conversion(images)}"
@@ -146,7 +155,8 @@ def _conversion(images: np.ndarray) -> str:
     return f" from {low:g} to {high:g}"
 
 
-def _checked_labels(labels: np.ndarray, name: str, what: str, num_images: int) -> Labels:
+def checked_labels(labels: np.ndarray, name: str, what: str, num_images: int) -> Labels:
+    """Labels as int32; arguments and errors are those of `checked_images`."""
     if labels.shape == (num_images, 1):
         labels = labels[:, 0]
     if labels.shape != (num_images,) or not np.issubdtype(labels.dtype, np.integer):

@@ -19,7 +19,14 @@ from minegan_jax.config import Config, from_values
 from minegan_jax.data import Dataset, make_batch_at
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
-from minegan_jax.experiment import build, early_stopping, export, target_images, used_fields
+from minegan_jax.experiment import (
+    build,
+    early_stopping,
+    export,
+    load_sources,
+    target_images,
+    used_fields,
+)
 from minegan_jax.experiment import hooks as run_hooks
 from minegan_jax.files import as_path, write_atomically
 from minegan_jax.report import evaluator, report, source_usage
@@ -187,22 +194,27 @@ class Run:
         return stored[0], jax.device_put(stored[1])
 
 
-def open_run(workdir: str | Path, sources: Sequence[str] = ()) -> Run:
+def open_run(workdir: str | Path, sources: Sequence[str | Source] = ()) -> Run:
     """Opens a run folder.
 
     Args:
       workdir: the folder.
-      sources: where the run's sources lie now, in its order; empty: where they were.
+      sources: the run's, or where they lie now, in its order; empty: where they were.
 
     Raises:
       InputError: it is none, or its sources are gone or have changed.
     """
     folder = as_path(workdir)
     stored = run_folder.read_identity(folder)
-    moved = {"sources": tuple(sources)} if sources else {}
+    given = {each.location: each for each in sources if isinstance(each, Source)}
+    locations = [each.location if isinstance(each, Source) else each for each in sources]
+    moved = {"sources": tuple(locations)} if sources else {}
     config = from_values({**stored["config"], **moved})
-    # Their weights lie in the checkpoints; which are broken, only the sources' own tell.
-    load = partial(load_source, weights_too=config.exclude_broken)
+
+    def load(name: str) -> Source:
+        # Their weights lie in the checkpoints; which are broken, only the sources' own tell.
+        return given.get(name) or load_source(name, weights_too=config.exclude_broken)
+
     run = Run(folder, build.build(config, load))
     digests = _source_digests(run.experiment)
     if list(digests.values()) != list(stored["sources"].values()):
@@ -220,7 +232,8 @@ def mine(
     """Mines sources for a target, then finetunes them: `train` for use from Python.
 
     Args:
-      from_sources: loaded by `load_source`; the critic starts from the first one's.
+      from_sources: as they are, loaded by `load_source` or made by `sources.in_memory`; the critic
+        starts from the first one's.
       target: from `target_images.open_images`.
       workdir: the run folder; an unfinished run in it is resumed.
       **fields: any other field of `Config`, for example mine_steps.
@@ -228,17 +241,32 @@ def mine(
     locations = tuple(source.location for source in from_sources)
     config = from_values({"sources": locations, **target._asdict(), **fields})
     used_fields.check(config, fields)
-    return train(config, workdir)
+    return train(config, workdir, _loader(from_sources))
 
 
-def train(config: Config, workdir: str | Path) -> Run:
+def _loader(given: Sequence[Source]) -> load_sources.Load:
+    """Returns what finds a source among those that are given, and loads any other."""
+    by_location = {source.location: source for source in given}
+
+    def load(name: str) -> Source:
+        return by_location[name].with_weights() if name in by_location else load_source(name)
+
+    return load
+
+
+def train(config: Config, workdir: str | Path, load: load_sources.Load = load_source) -> Run:
     """Runs an experiment in its folder, from the start or from where it was cut.
+
+    Args:
+      config: of the run.
+      workdir: its folder.
+      load: loads a source by what the config calls it.
 
     Raises:
       InputError: the config, the images or the folder do not allow it.
     """
     devices.use_compilation_cache()
-    run = Run(as_path(workdir), build.build(config))
+    run = Run(as_path(workdir), build.build(config, load))
     mesh = devices.make_mesh(config.batch_size, accumulation=config.accumulation)
     networks = evaluator.load_looker(recipe(config))  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.

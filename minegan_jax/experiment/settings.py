@@ -78,7 +78,13 @@ def network_arguments(config: Config) -> dict[str, int]:
 
 def miner_shape(config: Config) -> MinerShape:
     """Reads the miners' layers off the config."""
-    return MinerShape(config.miner_depth, config.miner_width, config.miner_start, config.classes)
+    return MinerShape(
+        depth=config.miner_depth,
+        width=config.miner_width,
+        start=config.miner_start,
+        classes=config.classes,
+        draws_class=config.miner_draws_class,
+    )
 
 
 def encoder_rules(config: Config) -> EncoderRules:

@@ -5,8 +5,16 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
-from minegan_jax.data import Dataset, in_words, load_dataset, occurs_in, open_listing
+from minegan_jax.data import (
+    Dataset,
+    in_words,
+    keep_array,
+    load_dataset,
+    occurs_in,
+    open_listing,
+)
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
@@ -33,8 +41,9 @@ class Target(NamedTuple):
 
 
 def open_images(
-    spec: str,
+    images: str | np.ndarray,
     *,
+    image_labels: ArrayLike | None = None,
     labels: tuple[int, ...] = (),
     ratios: tuple[float, ...] = (),
     max_images: int | None = None,
@@ -52,7 +61,9 @@ def open_images(
     """Finds target images; they are read once the sources say how large they must be.
 
     Args:
-      spec: "digits", "folder:PATH", "npz:FILE", "tfds:NAME[:SPLIT]" or "zip:FILE".
+      images: "digits", "folder:PATH", "npz:FILE", "tfds:NAME[:SPLIT]" or "zip:FILE"; or the images
+        themselves, uint8 of shape (n, h, w) or (n, h, w, channels).
+      image_labels: class numbers of images that are given themselves; None where there are none.
       labels: keep only these classes; () keeps all.
       ratios: share of each of `labels`; () takes what a random draw gives.
       max_images: training images to draw; None takes all.
@@ -70,7 +81,13 @@ def open_images(
     Raises:
       InputError: there are no such images.
     """
-    open_listing(spec)
+    if isinstance(images, str):
+        if image_labels is not None:
+            raise InputError("image_labels: expected none beside a spec, whose data has its own")
+        spec = images
+        open_listing(spec)
+    else:
+        spec = keep_array(images, image_labels)
     return Target(
         target=spec,
         labels=labels,

@@ -17,6 +17,7 @@ from minegan_jax.nets.resampling import max_pool
 from minegan_jax.types import Features, Images, Params
 
 JSON_NAME = "classifier.json"
+FORMAT = 1  # of classifier.json and what lies beside it
 ARGUMENTS = weights.Kind(
     "an object of width and num_features, whole numbers",
     lambda value: (
@@ -78,7 +79,7 @@ def save_classifier(directory: Path, params: Params, description: dict[str, Any]
       description: at least `name` and `arguments`, those of `DigitsClassifier`.
     """
     half = weights.cast(params, "float16")
-    weights.save_weights(directory, half, description, json_name=JSON_NAME)
+    weights.save_weights(directory, half, description, json_name=JSON_NAME, version=FORMAT)
 
 
 def load_classifier(directory: Path) -> Extractor:
@@ -87,8 +88,9 @@ def load_classifier(directory: Path) -> Extractor:
     Raises:
       InputError: a file is missing or damaged.
     """
+    fields = {"name": weights.TEXT, "arguments": ARGUMENTS}
     params, description = weights.load_weights(
-        directory, json_name=JSON_NAME, fields={"name": weights.TEXT, "arguments": ARGUMENTS}
+        directory, json_name=JSON_NAME, fields=fields, version=FORMAT
     )
     params = jax.tree.map(jnp.asarray, weights.cast(params, "float32"))
     classifier = DigitsClassifier(**description["arguments"])

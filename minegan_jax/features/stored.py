@@ -15,6 +15,8 @@ from minegan_jax.types import Images, Params
 
 WITHOUT = "--config.features=digits measures in packaged features"
 
+FORMAT = 1  # of the JSON beside a stored network
+
 
 class Kept(NamedTuple):
     """A network out of a file."""
@@ -43,7 +45,7 @@ def load_network(
     if not file.is_file():
         raise InputError(f"{file}: no such file: expected {name}: {advice}; without it {without}")
     fields = {"name": weights.TEXT, "sha256": weights.TEXT}
-    description = weights.load_description(file.with_suffix(".json"), fields)
+    description = weights.load_description(file.with_suffix(".json"), fields, FORMAT)
     params = weights.cast(weights.load_tree(file, description["sha256"]), "float32")
     if (found := trees.named_shapes(params)) != trees.named_shapes(shapes):
         raise InputError(f"{file}: expected the weights of {name}, found {len(found)} others")

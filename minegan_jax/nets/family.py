@@ -60,6 +60,24 @@ class Networks(NamedTuple):
     critic_layers: Callable[[], tuple[str, ...]] = tuple  # names among its weights, the first first
 
 
+def register(name: str, generator: type[nn.Module], critic: type[nn.Module] | None = None) -> None:
+    """Adds a family of one's own Flax modules, under a name that sources may then have.
+
+    Args:
+      name: of the family.
+      generator: maps (batch, latent_size) to images in [-1, 1]; its attributes are resolution,
+        channels, latent_size and what else it needs.
+      critic: maps images to (batch,) scores, with attributes of the same names; None if there is
+        none.
+
+    Raises:
+      InputError: another family has this name.
+    """
+    if FAMILIES.get(name, (generator, critic)) != (generator, critic):
+        raise InputError(f"family {name!r} is there already: expected another name")
+    FAMILIES[name] = Family(generator, critic)
+
+
 def build(family: str, arguments: Mapping[str, Any]) -> Networks:
     """Builds the networks of a family.
 

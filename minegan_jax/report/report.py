@@ -30,6 +30,8 @@ from minegan_jax.sources import Source
 from minegan_jax.training import log
 from minegan_jax.types import Pixels
 
+FORMAT = 1  # of report.json
+
 
 class Steps(NamedTuple):
     """How far a phase has come; one that ends early does fewer steps than planned."""
@@ -73,6 +75,7 @@ def _described(subject: Subject, looker: Looker) -> dict[str, Any]:
     }
     target = identity(subject.dataset)
     return {
+        "format": FORMAT,
         "recipe": {**subject.recipe._asdict(), **networks, "target": target},
         "provenance": {"phases": phases},
     }

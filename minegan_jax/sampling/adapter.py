@@ -17,6 +17,7 @@ from minegan_jax.sources import Source, load_source
 from minegan_jax.types import Params
 
 JSON_NAME = "adapter.json"
+FORMAT = 1  # of adapter.json and what lies beside it
 TOLERANCE = 1e-3  # by which probabilities may miss a sum of 1
 SOURCE_FIELDS = dict.fromkeys(("name", "location", "sha256"), weights.TEXT)
 
@@ -82,7 +83,7 @@ def save_adapter(
         "probabilities": [probabilities[number] for number in used],
         **about,
     }
-    weights.save_weights(directory, tree, description, json_name=JSON_NAME)
+    weights.save_weights(directory, tree, description, json_name=JSON_NAME, version=FORMAT)
 
 
 def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None) -> Generator:
@@ -95,7 +96,9 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
     Raises:
       InputError: a file is missing or damaged, or a source is not the one it was made with.
     """
-    tree, description = weights.load_weights(as_path(directory), json_name=JSON_NAME, fields=FIELDS)
+    tree, description = weights.load_weights(
+        as_path(directory), json_name=JSON_NAME, fields=FIELDS, version=FORMAT
+    )
     named, shares = description["sources"], description["probabilities"]
     for entry in named:
         weights.check_fields(f"{directory}: field 'sources'", entry, SOURCE_FIELDS)

@@ -21,6 +21,7 @@ PACKAGED = Path(__file__).parents[1] / "assets"
 JSON_NAME = "source.json"
 NETWORKS = ("generator", "critic")
 SEEN = "seen.safetensors"
+FORMAT = 1  # of source.json and what lies beside it
 SIZES = ("resolution", "channels", "latent_size")  # arguments of every family
 FIELDS = {
     "family": weights.TEXT,
@@ -155,15 +156,14 @@ def load_source(
     Raises:
       InputError: there is none, or its files are damaged or do not fit its family.
     """
-    if dtype not in ("float32", jnp.result_type(float).name):  # JAX's default has its precision
-        raise InputError(f"dtype {dtype!r}: expected float32, or float64 with jax_enable_x64")
+    _check_dtype(dtype)
     location = str(name_or_directory)
     directory = PACKAGED / location if location in packaged_sources() else as_path(location)
     if not directory.is_dir():
         known = ", ".join(packaged_sources())
         raise InputError(f"no source {location!r}: expected a directory or one of {known}")
     path = directory / JSON_NAME
-    description = weights.load_description(path, FIELDS)
+    description = weights.load_description(path, FIELDS, FORMAT)
     networks, shapes = _built(path, description)
     digests = {
         name: description["weights"][name] for name in NETWORKS if name in description["weights"]
@@ -188,6 +188,12 @@ def load_source(
         seen=_load_seen(directory, description),
         has_weights=weights_too,
     )
+
+
+def _check_dtype(dtype: str) -> None:
+    """Makes sure that JAX computes in this precision."""
+    if dtype not in ("float32", jnp.result_type(float).name):  # JAX's default has its precision
+        raise InputError(f"dtype {dtype!r}: expected float32, or float64 with jax_enable_x64")
 
 
 def makes_images(source: Source) -> bool:
@@ -270,6 +276,47 @@ def _classes(
     return (jnp.asarray(given, jnp.int32),)
 
 
+def in_memory(
+    name: str,
+    family_name: str,
+    arguments: dict[str, Any],
+    generator: Params,
+    critic: Params | None = None,
+    *,
+    dtype: str = "float32",
+) -> Source:
+    """Makes a source of weights that lie in memory, for example those of a training of one's own.
+
+    Args:
+      name: of the source.
+      family_name: a key of `nets.family.FAMILIES`, to which `nets.family.register` adds others.
+      arguments: of the family's networks, as in source.json.
+      generator: its weights.
+      critic: its weights; None if there is none.
+      dtype: float32, or float64 when JAX has x64 enabled.
+
+    Raises:
+      InputError: there are no such networks, or the weights are not theirs.
+    """
+    _check_dtype(dtype)
+    description = {"name": name, "family": family_name, "arguments": arguments}
+    networks, shapes = _built(Path(name), description)
+    given = {"generator": generator} | ({} if critic is None else {"critic": critic})
+    loaded = {which: weights.cast(tree, dtype) for which, tree in given.items()}
+    _check_shapes(Path(name), shapes, loaded)
+    sha256 = trees.digest(loaded)
+    return Source(
+        name=name,
+        location=f"memory:{name}:{sha256[:16]}",
+        networks=networks,
+        generator=loaded["generator"],
+        critic=loaded.get("critic", {}),
+        sha256=sha256,
+        description=description,
+        dtype=dtype,
+    )
+
+
 def save_source(
     directory: Path,
     params: dict[str, Params],
@@ -294,4 +341,4 @@ def save_source(
     facts = {"prior": "N(0, I)", "range": [-1.0, 1.0], **description, "weights": digests}
     if seen is not None:
         facts["seen"] = weights.save_tree(directory / SEEN, {"images": np.sort(seen)})
-    weights.save_description(directory / JSON_NAME, facts)
+    weights.save_description(directory / JSON_NAME, facts, FORMAT)

@@ -24,6 +24,7 @@ from minegan_jax.training.learner import State
 from minegan_jax.trees import by_path
 
 SPACE_FACTOR, SPACE_FIXED = 1.2, 1_000_000  # bytes on disk: per byte of the state, and beside it
+FORMAT = 1  # of what is written
 NUM_KEPT = 2  # the newest, and the one before in case the newest is damaged
 
 
@@ -72,7 +73,7 @@ class Checkpoints:
             step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state),
-                digest=ocp.args.JsonSave(trees.leaf_digests(state)),
+                digest=ocp.args.JsonSave({"format": FORMAT, "sha256": trees.leaf_digests(state)}),
             ),
             force=True,
         )
@@ -120,10 +121,16 @@ class Checkpoints:
     def _difference(self, step: int, like: State) -> str:
         """Says how a checkpoint's structure differs; nothing if it does not, or is damaged."""
         try:
+            written = self._digest(step)
             tree = self._manager.item_metadata(step)["state"].tree
             found = {path: (leaf.shape, str(leaf.dtype)) for path, leaf in by_path(tree).items()}
         except Exception:  # as in `newest`, where reading it says why
             return ""
+        if (there := written.get("format", 0)) != FORMAT:
+            return (
+                f"{self._manager.directory / str(step)}: a checkpoint of format {there}, as another"
+                f" version writes it: expected {FORMAT}; nothing was changed"
+            )
         expected = {path: (leaf.shape, str(leaf.dtype)) for path, leaf in by_path(like).items()}
         for path in sorted(found.keys() | expected.keys()):
             if (there := found.get(path)) != (here := expected.get(path)):
@@ -151,7 +158,7 @@ class Checkpoints:
                 state=ocp.args.StandardRestore(shapes), digest=ocp.args.JsonRestore()
             ),
         )
-        _check_digests(found.state, found.digest)
+        _check_digests(found.state, found.digest["sha256"])
         return found.state
 
     def _read_part(self, step: int, like: State, wanted: set[str]) -> State:
@@ -164,12 +171,14 @@ class Checkpoints:
         with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
             restore = ocp.args.PyTreeRestore(item=item, restore_args=args)
             found = reader.restore(directory / "state", args=restore)
-        digests = self._manager.restore(
-            step, args=ocp.args.Composite(digest=ocp.args.JsonRestore())
-        ).digest
         read = {path: leaf for path, leaf in by_path(found).items() if path in wanted}
-        _check_digests(read, digests)
+        _check_digests(read, self._digest(step)["sha256"])
         return found
+
+    def _digest(self, step: int) -> dict[str, Any]:
+        """Reads a checkpoint's format and the digests of its arrays, by path."""
+        args = ocp.args.Composite(digest=ocp.args.JsonRestore())
+        return self._manager.restore(step, args=args).digest
 
 
 def _check_digests(found: Any, digests: dict[str, str]) -> None:
