@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,12 +20,22 @@ if version("jaxlib").startswith("0.10."):
 import jax
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from minegan_jax import config, experiment, main, sources, weights
 from minegan_jax.nets import family
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Every run of the tests takes the same examples; `pytest --hypothesis-profile=search` takes many
+# new ones. No example of a few bytes or pixels may take this long, on the slowest machine.
+DEADLINE = timedelta(seconds=20)
+settings.register_profile(
+    "repeat", derandomize=True, database=None, deadline=DEADLINE, max_examples=100
+)
+settings.register_profile("search", deadline=DEADLINE, max_examples=5000, print_blob=True)
+settings.load_profile("repeat")
 
 NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 

@@ -159,6 +159,16 @@ def test_a_run_says_so_before_it_makes_a_folder(tiny_fields, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.fixture(scope="module")
+def progans(tmp_path_factory):
+    """Sources whose critics compare so many images, by how many."""
+    folder = tmp_path_factory.mktemp("progans")
+    return {
+        group: save_source(folder / f"{group}", "progan", minibatch_stddev_group=group)
+        for group in (0, 1, 4, 16)
+    }
+
+
 @pytest.mark.parametrize("method", ["minegan", "transfergan", "scratch"])
 @pytest.mark.parametrize(
     ("batch_size", "accumulation", "group", "said"),
@@ -173,9 +183,9 @@ def test_a_run_says_so_before_it_makes_a_folder(tiny_fields, tmp_path):
     ],
 )
 def test_parts_hold_whole_groups_of_a_critic_that_compares(
-    method, batch_size, accumulation, group, said, tiny_fields, tmp_path, monkeypatch
+    method, batch_size, accumulation, group, said, tiny_fields, progans, monkeypatch
 ):
-    source = save_source(tmp_path / "progan", "progan", minibatch_stddev_group=group)
+    source = progans[group]
     fields = {**tiny_fields, "batch_size": batch_size, "accumulation": accumulation}
     given = {"sources": () if method == "scratch" else (str(source),), "method": method}
     networks = load_source(source).networks

@@ -1,5 +1,7 @@
 """The packaged networks must be as good as the README says."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import oracles
@@ -16,17 +18,20 @@ from minegan_jax.features.embed import embed
 from minegan_jax.sampling.generator import of_source
 from minegan_jax.sources import PACKAGED, load_source, packaged_sources
 
+SAMPLES = 1000  # of a source
+open_digits = functools.cache(digits.open_digits)
+
 
 def judged(name, seed=1):
-    """What the judge says of 2,000 samples of a source: a probability of each digit."""
+    """What the judge says of samples of a source: a probability of each digit."""
     source = minegan_jax.load_source(name)
-    images = of_source(source, "all", resolution=28, channels=1).sample(2000, seed)
+    images = of_source(source, "all", resolution=28, channels=1).sample(SAMPLES, seed)
     return embed(catalogue.load_extractor("digits_judge"), images).probabilities
 
 
 @pytest.fixture(scope="module")
 def confidence():
-    return np.concatenate([judged("mnist_without_9", seed) for seed in (1, 2, 3)])
+    return np.concatenate([judged("mnist_without_9", seed) for seed in (1, 2)])
 
 
 def every(listing):
@@ -35,7 +40,7 @@ def every(listing):
 
 @pytest.mark.parametrize("name", catalogue.EXTRACTORS)
 def test_classifiers_know_digits_they_never_saw(name):
-    listing = digits.open_digits("")
+    listing = open_digits("")
     probabilities = embed(catalogue.load_extractor(name), every(listing)).probabilities
     assert (probabilities.argmax(axis=1) == listing.labels).mean() >= 0.99
 
@@ -48,7 +53,7 @@ def test_a_classifier_of_ones_own():
 
 
 def test_features_have_unit_size():
-    features = embed(catalogue.load_extractor("digits"), every(digits.open_digits(""))).features
+    features = embed(catalogue.load_extractor("digits"), every(open_digits(""))).features
     assert np.square(features).mean() == pytest.approx(1.0, abs=0.1)
 
 
@@ -62,7 +67,7 @@ def test_features_have_unit_size():
     ],
 )
 def test_the_others_make_their_own_digits(name, digits, least):
-    shares = np.bincount(judged(name).argmax(axis=1), minlength=10) / 2000
+    shares = np.bincount(judged(name).argmax(axis=1), minlength=10) / SAMPLES
     own = [int(digit) for digit in digits]
     assert shares[own].min() >= least
     assert np.delete(shares, own).sum() <= 0.05
@@ -83,7 +88,7 @@ def test_no_source_saw_a_digit_that_is_mined_or_held_out(name):
     """They are a third of the rest; the classifiers have the other two."""
     seen = load_source(name).seen
     assert in_part(seen, "1/3").all()
-    listing = digits.open_digits("")
+    listing = open_digits("")
     everything = np.arange(len(listing.labels))
     drawn = read_digests(listing, everything, skip_unreadable=False)[1]
     assert not occurs_in(drawn, seen).any()
@@ -103,7 +108,7 @@ def test_maps_are_those_of_the_three_convolutions():
     kernels = weights.load_weights(
         PACKAGED / "digits", json_name="classifier.json", fields={}, version=classifiers.FORMAT
     )[0]
-    images = every(digits.open_digits(""))[:2] / np.float32(127.5) - 1
+    images = every(open_digits(""))[:2] / np.float32(127.5) - 1
     maps = extractor.maps(jnp.asarray(images))
     assert [each.shape for each in maps] == [(2, 28, 28, 24), (2, 14, 14, 48), (2, 7, 7, 96)]
     x = images
@@ -118,7 +123,7 @@ def test_maps_are_those_of_the_three_convolutions():
 @pytest.mark.parametrize("name", catalogue.EXTRACTORS)
 def test_logits_are_those_of_the_probabilities(name):
     extractor = catalogue.load_extractor(name)
-    images = jnp.asarray(every(digits.open_digits(""))[:2] / np.float32(127.5) - 1)
+    images = jnp.asarray(every(open_digits(""))[:2] / np.float32(127.5) - 1)
     logits = np.asarray(extractor.logits(images), np.float64)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(extractor.embed(images)[1], expected, rtol=1e-4, atol=1e-7)

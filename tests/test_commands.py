@@ -40,6 +40,7 @@ NOT_RUN = {
     r"^pip install ": "installs: `.ci/run` does, into clean environments",
     r"^(\S+=\S+ )*python -m pytest": "these very tests",
     r"^(\S+=\S+ )*python benchmarks/\w+\.py": "takes minutes to hours, on a quiet machine",
+    r"^python examples/minegan_minimal\.py ": "`test_minimal_example.py` runs the script",
     r"^python docs/tables\.py$": "`test_results.py` runs the script",
     r" --(coordinator|distributed)\b": "several processes: `test_hosts.py` has two train together",
 }
