@@ -33,7 +33,9 @@ def distance_blocks(left: Left, right: Right) -> Iterator[tuple[slice, np.ndarra
     """
     # A common offset would make every pair look close; distances do not feel a translation.
     centre = right.mean(axis=0, dtype=np.float64)
-    left, right = left - centre, right - centre
+    is_one_set = left is right
+    right = right - centre
+    left = right if is_one_set else left - centre  # of itself, half the product is enough for BLAS
     right_norms = np.square(right).sum(axis=1)
     size = max(1, MAX_BLOCK_ENTRIES // len(right))
     for start in range(0, len(left), size):

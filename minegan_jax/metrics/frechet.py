@@ -24,21 +24,17 @@ def frechet_distance(real: RealFeatures, fake: FakeFeatures) -> float:
     Raises InputError for fewer than 2 rows in a set, ValueError for values that are not
     finite or sets of different width.
     """
+    return frechet_distances(real, fake, ())[0]
+
+
+def frechet_distances(real: RealFeatures, fake: FakeFeatures, draws: Sequence[Draw]) -> list[float]:
+    """`frechet_distance` of the whole, then of draws of at least 2 rows of each set."""
     real, fake = check_pair(real, fake)
     if min(len(real), len(fake)) > real.shape[1]:
-        return _by_roots(real, fake)
-    return _by_products(real, fake, [Draw(np.arange(len(real)), np.arange(len(fake)))])[0]
-
-
-def frechet_distances(
-    real: RealFeatures, fake: FakeFeatures, draws: Sequence[Draw]
-) -> list[float]:
-    """`frechet_distance` of draws of equally many rows, at least 2 of each set."""
-    if not draws:
-        return []
-    if min(map(len, draws[0])) > real.shape[1]:
-        return [_by_roots(real[draw.real], fake[draw.fake]) for draw in draws]
-    return _by_products(real, fake, draws)
+        parts = ((real[draw.real], fake[draw.fake]) for draw in draws)
+        return [_by_roots(real, fake), *(_by_roots(*part) for part in parts)]
+    whole = Draw(np.arange(len(real)), np.arange(len(fake)))
+    return _by_products(real, fake, [whole, *draws])
 
 
 def _by_roots(real: np.ndarray, fake: np.ndarray) -> float:
@@ -52,9 +48,9 @@ def _by_roots(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def _by_products(real: np.ndarray, fake: np.ndarray, draws: Sequence[Draw]) -> list[float]:
-    """The same with A and B of centred rows, whose products are taken once for all draws.
+    """The same with centred rows for A and B, whose products are taken once for all draws.
 
-    Their matrix has few rows or columns where it pays: fewer than four times the width.
+    One set has no more rows than dimensions, so that no matrix is larger than the other set.
     """
     sets = [(rows.mean(axis=0), rows - rows.mean(axis=0)) for rows in (real, fake)]
     products = sets[0][1] @ sets[1][1].T

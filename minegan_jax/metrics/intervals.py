@@ -35,9 +35,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def halves(
-    num_real: int, num_fake: int, *, num_resamples: int = 20, seed: int = 0
-) -> list[Draw]:
+def halves(num_real: int, num_fake: int, *, num_resamples: int = 20, seed: int = 0) -> list[Draw]:
     """Draws half of the rows of both sets; these are in canonical order.
 
     Raises InputError for fewer than 2 resamples, or 4 rows in a set.

@@ -1,6 +1,7 @@
 """All measures of one set of generated images, each with what it needs to be read honestly."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,8 +15,9 @@ from minegan_jax.metrics.checks import (
     in_canonical_order,
 )
 from minegan_jax.metrics.copy_verdict import judge
-from minegan_jax.metrics.data_copying import copying_score
-from minegan_jax.metrics.frechet import frechet_distance, frechet_distances
+from minegan_jax.metrics.data_copying import Components, copying_score, principal_components
+from minegan_jax.metrics.distances import Nearest, nearest
+from minegan_jax.metrics.frechet import frechet_distances
 from minegan_jax.metrics.intervals import halves, intervals
 from minegan_jax.metrics.kid import CubicKernelSums, squared_norms
 from minegan_jax.metrics.kmmd import GaussianKernelSums, SplitKernelSums
@@ -25,7 +27,7 @@ from minegan_jax.metrics.mifid import memorisation_informed
 from minegan_jax.metrics.near_copies import NearCopies
 from minegan_jax.metrics.pairwise import Draw, Statistic, feed
 from minegan_jax.metrics.prdc import PRDC, Balls
-from minegan_jax.metrics.shown import Shown
+from minegan_jax.metrics.shown import Neighbours, Shown, neighbours
 from minegan_jax.types import Features
 
 CONFIDENT = 0.9  # the judge's probability above which an image counts as recognised
@@ -51,10 +53,30 @@ NUM_SPLITS = 5  # for KMMD's floor
 
 @dataclasses.dataclass(frozen=True)
 class Reals:
-    """The real images' features, of mirrored ones too where training mirrors."""
+    """The real images' features, of mirrored ones too where training mirrors.
+
+    What depends on them alone is made when it is first asked for, and kept for the next phase.
+    """
 
     train: Shown
     held_out: Shown  # no rows, and no width, if nothing was held out
+
+    @functools.cached_property
+    def neighbours(self) -> Neighbours | None:
+        """Of the training images; None where all are one picture."""
+        return neighbours(self.train) if len(self.train.first_rows) > 1 else None
+
+    @functools.cached_property
+    def nearest_to_held_out(self) -> Nearest | None:
+        """The training image nearest to each held-out one; None where there is none."""
+        if not self.held_out.num_images:
+            return None
+        return nearest(self.held_out.images, self.train.rows)
+
+    @functools.cached_property
+    def components(self) -> Components:
+        """The training images' principal components."""
+        return principal_components(self.train.rows)
 
 
 class _Measured(NamedTuple):
@@ -118,17 +140,12 @@ def _measured(
         shares = zip(draws, (list(part.values()) for part in parts), strict=True)
         feed(real, fake, list(whole.values()), list(shares))
     frechet, too_few = _attempted(
-        {"frechet_distance": lambda: {"frechet_distance": frechet_distance(real, fake)}}
+        {"frechet_distance": lambda: {"found": frechet_distances(real, fake, draws)}}
     )
-    of_draws = frechet_distances(real, fake, draws)
-    return _Measured(
-        {**frechet, **_named(whole)},
-        [
-            {"frechet_distance": distance, **_named(part)}
-            for distance, part in zip(of_draws, parts, strict=True)
-        ],
-        {**too_few, **left_out},
-    )
+    values = [_named(part) for part in (whole, *parts)]
+    for named, distance in zip(values, frechet.get("found", ()), strict=False):
+        named["frechet_distance"] = distance
+    return _Measured(values[0], values[1:], {**too_few, **left_out})
 
 
 def _statistics(
@@ -241,7 +258,14 @@ def remembered(reals: Reals, fake: Features, seed: int) -> Memorisation | None:
     """Returns the memorisation figures, or None where too few real images forbid them."""
     if len(reals.train.first_rows) < 2 or not reals.held_out.num_images:
         return None
-    return memorisation(reals.train, reals.held_out, fake, seed=seed)
+    return memorisation(
+        reals.train,
+        reals.held_out,
+        fake,
+        seed=seed,
+        others=reals.neighbours,
+        of_held_out=reals.nearest_to_held_out,
+    )
 
 
 def summary(copies: Memorisation | None, near: NearCopies | None) -> dict[str, float]:
@@ -264,7 +288,11 @@ def copying(reals: Reals, fake: Features, seed: int) -> dict[str, Any]:
     def score() -> dict[str, float]:
         has_held_out = reals.held_out.num_images > 0
         held_out = reals.held_out.images if has_held_out else np.zeros((0, fake.shape[1]))
-        return {"copying_score": copying_score(reals.train.rows, held_out, fake, seed=seed)}
+        return {
+            "copying_score": copying_score(
+                reals.train.rows, held_out, fake, seed=seed, components=reals.components
+            )
+        }
 
     values, left_out = _attempted({"memorisation_informed": informed, "copying_score": score})
     return {**values, "left_out": left_out}
@@ -274,7 +302,15 @@ def judged(
     reals: Reals, fake: Features, copies: Memorisation | None, near: NearCopies | None
 ) -> dict[str, str]:
     """Returns the verdict on copies, and why."""
-    return judge(reals.train, reals.held_out, fake, copies, near)._asdict()
+    return judge(
+        reals.train,
+        reals.held_out,
+        fake,
+        copies,
+        near,
+        others=reals.neighbours,
+        of_held_out=reals.nearest_to_held_out,
+    )._asdict()
 
 
 def _attempted(attempts: Mapping[str, Attempt]) -> tuple[dict[str, Any], dict[str, str]]:
