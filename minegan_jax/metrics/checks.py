@@ -17,10 +17,7 @@ def check_rows(features: np.ndarray, *, name: str, at_least: int) -> np.ndarray:
     """The same rows in float64, or an error that says what was expected and what was found."""
     if features.ndim != 2:
         raise ValueError(f"{name} features: expected shape (rows, width), found {features.shape}")
-    if len(features) < at_least:
-        raise InputError(
-            f"{name} features: expected at least {at_least} rows, found {len(features)}"
-        )
+    check_count(len(features), name=name, at_least=at_least)
     rows = np.asarray(features, dtype=np.float64)
     broken = int((~np.isfinite(rows).all(axis=1)).sum())
     if broken:  # a fault upstream and no choice of the user's: it must not pass for "too few"
@@ -29,6 +26,12 @@ def check_rows(features: np.ndarray, *, name: str, at_least: int) -> np.ndarray:
             f"of {len(rows)} rows"
         )
     return rows
+
+
+def check_count(found: int, *, name: str, at_least: int) -> None:
+    """Raises InputError for too few rows."""
+    if found < at_least:
+        raise InputError(f"{name} features: expected at least {at_least} rows, found {found}")
 
 
 def check_pair(

@@ -26,11 +26,11 @@ from typing import NamedTuple
 import numpy as np
 
 from minegan_jax.metrics.checks import FakeFeatures
-from minegan_jax.metrics.distances import nearest
+from minegan_jax.metrics.distances import Nearest, nearest
 from minegan_jax.metrics.intervals import share_interval
 from minegan_jax.metrics.memorisation import Memorisation
 from minegan_jax.metrics.near_copies import NearCopies
-from minegan_jax.metrics.shown import Shown, neighbours
+from minegan_jax.metrics.shown import Neighbours, Shown, neighbours
 
 COPIES, CLEAN, UNKNOWN = "copies", "no sign of copies", "cannot tell"
 FEW_EQUAL = 0.01  # share of equal features that may be chance
@@ -52,6 +52,9 @@ def judge(
     fake: FakeFeatures,
     remembered: Memorisation | None,
     near: NearCopies | None,
+    *,
+    others: Neighbours | None = None,
+    of_held_out: Nearest | None = None,
 ) -> Verdict:
     """Applies the rules.
 
@@ -61,9 +64,18 @@ def judge(
       fake: of the generated images.
       remembered: the memorisation figures; None where they cannot be had.
       near: the counts of near copies; None where they cannot be had.
+      others: the neighbours of the training images, where they are known.
+      of_held_out: the training image nearest to each held-out one, where that is known.
     """
+    found = (
+        nearest(fake, train.rows).distances if remembered is None else remembered.nearest_distances
+    )
+    if held_out.num_images and of_held_out is None:
+        of_held_out = nearest(held_out.images, train.rows)
+    if len(train.first_rows) > 1 and others is None:
+        others = neighbours(train)
     reasons = (
-        _equal(train, held_out, fake),
+        _equal(found, _usually_equal(train, others, of_held_out)),
         _near(near, len(train.first_rows), len(held_out.first_rows)),
         _not_authentic(remembered, held_out.num_images, len(fake)),
     )
@@ -74,22 +86,21 @@ def judge(
     return Verdict(CLEAN, "no nearer to the training images than held-out images are")
 
 
-def _equal(train: Shown, held_out: Shown, fake: np.ndarray) -> str | None:
-    """Rule 1."""
-    count = int((nearest(fake, train.rows).distances == 0.0).sum())
-    usual = max(FEW_EQUAL, _usually_equal(train, held_out))
-    if share_interval(count, len(fake)).low <= usual:
+def _equal(distances: np.ndarray, usual: float) -> str | None:
+    """Rule 1; the fakes' distances to the nearest training image."""
+    count = int((distances == 0.0).sum())
+    if share_interval(count, len(distances)).low <= max(FEW_EQUAL, usual):
         return None
-    return f"{count} of {len(fake)} images have the very features of a training image"
+    return f"{count} of {len(distances)} images have the very features of a training image"
 
 
-def _usually_equal(train: Shown, held_out: Shown) -> float:
+def _usually_equal(train: Shown, others: Neighbours | None, of_held_out: Nearest | None) -> float:
     """Share of real images with the features of a training image, another one if they are one."""
     shares = [0.0]
-    if held_out.num_images:
-        shares.append(float((nearest(held_out.images, train.rows).distances == 0.0).mean()))
-    if len(first := train.first_rows) > 1:
-        shares.append(float((neighbours(train).distances[first, 0] == 0.0).mean()))
+    if of_held_out is not None:
+        shares.append(float((of_held_out.distances == 0.0).mean()))
+    if others is not None:
+        shares.append(float((others.distances[train.first_rows, 0] == 0.0).mean()))
     return max(shares)
 
 

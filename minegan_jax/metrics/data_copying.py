@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from minegan_jax.errors import InputError
-from minegan_jax.metrics.checks import FakeFeatures, in_canonical_order
+from minegan_jax.metrics.checks import FakeFeatures, check_rows, in_canonical_order
 from minegan_jax.metrics.distances import nearest
 from minegan_jax.metrics.memorisation import HeldOutFeatures, TrainFeatures, check_sets
 
@@ -15,6 +15,13 @@ ENOUGH = 20  # fakes in a region that counts
 MAX_ROUNDS = 100  # of k-means
 
 Rows = Float[np.ndarray, "rows components"]
+
+
+class Components(NamedTuple):
+    """The first principal components of the training images."""
+
+    centre: Float[np.ndarray, " features"]
+    axes: Float[np.ndarray, "components features"]
 
 
 class _Sets(NamedTuple):
@@ -32,6 +39,7 @@ def copying_score(
     *,
     num_regions: int = 3,
     seed: int = 0,
+    components: Components | None = None,
 ) -> float:
     """C_T of Meehan et al. 2020 (arXiv:2004.05675): far below 0 copies, far above 0 does not fit.
 
@@ -40,12 +48,14 @@ def copying_score(
     by the mean and the deviation that equal distributions give, it is about normal for these. C_T
     is its mean over the regions with 20 fakes or more, weighted by their held-out images. It grows
     with the root of the number of images. Distances are those of the first 64 principal components
-    of the training images.
+    of the training images; `components` has them where they are known.
 
     Raises InputError where there are too few images for that, ValueError for broken features.
     """
     sets = _Sets(*check_sets(train, held_out, fake))
-    sets = _components(sets._replace(train=in_canonical_order(sets.train)))
+    sets = sets._replace(train=in_canonical_order(sets.train))
+    centre, axes = components or principal_components(sets.train)
+    sets = _Sets(*((rows - centre) @ axes.T for rows in sets))
     if len(sets.train) < num_regions:
         raise InputError(
             f"training features: expected at least {num_regions} rows, found {len(sets.train)}"
@@ -68,11 +78,12 @@ def copying_score(
     return float(np.average(scores, weights=weights))
 
 
-def _components(sets: _Sets) -> _Sets:
-    """Projects all sets on the training images' first principal components."""
-    centre = sets.train.mean(axis=0)
-    _, _, axes = np.linalg.svd(sets.train - centre, full_matrices=False)
-    return _Sets(*((rows - centre) @ axes[:MAX_COMPONENTS].T for rows in sets))
+def principal_components(train: TrainFeatures) -> Components:
+    """Of rows in whatever order; at most 64."""
+    rows = in_canonical_order(check_rows(train, name="training", at_least=2))
+    centre = rows.mean(axis=0)
+    _, _, axes = np.linalg.svd(rows - centre, full_matrices=False)
+    return Components(centre, axes[:MAX_COMPONENTS])
 
 
 def _standardised_u(inside: _Sets) -> float:

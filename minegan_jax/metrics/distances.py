@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from minegan_jax.types import Features
-
 MAX_BLOCK_ENTRIES = 2**24  # 128 MiB of float64
 MAX_PAIRS = 2**12  # whose difference is taken at once
 CANCELLATION = 1e-4  # share of |x|^2 + |y|^2 below which their difference has lost digits
@@ -35,7 +33,9 @@ def distance_blocks(left: Left, right: Right) -> Iterator[tuple[slice, np.ndarra
     """
     # A common offset would make every pair look close; distances do not feel a translation.
     centre = right.mean(axis=0, dtype=np.float64)
-    left, right = left - centre, right - centre
+    is_one_set = left is right
+    right = right - centre
+    left = right if is_one_set else left - centre  # of itself, half the product is enough for BLAS
     right_norms = np.square(right).sum(axis=1)
     size = max(1, MAX_BLOCK_ENTRIES // len(right))
     for start in range(0, len(left), size):
@@ -65,13 +65,3 @@ def nearest(
         indices[rows] = block.argmin(axis=1)
         squared[rows] = block.min(axis=1)
     return Nearest(indices, np.sqrt(squared))
-
-
-def kth_nearest_other(features: Features, k: int) -> Float[np.ndarray, " batch"]:
-    """Squared distance of each row to its k-th nearest other row; needs more than k rows."""
-    squared = np.empty(len(features))
-    for rows, block in distance_blocks(features, features):
-        own = np.arange(rows.start, rows.stop)
-        block[own - rows.start, own] = np.inf
-        squared[rows] = np.partition(block, k - 1, axis=1)[:, k - 1]
-    return squared

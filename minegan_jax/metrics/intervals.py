@@ -16,16 +16,16 @@ mean over the halves. Only their spread counts here, so an interval covers the m
 that many images, not what infinitely many would give.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from minegan_jax.errors import InputError
-from minegan_jax.metrics.checks import FakeFeatures, RealFeatures, check_pair, in_canonical_order
+from minegan_jax.metrics.checks import check_count
+from minegan_jax.metrics.pairwise import Draw
 
 NORMAL = 1.959964  # of a normal distribution, 95 % lie within so many standard deviations
-Measure = Callable[[RealFeatures, FakeFeatures], Mapping[str, float]]
 
 
 class Interval(NamedTuple):
@@ -35,40 +35,38 @@ class Interval(NamedTuple):
     high: float
 
 
-def intervals(
-    measure: Measure,
-    real: RealFeatures,
-    fake: FakeFeatures,
-    *,
-    around: Mapping[str, float] | None = None,
-    num_resamples: int = 20,
-    seed: int = 0,
-) -> dict[str, Interval]:
-    """Returns 95 % intervals around the values `around`, by default `measure(real, fake)`.
-
-    It costs `num_resamples` measures of half the images. A name that a half lacks has no interval.
-    Too wide for squared distances of equal distributions, whose spread falls faster than with the
-    root of the number of images.
+def halves(num_real: int, num_fake: int, *, num_resamples: int = 20, seed: int = 0) -> list[Draw]:
+    """Draws half of the rows of both sets; these are in canonical order.
 
     Raises InputError for fewer than 2 resamples, or 4 rows in a set.
     """
     if num_resamples < 2:
         raise InputError(f"num_resamples: expected at least 2, found {num_resamples}")
-    values = measure(real, fake) if around is None else around
-    real, fake = (in_canonical_order(rows) for rows in check_pair(real, fake, at_least=4))
+    check_count(num_real, name="real", at_least=4)
+    check_count(num_fake, name="fake", at_least=4)
     rng = np.random.default_rng(seed)
-    halves = [measure(_half(rng, real), _half(rng, fake)) for _ in range(num_resamples)]
-    reach = _student(num_resamples - 1)
+    return [Draw(_half(rng, num_real), _half(rng, num_fake)) for _ in range(num_resamples)]
+
+
+def _half(rng: np.random.Generator, count: int) -> np.ndarray:
+    return np.sort(rng.permutation(count)[: count // 2])
+
+
+def intervals(
+    values: Mapping[str, float], of_halves: Sequence[Mapping[str, float]]
+) -> dict[str, Interval]:
+    """Returns 95 % intervals around the values of the whole, from those of each of the halves.
+
+    A name that a half lacks has no interval. Too wide for squared distances of equal distributions,
+    whose spread falls faster than with the root of the number of images.
+    """
+    reach = _student(len(of_halves) - 1)
     found = {}
     for name, value in values.items():
-        if all(name in half for half in halves):
-            spread = reach * float(np.std([half[name] for half in halves], ddof=1))
+        if all(name in half for half in of_halves):
+            spread = reach * float(np.std([half[name] for half in of_halves], ddof=1))
             found[name] = Interval(value - spread, value + spread)
     return found
-
-
-def _half(rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-    return rows[rng.permutation(len(rows))[: len(rows) // 2]]
 
 
 def _student(freedom: int) -> float:

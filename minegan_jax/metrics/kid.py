@@ -3,11 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.metrics.checks import FakeFeatures, RealFeatures, check_pair, in_canonical_order
+from minegan_jax.metrics.pairwise import FAKE, REAL, Block, Draw, feed, restrict
 
 MAX_SUBSET_SIZE = 1000
+
+Norms = Float[np.ndarray, " rows"]  # squared
 
 
 class KID(NamedTuple):
@@ -33,36 +37,78 @@ def kid(
 
     Raises InputError for fewer than 2 rows in a set or a subset that does not fit into one.
     """
-    real, fake = check_pair(real, fake)
-    fewest = min(len(real), len(fake))
-    size = min(fewest, MAX_SUBSET_SIZE) if subset_size is None else subset_size
-    if not 2 <= size <= fewest:
-        raise InputError(f"kid subset_size: expected 2 to {fewest} rows, found {size}")
-    if num_subsets < 2:
-        raise InputError(f"kid num_subsets: expected at least 2, found {num_subsets}")
-    real, fake = in_canonical_order(real), in_canonical_order(fake)
-    rng = np.random.default_rng(seed)
-    values = [
-        _unbiased_mmd2(_draw(rng, real, size), _draw(rng, fake, size)) for _ in range(num_subsets)
-    ]
-    return KID(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(num_subsets)))
+    real, fake = (in_canonical_order(rows) for rows in check_pair(real, fake))
+    sums = CubicKernelSums(
+        squared_norms(real),
+        squared_norms(fake),
+        width=real.shape[1],
+        num_subsets=num_subsets,
+        subset_size=subset_size,
+        seed=seed,
+    )
+    feed(real, fake, [sums])
+    return sums.result()
 
 
-def _draw(rng: np.random.Generator, rows: np.ndarray, size: int) -> np.ndarray:
-    return rows[rng.choice(len(rows), size, replace=False)]
+def squared_norms(rows: Float[np.ndarray, "rows features"]) -> Norms:
+    """|x|^2 of each row."""
+    return np.einsum("ij,ij->i", rows, rows)
 
 
-def _unbiased_mmd2(real: np.ndarray, fake: np.ndarray) -> float:
-    across = _cubic_kernel(real, fake).mean()
-    return float(_mean_of_others(real) + _mean_of_others(fake) - 2 * across)
+class CubicKernelSums:
+    """Sums of the kernel over pairs of each subset's rows, a row and itself excepted.
 
+    The kernel is made of distances: x.y = (|x|^2 + |y|^2 - |x - y|^2) / 2.
+    """
 
-def _mean_of_others(rows: np.ndarray) -> float:
-    """Mean kernel value over pairs of different rows."""
-    kernel = _cubic_kernel(rows, rows)
-    return (kernel.sum() - np.trace(kernel)) / (len(rows) * (len(rows) - 1))
+    def __init__(
+        self,
+        real_norms: Norms,
+        fake_norms: Norms,
+        *,
+        width: int,
+        num_subsets: int,
+        subset_size: int | None = None,
+        seed: int,
+    ):
+        """Draws the subsets; the rows are in canonical order.
 
+        Raises InputError as `kid` does.
+        """
+        counts = len(real_norms), len(fake_norms)
+        fewest = min(counts)
+        self.size = min(fewest, MAX_SUBSET_SIZE) if subset_size is None else subset_size
+        if not 2 <= self.size <= fewest:
+            raise InputError(f"kid subset_size: expected 2 to {fewest} rows, found {self.size}")
+        if num_subsets < 2:
+            raise InputError(f"kid num_subsets: expected at least 2, found {num_subsets}")
+        rng = np.random.default_rng(seed)
+        members = [np.zeros((count, num_subsets)) for count in counts]
+        for subset in range(num_subsets):
+            for part in members:
+                part[rng.choice(len(part), self.size, replace=False), subset] = 1.0
+        # Few subsets of large sets leave most rows out.
+        self.used = Draw(*(np.flatnonzero(part.any(axis=1)) for part in members))
+        self.members = [part[rows] for part, rows in zip(members, self.used, strict=True)]
+        self.norms = real_norms[self.used.real], fake_norms[self.used.fake]
+        self.width = width
+        self.sums = np.zeros((2, 2, num_subsets))
 
-def _cubic_kernel(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    kernel = left @ right.T / left.shape[1] + 1
-    return kernel * kernel * kernel  # far quicker than numpy's power
+    def add(self, block: Block) -> None:
+        """Takes in some rows."""
+        left, right, rows, squared = restrict(block, self.used)
+        norms = self.norms[left][rows, None] + self.norms[right]
+        kernel = (norms - squared) / (2 * self.width) + 1
+        kernel = kernel * kernel * kernel  # far quicker than numpy's power
+        if left == right:
+            own = np.arange(len(kernel))
+            kernel[own, own + rows.start] = 0.0
+        of_rows = kernel @ self.members[right]
+        self.sums[left, right] += (self.members[left][rows] * of_rows).sum(axis=0)
+
+    def result(self) -> KID:
+        """The statistic, once all blocks were added."""
+        others = (self.sums[REAL, REAL] + self.sums[FAKE, FAKE]) / (self.size * (self.size - 1))
+        values = others - 2 * self.sums[FAKE, REAL] / self.size**2
+        error = np.std(values, ddof=1) / np.sqrt(len(values))
+        return KID(float(np.mean(values)), float(error))

@@ -7,16 +7,19 @@ The published, biased value depends on the number of images and rewards copying 
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.metrics.checks import (
     FakeFeatures,
     RealFeatures,
+    check_count,
     check_pair,
     check_rows,
     in_canonical_order,
 )
 from minegan_jax.metrics.distances import distance_blocks
+from minegan_jax.metrics.pairwise import FAKE, REAL, Block, feed
 
 
 class KMMD(NamedTuple):
@@ -24,12 +27,6 @@ class KMMD(NamedTuple):
 
     biased: float  # in [0, sqrt(2)]: the published statistic
     unbiased: float  # MMD^2, not its root: 0 on average for equal distributions; copies: below 0
-
-
-class _KernelSums(NamedTuple):
-    real: float  # over all pairs of real rows, own pairs included
-    fake: float
-    across: float
 
 
 def kmmd(real: RealFeatures, fake: FakeFeatures, *, sigma: float = 1.0) -> KMMD:
@@ -42,11 +39,9 @@ def kmmd(real: RealFeatures, fake: FakeFeatures, *, sigma: float = 1.0) -> KMMD:
     Raises InputError for fewer than 2 rows in a set, or real rows that are all equal.
     """
     real, fake = check_pair(real, fake)
-    sums = _kernel_sums(real, fake, sigma)
-    return KMMD(
-        biased=_biased(sums, len(real), len(fake)),
-        unbiased=_unbiased(sums, len(real), len(fake)),
-    )
+    sums = GaussianKernelSums(real, len(fake), sigma=sigma)
+    feed(real, fake, [sums])
+    return sums.result()
 
 
 def kmmd_floor(
@@ -59,46 +54,88 @@ def kmmd_floor(
 
     Raises InputError for fewer than 2 real rows, or fewer than 2 fakes more than real rows.
     """
-    if real_count < 2 or num_splits < 1:
-        raise InputError(
-            "kmmd_floor: expected at least 2 real rows and 1 split, "
-            f"found {real_count} and {num_splits}"
-        )
-    fake = in_canonical_order(check_rows(fake, name="fake", at_least=real_count + 2))
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(num_splits):
-        order = rng.permutation(len(fake))
-        stand_in, rest = fake[order[:real_count]], fake[order[real_count:]]
-        sums = _kernel_sums(stand_in, rest, sigma, name="fake")
-        values.append(_biased(sums, real_count, len(rest)))
-    return float(np.mean(values))
+    fake = in_canonical_order(check_rows(fake, name="fake", at_least=0))
+    sums = SplitKernelSums(real_count, fake, sigma=sigma, num_splits=num_splits, seed=seed)
+    for rows, squared in distance_blocks(fake, fake):
+        sums.add(Block(FAKE, FAKE, rows, squared))
+    return sums.result()[0]
 
 
-def _kernel_sums(
-    real: np.ndarray, fake: np.ndarray, sigma: float, *, name: str = "real"
-) -> _KernelSums:
-    scale = sum(block.sum() for _, block in distance_blocks(real, real)) / len(real) ** 2
+class GaussianKernelSums:
+    """Sums of the kernel over all pairs, a row and itself included."""
+
+    def __init__(self, real: RealFeatures, num_fake: int, *, sigma: float = 1.0):
+        """Takes the kernel's width from the real rows; raises InputError as `kmmd` does."""
+        check_count(len(real), name="real", at_least=2)
+        check_count(num_fake, name="fake", at_least=2)
+        self.width = _width(real, sigma, "real")
+        self.counts = len(real), num_fake
+        self.sums = np.zeros((2, 2))
+
+    def add(self, block: Block) -> None:
+        """Takes in some rows."""
+        self.sums[block.left, block.right] += np.exp(block.squared / -self.width).sum()
+
+    def result(self) -> KMMD:
+        """The statistics, once all blocks were added."""
+        return KMMD(_biased(self.sums, *self.counts), _unbiased(self.sums, *self.counts))
+
+
+class SplitKernelSums:
+    """The same sums where some fakes, drawn by lot, stand in for the real rows."""
+
+    def __init__(
+        self, real_count: int, fake: FakeFeatures, *, sigma: float = 1.0, num_splits: int, seed: int
+    ):
+        """Draws the splits; the fakes are in canonical order. Raises as `kmmd_floor` does."""
+        if real_count < 2 or num_splits < 1:
+            raise InputError(
+                "kmmd_floor: expected at least 2 real rows and 1 split, "
+                f"found {real_count} and {num_splits}"
+            )
+        check_count(len(fake), name="fake", at_least=real_count + 2)
+        rng = np.random.default_rng(seed)
+        # Of each split: 1 in the first row for who stands in, and in the second for the rest.
+        self.sides = np.zeros((num_splits, 2, len(fake)))
+        self.widths = []
+        for sides in self.sides:
+            order = rng.permutation(len(fake))
+            sides[REAL, order[:real_count]] = sides[FAKE, order[real_count:]] = 1.0
+            self.widths.append(_width(fake[order[:real_count]], sigma, "fake"))
+        self.counts = real_count, len(fake) - real_count
+        self.sums = np.zeros((num_splits, 2, 2))
+
+    def add(self, block: Block) -> None:
+        """Takes in some rows."""
+        if block.left == block.right == FAKE:
+            for sums, sides, width in zip(self.sums, self.sides, self.widths, strict=True):
+                kernel = np.exp(block.squared / -width)
+                sums += sides[:, block.rows] @ (kernel @ sides.T)
+
+    def result(self) -> tuple[float]:
+        """The floor alone, once all blocks were added."""
+        return (float(np.mean([_biased(sums, *self.counts) for sums in self.sums])),)
+
+
+def _width(rows: np.ndarray, sigma: float, name: str) -> float:
+    # Over all pairs, |x - y|^2 is on average twice the variance; that of equal rows is exactly 0.
+    scale = 2 * float((rows - rows[0]).var(axis=0).sum())
     width = 2 * scale * sigma**2
     if not width > 0:
         raise InputError(
             f"kmmd: expected {name} rows that differ and a positive sigma, "
             f"found a mean squared distance of {scale} and sigma {sigma}"
         )
-    return _KernelSums(*(_sum(*pair, width) for pair in ((real, real), (fake, fake), (real, fake))))
+    return width
 
 
-def _sum(left: np.ndarray, right: np.ndarray, width: float) -> float:
-    return float(sum(np.exp(-block / width).sum() for _, block in distance_blocks(left, right)))
-
-
-def _biased(sums: _KernelSums, n: int, m: int) -> float:
-    squared = sums.real / n**2 + sums.fake / m**2 - 2 * sums.across / (n * m)
+def _biased(sums: Float[np.ndarray, "2 2"], n: int, m: int) -> float:
+    squared = sums[REAL, REAL] / n**2 + sums[FAKE, FAKE] / m**2 - 2 * sums[FAKE, REAL] / (n * m)
     return float(np.sqrt(max(0.0, squared)))  # rounding may leave equal sets below zero
 
 
-def _unbiased(sums: _KernelSums, n: int, m: int) -> float:
+def _unbiased(sums: Float[np.ndarray, "2 2"], n: int, m: int) -> float:
     # A row's kernel with itself is 1: leaving it out removes the bias.
-    real = (sums.real - n) / (n * (n - 1))
-    fake = (sums.fake - m) / (m * (m - 1))
-    return real + fake - 2 * sums.across / (n * m)
+    real = (sums[REAL, REAL] - n) / (n * (n - 1))
+    fake = (sums[FAKE, FAKE] - m) / (m * (m - 1))
+    return float(real + fake - 2 * sums[FAKE, REAL] / (n * m))

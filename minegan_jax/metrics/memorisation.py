@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 
 from minegan_jax.metrics.checks import FakeFeatures, canonical_order, check_rows, check_width
 from minegan_jax.metrics.distances import Nearest, nearest
-from minegan_jax.metrics.shown import Shown, neighbours
+from minegan_jax.metrics.shown import Neighbours, Shown, neighbours
 
 TrainFeatures = Float[np.ndarray, "train features"]
 HeldOutFeatures = Float[np.ndarray, "held_out features"]
@@ -31,7 +31,14 @@ class Memorisation(NamedTuple):
 
 
 def memorisation(
-    train: Shown, held_out: Shown, fake: FakeFeatures, *, num_closest: int = 16, seed: int = 0
+    train: Shown,
+    held_out: Shown,
+    fake: FakeFeatures,
+    *,
+    num_closest: int = 16,
+    seed: int = 0,
+    others: Neighbours | None = None,
+    of_held_out: Nearest | None = None,
 ) -> Memorisation:
     """Compares the fakes' distances to the training images with what real images show.
 
@@ -46,15 +53,18 @@ def memorisation(
       fake: of generated images.
       num_closest: pairs to name.
       seed: of the draw.
+      others: the neighbours of the training images, where they are known.
+      of_held_out: the training image nearest to each held-out one, where that is known.
 
     Raises:
       InputError: fewer than 2 training images that differ, no held-out image or no fake.
       ValueError: broken features.
     """
-    rows, others, fake = check_sets(train.rows, held_out.rows, fake)
-    train, held_out = train._replace(rows=rows), held_out._replace(rows=others)
-    spacing = neighbours(train).distances[:, 0]
-    of_fake, of_held_out = nearest(fake, rows), nearest(held_out.images, rows)
+    rows, held_out_rows, fake = check_sets(train.rows, held_out.rows, fake)
+    train, held_out = train._replace(rows=rows), held_out._replace(rows=held_out_rows)
+    spacing = (others or neighbours(train)).distances[:, 0]
+    of_held_out = of_held_out or nearest(held_out.images, rows)
+    of_fake = nearest(fake, rows)
     to_train, to_held_out = _equal_size_distances(train, held_out, fake, seed)
     closest_fakes = np.argsort(of_fake.distances, kind="stable")[:num_closest]
     return Memorisation(

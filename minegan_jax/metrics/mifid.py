@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minegan_jax.metrics.checks import FakeFeatures, RealFeatures, check_pair
-from minegan_jax.metrics.distances import nearest
+from minegan_jax.metrics.distances import distance_blocks
 from minegan_jax.metrics.frechet import frechet_distance
 
 SMALLEST = 1e-14  # that a distance is divided by
@@ -32,10 +32,12 @@ def memorisation_informed(
     Raises InputError for fewer than 2 rows in a set, ValueError for broken features.
     """
     train, fake = check_pair(train, fake)
-    # For unit vectors |x - y|^2 = 2 - 2 cos; -y is there for the absolute value.
-    train_rays, fake_rays = _rays(train), _rays(fake)
-    squared = np.square(nearest(fake_rays, np.concatenate([train_rays, -train_rays])).distances)
-    distance = float(squared.mean() / 2)
+    # For unit vectors |x - y|^2 = 2 - 2 cos, and |x + y|^2, for the absolute value, the rest of 4.
+    squared = [
+        np.minimum(block, 4 - block).min(axis=1)
+        for _, block in distance_blocks(_rays(fake), _rays(train))
+    ]
+    distance = float(np.concatenate(squared).mean() / 2)
     value = frechet_distance(train, fake)
     if distance < threshold:
         value /= max(distance, SMALLEST)

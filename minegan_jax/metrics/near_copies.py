@@ -43,12 +43,14 @@ class NearCopies(NamedTuple):
         }
 
 
-class _Reals(NamedTuple):
-    """The real pictures, the training images' first."""
+class Known(NamedTuple):
+    """The real pictures, the training images' first, and what they show of each other."""
 
     rows: Patterns
     pictures: Int[np.ndarray, " rows"]
     num_train: int  # pictures
+    real: int  # as in `NearCopies`
+    num_real: int
 
 
 def near_copies(train: Shown, held_out: Shown, fake: Pixels, *, seed: int = 0) -> NearCopies | None:
@@ -66,31 +68,38 @@ def near_copies(train: Shown, held_out: Shown, fake: Pixels, *, seed: int = 0) -
     Returns:
       The counts; None for fewer than 3 real pictures, which leave none to compare with.
     """
-    reals = _reals(train, held_out)
-    if reals.pictures.max(initial=NO_PICTURE) < 2:
+    known = known_pictures(train, held_out, seed=seed)
+    return known and near_copies_of(known, fake)
+
+
+def known_pictures(train: Shown, held_out: Shown, *, seed: int = 0) -> Known | None:
+    """What `near_copies` makes of the real images, for several sets of generated ones."""
+    num_train = len(train.first_rows)
+    pictures = np.concatenate([train.pictures, held_out.pictures + num_train])
+    if pictures.max(initial=NO_PICTURE) < 2:
         return None
-    copied = _copied(reals, fake, np.full(len(fake), NO_PICTURE))
+    parts = [patterns(thumbnails(part.rows)) for part in (train, held_out) if len(part.rows)]
+    reals = Known(np.concatenate(parts), pictures, num_train, 0, 0)
     rng = np.random.default_rng(seed)
     asked = [_asked(rng, part) for part in (train, held_out)]
-    own = np.concatenate([train.pictures[asked[0]], held_out.pictures[asked[1]] + reals.num_train])
+    own = np.concatenate([train.pictures[asked[0]], held_out.pictures[asked[1]] + num_train])
     real = np.concatenate(
         [part.rows[rows] for part, rows in zip((train, held_out), asked, strict=True)]
     )
-    of_real = _copied(reals, real, own)
+    count = _of_train(_copied(reals, real, own), reals)
+    return reals._replace(real=count, num_real=len(real))
+
+
+def near_copies_of(known: Known, fake: Pixels) -> NearCopies:
+    """Counts near copies among generated images."""
+    copied = _copied(known, fake, np.full(len(fake), NO_PICTURE))
     return NearCopies(
-        near_copies=_of_train(copied, reals),
-        of_held_out=int((copied >= reals.num_train).sum()),
+        near_copies=_of_train(copied, known),
+        of_held_out=int((copied >= known.num_train).sum()),
         num_fake=len(fake),
-        real=_of_train(of_real, reals),
-        num_real=len(real),
+        real=known.real,
+        num_real=known.num_real,
     )
-
-
-def _reals(train: Shown, held_out: Shown) -> _Reals:
-    num_train = len(train.first_rows)
-    parts = [patterns(thumbnails(part.rows)) for part in (train, held_out) if len(part.rows)]
-    pictures = np.concatenate([train.pictures, held_out.pictures + num_train])
-    return _Reals(np.concatenate(parts), pictures, num_train)
 
 
 def _asked(rng: np.random.Generator, part: Shown) -> Int[np.ndarray, " asked"]:
@@ -99,12 +108,12 @@ def _asked(rng: np.random.Generator, part: Shown) -> Int[np.ndarray, " asked"]:
     return np.sort(rng.permutation(first)[:MOST_ASKED])
 
 
-def _of_train(copied: Int[np.ndarray, " queries"], reals: _Reals) -> int:
+def _of_train(copied: Int[np.ndarray, " queries"], reals: Known) -> int:
     return int(((copied != NO_PICTURE) & (copied < reals.num_train)).sum())
 
 
 def _copied(
-    reals: _Reals, pixels: Pixels, own: Int[np.ndarray, " queries"]
+    reals: Known, pixels: Pixels, own: Int[np.ndarray, " queries"]
 ) -> Int[np.ndarray, " queries"]:
     """The picture that each image is a near copy of, its own excepted; `NO_PICTURE` of none."""
     small, found = thumbnails(pixels), np.full(len(pixels), NO_PICTURE)

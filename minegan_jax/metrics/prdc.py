@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minegan_jax.errors import InputError
-from minegan_jax.metrics.checks import FakeFeatures, RealFeatures, check_pair
-from minegan_jax.metrics.distances import distance_blocks, kth_nearest_other
+from minegan_jax.metrics.checks import FakeFeatures, RealFeatures, check_count, check_pair
+from minegan_jax.metrics.pairwise import FAKE, REAL, Block, feed
 
 TIE = 1e-9  # relative: squared distances that differ by less differ by rounding
 
@@ -34,23 +34,48 @@ def prdc(real: RealFeatures, fake: FakeFeatures, *, k: int = 5) -> PRDC:
 
     Raises InputError for k < 1 or for k rows or fewer in a set.
     """
-    if k < 1:
-        raise InputError(f"prdc k: expected at least 1, found {k}")
-    real, fake = check_pair(real, fake, at_least=k + 1)
-    real_radii, fake_radii = (kth_nearest_other(rows, k) * (1 + TIE) for rows in (real, fake))
-    inside_some = 0  # fakes in a real ball
-    around = 0  # pairs of a fake and a real ball around it
-    recalled = np.zeros(len(real), dtype=bool)
-    covered = np.zeros(len(real), dtype=bool)
-    for rows, block in distance_blocks(fake, real):
-        inside = block <= real_radii[None, :]
-        inside_some += int(inside.any(axis=1).sum())
-        around += int(inside.sum())
-        covered |= inside.any(axis=0)
-        recalled |= (block <= fake_radii[rows, None]).any(axis=0)
-    return PRDC(
-        precision=inside_some / len(fake),
-        recall=float(recalled.mean()),
-        density=around / (k * len(fake)),
-        coverage=float(covered.mean()),
-    )
+    real, fake = check_pair(real, fake, at_least=0)
+    balls = Balls(len(real), len(fake), k=k)
+    feed(real, fake, [balls])
+    return balls.result()
+
+
+class Balls:
+    """Which rows lie inside which balls."""
+
+    def __init__(self, num_real: int, num_fake: int, *, k: int):
+        """Raises InputError as `prdc` does."""
+        if k < 1:
+            raise InputError(f"prdc k: expected at least 1, found {k}")
+        check_count(num_real, name="real", at_least=k + 1)
+        check_count(num_fake, name="fake", at_least=k + 1)
+        self.k = k
+        self.radii = np.empty(num_real), np.empty(num_fake)  # squared
+        self.inside_some = 0  # fakes in a real ball
+        self.around = 0  # pairs of a fake and a real ball around it
+        self.recalled = np.zeros(num_real, dtype=bool)
+        self.covered = np.zeros(num_real, dtype=bool)
+
+    def add(self, block: Block) -> None:
+        """Takes in some rows: radii from within a set, then what the balls hold of the other."""
+        left, right, rows, squared = block
+        if left == right:
+            # The nearest of all is the row itself, at 0.
+            kth = np.partition(squared, self.k, axis=1)[:, self.k]
+            self.radii[left][rows] = kth * (1 + TIE)
+            return
+        inside = squared <= self.radii[REAL]
+        self.inside_some += int(inside.any(axis=1).sum())
+        self.around += int(inside.sum())
+        self.covered |= inside.any(axis=0)
+        self.recalled |= (squared <= self.radii[FAKE][rows, None]).any(axis=0)
+
+    def result(self) -> PRDC:
+        """The shares, once all blocks were added."""
+        num_fake = len(self.radii[FAKE])
+        return PRDC(
+            precision=self.inside_some / num_fake,
+            recall=float(self.recalled.mean()),
+            density=self.around / (self.k * num_fake),
+            coverage=float(self.covered.mean()),
+        )

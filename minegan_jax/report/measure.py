@@ -1,25 +1,33 @@
 """All measures of one set of generated images, each with what it needs to be read honestly."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minegan_jax.errors import InputError
-from minegan_jax.metrics.checks import FakeFeatures, RealFeatures, in_canonical_order
+from minegan_jax.metrics.checks import (
+    FakeFeatures,
+    RealFeatures,
+    check_pair,
+    in_canonical_order,
+)
 from minegan_jax.metrics.copy_verdict import judge
-from minegan_jax.metrics.data_copying import copying_score
-from minegan_jax.metrics.frechet import frechet_distance
-from minegan_jax.metrics.intervals import intervals
-from minegan_jax.metrics.kid import kid
-from minegan_jax.metrics.kmmd import kmmd, kmmd_floor
+from minegan_jax.metrics.data_copying import Components, copying_score, principal_components
+from minegan_jax.metrics.distances import Nearest, nearest
+from minegan_jax.metrics.frechet import frechet_distances
+from minegan_jax.metrics.intervals import halves, intervals
+from minegan_jax.metrics.kid import CubicKernelSums, squared_norms
+from minegan_jax.metrics.kmmd import GaussianKernelSums, SplitKernelSums
 from minegan_jax.metrics.mean_variance import mean_variance
 from minegan_jax.metrics.memorisation import Memorisation, memorisation
 from minegan_jax.metrics.mifid import memorisation_informed
 from minegan_jax.metrics.near_copies import NearCopies
-from minegan_jax.metrics.prdc import prdc
-from minegan_jax.metrics.shown import Shown
+from minegan_jax.metrics.pairwise import Draw, Statistic, feed
+from minegan_jax.metrics.prdc import PRDC, Balls
+from minegan_jax.metrics.shown import Neighbours, Shown, neighbours
 from minegan_jax.types import Features
 
 CONFIDENT = 0.9  # the judge's probability above which an image counts as recognised
@@ -32,78 +40,141 @@ RANGES = {
 }
 
 
-class Lots(NamedTuple):
-    """How often measures draw images by lot."""
-
-    subsets: int  # of KID
-    splits: int  # for KMMD's floor
-
-
-MANY, FEW = Lots(100, 5), Lots(2, 1)
+NAMES: dict[str, tuple[str, ...]] = {  # of what each statistic results in
+    "kid": ("kid", "kid_standard_error"),
+    "kmmd": ("kmmd_biased", "kmmd_unbiased"),
+    "kmmd_floor": ("kmmd_floor",),
+    "prdc": PRDC._fields,
+}
+# Subsets of KID. In halves fewer: what they add to the spread only widens the interval.
+NUM_SUBSETS, FEW_SUBSETS = 100, 2
+NUM_SPLITS = 5  # for KMMD's floor
 
 
 @dataclasses.dataclass(frozen=True)
 class Reals:
-    """The real images' features, of mirrored ones too where training mirrors."""
+    """The real images' features, of mirrored ones too where training mirrors.
+
+    What depends on them alone is made when it is first asked for, and kept for the next phase.
+    """
 
     train: Shown
     held_out: Shown  # no rows, and no width, if nothing was held out
 
+    @functools.cached_property
+    def neighbours(self) -> Neighbours | None:
+        """Of the training images; None where all are one picture."""
+        return neighbours(self.train) if len(self.train.first_rows) > 1 else None
+
+    @functools.cached_property
+    def nearest_to_held_out(self) -> Nearest | None:
+        """The training image nearest to each held-out one; None where there is none."""
+        if not self.held_out.num_images:
+            return None
+        return nearest(self.held_out.images, self.train.rows)
+
+    @functools.cached_property
+    def components(self) -> Components:
+        """The training images' principal components."""
+        return principal_components(self.train.rows)
+
+
+class _Measured(NamedTuple):
+    """Distances between two sets and between halves of them, by name."""
+
+    values: dict[str, float]
+    of_halves: list[dict[str, float]]
+    left_out: dict[str, str]  # what too few images forbid, and why
+
 
 def compare(real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int) -> dict[str, Any]:
     """Returns every distance between two sets; what too few images forbid is left out."""
-    values, _ = _attempted(_distances(real, fake, k=k, seed=seed))
-    return {"num_real": len(real), "num_fake": len(fake), **values}
+    found = _measured(*_in_order(real, fake), (), k=k, seed=seed)
+    return {"num_real": len(real), "num_fake": len(fake), **found.values}
 
 
 def compare_closely(
     real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, num_resamples: int = 20
 ) -> dict[str, Any]:
     """Returns `compare`, its 95 % intervals by name, and what was left out and why."""
-    values, left_out = _attempted(_distances(real, fake, k=k, seed=seed))
-
-    def of_halves(real: RealFeatures, fake: FakeFeatures) -> dict[str, float]:
-        # Fewer subsets and splits: what they add to the spread only widens the interval.
-        measured, _ = _attempted(_distances(real, fake, k=k, seed=seed, lots=FEW))
-        return {name: value for name, value in measured.items() if name in RANGES}
-
-    found, unsettled = _attempted(
-        {
-            "intervals": lambda: intervals(
-                of_halves, real, fake, around=values, num_resamples=num_resamples, seed=seed
-            )
-        }
+    counts = len(real), len(fake)
+    drawn, unsettled = _attempted(
+        {"intervals": lambda: {"halves": halves(*counts, num_resamples=num_resamples, seed=seed)}}
     )
+    found = _measured(*_in_order(real, fake), drawn.get("halves", ()), k=k, seed=seed)
+    ranged = {name: value for name, value in found.values.items() if name in RANGES}
+    ends = intervals(ranged, found.of_halves) if found.of_halves else {}
     return {
         "num_real": len(real),
         "num_fake": len(fake),
-        **values,
-        "intervals": {name: np.clip(ends, *RANGES[name]).tolist() for name, ends in found.items()},
-        "left_out": {**left_out, **unsettled},
+        **found.values,
+        "intervals": {name: np.clip(each, *RANGES[name]).tolist() for name, each in ends.items()},
+        "left_out": {**found.left_out, **unsettled},
     }
 
 
-def _distances(
-    real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, lots: Lots = MANY
+def _in_order(real: RealFeatures, fake: FakeFeatures) -> tuple[np.ndarray, np.ndarray]:
+    real, fake = check_pair(real, fake, at_least=0)
+    return in_canonical_order(real), in_canonical_order(fake)
+
+
+def _measured(
+    real: RealFeatures, fake: FakeFeatures, draws: Sequence[Draw], *, k: int, seed: int
+) -> _Measured:
+    """Measures the whole and the draws, from distances that are made once."""
+    norms = squared_norms(real), squared_norms(fake)
+
+    def floor() -> dict[str, Statistic]:
+        splits = SplitKernelSums(len(real), fake, num_splits=NUM_SPLITS, seed=seed)
+        return {"kmmd_floor": splits}
+
+    whole, left_out = _attempted(
+        {**_statistics(real, norms, NUM_SUBSETS, k=k, seed=seed), "kmmd_floor": floor}
+    )
+    parts = []
+    for draw in draws:
+        own = norms[0][draw.real], norms[1][draw.fake]
+        started, _ = _attempted(_statistics(real[draw.real], own, FEW_SUBSETS, k=k, seed=seed))
+        parts.append(started)
+    if whole:
+        shares = zip(draws, (list(part.values()) for part in parts), strict=True)
+        feed(real, fake, list(whole.values()), list(shares))
+    frechet, too_few = _attempted(
+        {"frechet_distance": lambda: {"found": frechet_distances(real, fake, draws)}}
+    )
+    values = [_named(part) for part in (whole, *parts)]
+    for named, distance in zip(values, frechet.get("found", ()), strict=False):
+        named["frechet_distance"] = distance
+    return _Measured(values[0], values[1:], {**too_few, **left_out})
+
+
+def _statistics(
+    real: RealFeatures,
+    norms: tuple[np.ndarray, np.ndarray],
+    num_subsets: int,
+    *,
+    k: int,
+    seed: int,
 ) -> dict[str, Attempt]:
-    """Returns what measures two sets."""
+    """Returns what starts the statistics of two sets, of which the norms are squared."""
 
-    def named_kid() -> dict[str, float]:
-        found = kid(real, fake, num_subsets=lots.subsets, seed=seed)
-        return dict(zip(("kid", "kid_standard_error"), found, strict=True))
-
-    def named_kmmd() -> dict[str, float]:
-        return {f"kmmd_{name}": value for name, value in kmmd(real, fake)._asdict().items()}
-
-    def named_floor() -> dict[str, float]:
-        return {"kmmd_floor": kmmd_floor(len(real), fake, num_splits=lots.splits, seed=seed)}
+    def cubic() -> dict[str, Statistic]:
+        width = real.shape[1]
+        return {"kid": CubicKernelSums(*norms, width=width, num_subsets=num_subsets, seed=seed)}
 
     return {
-        "frechet_distance": lambda: {"frechet_distance": frechet_distance(real, fake)},
-        "kid": named_kid,
-        "kmmd": named_kmmd,
-        "kmmd_floor": named_floor,
-        "prdc": lambda: prdc(real, fake, k=k)._asdict(),
+        "kid": cubic,
+        "kmmd": lambda: {"kmmd": GaussianKernelSums(real, len(norms[1]))},
+        "prdc": lambda: {"prdc": Balls(len(norms[0]), len(norms[1]), k=k)},
+    }
+
+
+def _named(statistics: Mapping[str, Statistic]) -> dict[str, float]:
+    """Returns all values by name."""
+    return {
+        name: value
+        for kind, statistic in statistics.items()
+        for name, value in zip(NAMES[kind], statistic.result(), strict=True)
     }
 
 
@@ -187,7 +258,14 @@ def remembered(reals: Reals, fake: Features, seed: int) -> Memorisation | None:
     """Returns the memorisation figures, or None where too few real images forbid them."""
     if len(reals.train.first_rows) < 2 or not reals.held_out.num_images:
         return None
-    return memorisation(reals.train, reals.held_out, fake, seed=seed)
+    return memorisation(
+        reals.train,
+        reals.held_out,
+        fake,
+        seed=seed,
+        others=reals.neighbours,
+        of_held_out=reals.nearest_to_held_out,
+    )
 
 
 def summary(copies: Memorisation | None, near: NearCopies | None) -> dict[str, float]:
@@ -210,7 +288,11 @@ def copying(reals: Reals, fake: Features, seed: int) -> dict[str, Any]:
     def score() -> dict[str, float]:
         has_held_out = reals.held_out.num_images > 0
         held_out = reals.held_out.images if has_held_out else np.zeros((0, fake.shape[1]))
-        return {"copying_score": copying_score(reals.train.rows, held_out, fake, seed=seed)}
+        return {
+            "copying_score": copying_score(
+                reals.train.rows, held_out, fake, seed=seed, components=reals.components
+            )
+        }
 
     values, left_out = _attempted({"memorisation_informed": informed, "copying_score": score})
     return {**values, "left_out": left_out}
@@ -220,7 +302,15 @@ def judged(
     reals: Reals, fake: Features, copies: Memorisation | None, near: NearCopies | None
 ) -> dict[str, str]:
     """Returns the verdict on copies, and why."""
-    return judge(reals.train, reals.held_out, fake, copies, near)._asdict()
+    return judge(
+        reals.train,
+        reals.held_out,
+        fake,
+        copies,
+        near,
+        others=reals.neighbours,
+        of_held_out=reals.nearest_to_held_out,
+    )._asdict()
 
 
 def _attempted(attempts: Mapping[str, Attempt]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -13,7 +13,7 @@ from minegan_jax.data.identity import identity
 from minegan_jax.features.embed import embed
 from minegan_jax.metrics.intra_cluster import intra_cluster_distance
 from minegan_jax.metrics.memorisation import exact_copies
-from minegan_jax.metrics.near_copies import near_copies
+from minegan_jax.metrics.near_copies import known_pictures, near_copies_of
 from minegan_jax.metrics.shown import Shown, shown
 from minegan_jax.mining import selector
 from minegan_jax.report import figures, markdown, measure, source_usage
@@ -94,9 +94,8 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     images = {name: drawn.sample(recipe.num_images, recipe.seed) for name, drawn in phases.items()}
     fakes = {name: embed(looker.features, pixels).features for name, pixels in images.items()}
     copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
-    near = {
-        name: near_copies(train, held_out, each, seed=recipe.seed) for name, each in images.items()
-    }
+    known = known_pictures(train, held_out, seed=recipe.seed)
+    near = {name: known and near_copies_of(known, each) for name, each in images.items()}
     measured = {
         name: {
             **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
