@@ -66,7 +66,8 @@ class Found(NamedTuple):
     layers: Sequence[Stored]
     arrays: Mapping[str, np.ndarray]
     size: int  # pixels of its input: 1 for a generator, the resolution for a critic
-    file: str
+    file: str  # that a user named
+    parts: tuple[str, ...] = ()  # the files that the arrays are in, where these are others
 
 
 WEIGHTS = ("affine/gain", "affine/bias", "statistics/mean", "statistics/variance")
@@ -104,8 +105,8 @@ def convert_networks(
     }
     params = fill("dcgan_stack", arguments, parts)
     params = _with_statistics(arguments, params, found)
-    files = tuple(network.file for network in found.values() if network)
-    return Converted("dcgan_stack", arguments, params, files, licence)
+    files = [network.parts or (network.file,) for network in found.values() if network]
+    return Converted("dcgan_stack", arguments, params, sum(files, ()), licence)
 
 
 def _arguments(

@@ -18,6 +18,7 @@ from minegan_jax.errors import InputError
 
 from .file_kinds import (
     LEGACY,
+    NPY,
     NPZ,
     PICKLE,
     SAFETENSORS,
@@ -123,6 +124,20 @@ def _stored(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         return arrays[name]
     except ValueError as error:
         raise Damaged(f"array {name!r}: {error}") from error
+
+
+def read_npy(path: str | Path) -> np.ndarray:
+    """Reads the array of an `.npy` file; one of objects is refused.
+
+    Raises:
+      InputError: it is no such file or is damaged.
+    """
+    path = Path(path)
+    with _content(path, NPY) as content:
+        if (kind := describe(path, content)) != NPY:
+            raise InputError(f"{path}: expected {NPY}, found {kind}")
+        # Mapped first: numbers that the file does not have would be allocated before.
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def read_safetensors(path: str | Path) -> dict[str, np.ndarray]:
