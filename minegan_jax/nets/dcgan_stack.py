@@ -81,15 +81,22 @@ def _as_layer(number: int, fields: Mapping[str, Any]) -> Layer:
 
 
 def described(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """Returns what a description lists; `as_layers` reads it back."""
+    """Returns what a description lists: of each layer what bears on it; see `as_layers`."""
     return [
         {
             name: list(value) if name == "padding" else value
             for name, value in layer._asdict().items()
-            if name in ("kind", "features") or value != Layer._field_defaults[name]
+            if name not in _idle(layer)
         }
         for layer in layers
     ]
+
+
+def _idle(layer: Layer) -> set[str]:
+    """Returns the fields that mean nothing for a layer."""
+    idle = {"window", "stride", "padding"} if layer.kind == DENSE else {"size"}
+    idle |= {"epsilon", "norm_first"} if layer.norm == NO_NORM else set()
+    return idle if layer.activation == LEAKY_RELU else idle | {"slope"}
 
 
 def result_size(layer: Layer, size: int) -> int:
