@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import biggan, biggan_deep, dcgan, dcgan_stack, progan, sngan
+from minegan_jax.nets import (
+    biggan,
+    biggan_deep,
+    dcgan,
+    dcgan_stack,
+    mobilestylegan,
+    progan,
+    sngan,
+)
 from minegan_jax.nets.function import as_function, names_of_layers
 from minegan_jax.nets.prior import NORMAL
 from minegan_jax.types import Images, Key, Params, Scores
@@ -18,8 +26,8 @@ from minegan_jax.types import Images, Key, Params, Scores
 class Family(NamedTuple):
     """The two networks of one architecture, as modules.
 
-    A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` strays; a
-    critic maps these to scores. In a conditional family both take labels as a second input, None by
+    A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` and
+    `mobilestylegan` stray; a critic maps these to scores. In a conditional family both take labels as a second input, None by
     default.
     """
 
@@ -32,6 +40,7 @@ FAMILIES: dict[str, Family] = {
     "biggan_deep": Family(biggan_deep.Generator, None),
     "dcgan": Family(dcgan.Generator, dcgan.Critic),
     "dcgan_stack": Family(dcgan_stack.Generator, dcgan_stack.Critic),
+    "mobilestylegan": Family(mobilestylegan.Generator, None),
     "progan": Family(progan.Generator, progan.Critic),
     "sngan": Family(sngan.Generator, sngan.Critic),
 }
