@@ -177,7 +177,7 @@ READERS: dict[str, Callable[[Stack, str, Config], None]] = {
     "Conv2DTranspose": add_conv_transpose,
     "BatchNormalization": lambda stack, name, config: stack.normalise(name, config),
     "Activation": lambda stack, _, config: stack.activate(config["activation"]),
-    "ReLU": lambda stack, _, config: stack.activate(RELU),
+    "ReLU": lambda stack, *_: stack.activate(RELU),
     "LeakyReLU": lambda stack, _, config: stack.activate(LEAKY_RELU, slope=_slope(config)),
     "Reshape": lambda stack, _, config: stack.reshape(config["target_shape"]),
     **dict.fromkeys(("InputLayer", "Flatten", "Dropout", "GaussianNoise"), skip),
@@ -217,9 +217,9 @@ def _seen_size(layers: list[dict[str, Any]], file: str) -> int:
     """Returns the resolution of the images that a critic takes."""
     config = layers[0]["config"] if layers else {}
     shape = config.get("batch_input_shape") or config.get("batch_shape")
-    if isinstance(shape, list) and len(shape) == 4 and shape[1] == shape[2]:
-        if type(shape[1]) is int and shape[1] > 0:
-            return shape[1]
+    square = isinstance(shape, list) and len(shape) == 4 and shape[1] == shape[2]
+    if square and type(shape[1]) is int and shape[1] > 0:
+        return shape[1]
     raise InputError(f"{file}: expected a critic of square images, found inputs of {shape}")
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from minegan_jax.errors import InputError
 from minegan_jax.nets import dcgan_stack, prior
 from minegan_jax.nets.dcgan_stack import DENSE, OF_UNITS, SIGMOID, Layer, result_size
+from minegan_jax.nets.function import as_function
 from minegan_jax.nets.statistics import accumulated
-from minegan_jax.types import Images, Latents, Params
+from minegan_jax.types import Latents, Params
 
 from .command import Converted, Flag, fill
 from .rules import Layout, Rule, as_is, maps_last
@@ -240,8 +241,8 @@ def _with_statistics(
     if generator:
         params["generator"] = accumulated(module, params["generator"], _draws(arguments))
     if critic:
-        generate = jax.jit(partial(_generate, module, params["generator"]))
-        images = (generate(*given) for given in _draws(arguments))
+        generate = jax.jit(as_function(module))
+        images = (generate(params["generator"], *given) for given in _draws(arguments))
         params["critic"] = accumulated(
             dcgan_stack.Critic(
                 arguments["resolution"],
@@ -261,11 +262,6 @@ def _without_statistics(network: Found | None) -> Found | None:
     return network if any(norm.mean is None for norm in norms) else None
 
 
-def _generate(module: dcgan_stack.Generator, params: Params, *given: jax.Array) -> Images:
-    """Generates images."""
-    return module.apply({"params": params}, *given)
-
-
 def _draws(arguments: Mapping[str, Any]) -> Iterable[tuple[Latents, ...]]:
     """Yields batches of latents, with classes where there are any, the same ones always."""
     rng, num_classes = np.random.default_rng(0), arguments.get("num_classes", 0)
@@ -273,5 +269,3 @@ def _draws(arguments: Mapping[str, Any]) -> Iterable[tuple[Latents, ...]]:
         latents = rng.normal(size=(BATCH, arguments["latent_size"]))
         classes = (jnp.asarray(rng.integers(num_classes, size=BATCH)),) if num_classes else ()
         yield (jnp.asarray(latents, jnp.float32), *classes)
-
-

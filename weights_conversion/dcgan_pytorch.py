@@ -9,7 +9,7 @@ not say has a flag, whose default is what PyTorch's DCGAN tutorial has; what was
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def group(arrays: Mapping[str, np.ndarray], file: str) -> list[Group]:
     for prefix, ends in parts.items():
         kernel = arrays.get(_joined(prefix, "weight"))
         num_axes = 0 if kernel is None else kernel.ndim
-        if num_axes in (2, 4) and set(ends) <= {"weight", "bias"}:
+        if kernel is not None and num_axes in (2, 4) and set(ends) <= {"weight", "bias"}:
             groups.append(Group(prefix, kernel.shape, "bias" in ends))
         elif num_axes < 2 and set(ends) <= NORM_ARRAYS and groups and not groups[-1].norm:
             groups[-1] = groups[-1]._replace(norm=prefix)
@@ -274,7 +274,7 @@ def _stored(
         features,
         size=size,
         bias=one.bias,
-        norm=_norm(one, features, arrays),
+        norm=_norm(one, arrays),
         epsilon=choices.epsilon,
         activation=activation,
         slope=choices.slope,
@@ -301,7 +301,7 @@ def _padding(kind: str, window: int, stride: int, padding: int) -> tuple[int, in
     return padding, padding - brought_back
 
 
-def _norm(one: Group, features: int, arrays: Mapping[str, np.ndarray]) -> str:
+def _norm(one: Group, arrays: Mapping[str, np.ndarray]) -> str:
     """Returns which numbers a normalisation standardises together."""
     if one.norm is None:
         return NO_NORM

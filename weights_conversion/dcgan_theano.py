@@ -10,7 +10,7 @@ are accumulated here. `source.json` has how the layers are; they are the same in
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,14 +82,15 @@ class Group(NamedTuple):
     """The arrays of a layer, by their numbers."""
 
     kernel: str
-    norm: tuple[str, ...] = ()  # gain and bias
+    norm: Sequence[str] = ()  # gain and bias
 
     def stored(self, layer: Layer, norm: str = OF_CHANNELS) -> Stored:
         """Returns the layer, normalised if it has a gain."""
         if not self.norm:
             return Stored(layer, self.kernel)
         layer = layer._replace(norm=norm, epsilon=EPSILON)
-        return Stored(layer, self.kernel, norm=NormNames(*self.norm, None, None))
+        gain, bias = self.norm
+        return Stored(layer, self.kernel, norm=NormNames(gain, bias, None, None))
 
 
 def group(arrays: Arrays, dump: str) -> list[Group]:
@@ -124,8 +125,9 @@ def read_generator(dump: str) -> Found:
     for one in rest:
         features, window = shape_of(arrays, one.kernel, 4, dump)[1:3]
         before = window // 2
-        kept = {"padding": (before, window - STRIDE - before), "activation": RELU}
-        layers.append(one.stored(Layer(CONV_TRANSPOSE, features, window, STRIDE, **kept)))
+        cut = (before, window - STRIDE - before)
+        layer = Layer(CONV_TRANSPOSE, features, window, STRIDE, cut, activation=RELU)
+        layers.append(one.stored(layer))
     layers[-1] = layers[-1]._replace(layer=layers[-1].layer._replace(activation=TANH))
     return Found(layers, arrays, 1, dump, tuple(files_of(dump).values()))
 
@@ -141,8 +143,9 @@ def read_critic(dump: str) -> Found:
     layers = []
     for one in convs:
         features, _, window, _ = shape_of(arrays, one.kernel, 4, dump)
-        kept = {"padding": (window // 2, window // 2), "activation": LEAKY_RELU}
-        layers.append(one.stored(Layer(CONV, features, window, STRIDE, **kept)))
+        padding = (window // 2, window // 2)
+        layer = Layer(CONV, features, window, STRIDE, padding, activation=LEAKY_RELU)
+        layers.append(one.stored(layer))
     units = shape_of(arrays, last.kernel, 2, dump)[0]
     size = round((units / layers[-1].layer.features) ** 0.5)
     layers.append(last.stored(Layer(DENSE, 1)))

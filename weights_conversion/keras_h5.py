@@ -68,7 +68,9 @@ def _layers(file: Any, path: Path) -> list[dict[str, Any]]:
     try:
         config = json.loads(text)
         kind, layers = config["class_name"], config["config"]["layers"]
-        fits = all(isinstance(x["class_name"], str) and isinstance(x["config"], dict) for x in layers)
+        fits = all(
+            isinstance(x["class_name"], str) and isinstance(x["config"], dict) for x in layers
+        )
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: damaged: its configuration lists no layers") from error
     if kind != "Sequential" or not fits:
@@ -80,12 +82,17 @@ def _arrays(file: Any, path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yields the arrays of all layers."""
     names = [_text(name) for name in _inside(file, WEIGHTS, path).attrs["layer_names"]]
     for layer in names:
-        weights = [_text(n) for n in _inside(file, f"{WEIGHTS}/{layer}", path).attrs["weight_names"]]
+        weights = [
+            _text(n) for n in _inside(file, f"{WEIGHTS}/{layer}", path).attrs["weight_names"]
+        ]
         if len(weights) > MOST_ARRAYS or len(names) > MOST_ARRAYS:
             raise InputError(f"{path}: damaged: it names more arrays than any model has")
         for name in weights:
             variable = name.rpartition("/")[2].partition(":")[0]
-            yield f"{layer}/{variable}", _read(_inside(file, f"{WEIGHTS}/{layer}/{name}", path), path)
+            yield (
+                f"{layer}/{variable}",
+                _read(_inside(file, f"{WEIGHTS}/{layer}/{name}", path), path),
+            )
 
 
 def _text(name: Any) -> str:

@@ -1,8 +1,8 @@
-"""DCGANs as people published them (Radford et al., ICLR 2016): stacks of layers that arguments list.
+"""DCGANs as people published them (Radford et al., ICLR 2016): stacks of layers, listed one by one.
 
 Each layer is linear (dense, convolution, transposed convolution), then normalised by stored batch
 statistics and activated, in either order. What differs between published DCGANs is in the list;
-without one, the networks are those of PyTorch's DCGAN tutorial, at any width and power of two.
+without one, the networks are those of PyTorch's DCGAN tutorial, at any width and resolution.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ LINEAR, RELU, LEAKY_RELU, TANH, SIGMOID = "linear", "relu", "leaky_relu", "tanh"
 ACTIVATIONS = (LINEAR, RELU, LEAKY_RELU, TANH, SIGMOID)
 NO_NORM, OF_CHANNELS, OF_UNITS = "none", "channels", "units"
 NORMS = (NO_NORM, OF_CHANNELS, OF_UNITS)
-SMALLEST = 4  # pixels of the tutorial's smallest map
+SMALLEST = 4  # pixels of the tutorial's smallest map, at powers of two
 
 Maps = Float[Array, "batch height width channels"]
 
@@ -76,7 +76,9 @@ def _as_layer(number: int, fields: Mapping[str, Any]) -> Layer:
     if any(getattr(layer, name) < value for name, value in least.items()):
         raise InputError(f"layer {number}: expected {', '.join(least)} of 1 or more")
     if len(layer.padding) != 2 or min(layer.padding) < 0:
-        raise InputError(f"layer {number}: padding {layer.padding}: expected two numbers, 0 or more")
+        raise InputError(
+            f"layer {number}: padding {layer.padding}: expected two numbers, 0 or more"
+        )
     return layer
 
 
@@ -108,58 +110,52 @@ def result_size(layer: Layer, size: int) -> int:
     return (size - 1) * layer.stride + layer.window - sum(layer.padding)
 
 
-def num_halvings(resolution: int) -> int:
-    """Returns how often images are halved until 4 pixels are left.
+def map_sizes(resolution: int) -> tuple[int, ...]:
+    """Returns the sizes of the tutorial's maps, halved until fewer than 8 pixels are left.
 
-    Raises:
-      InputError: the resolution is not 8, 16, 32, ... pixels.
+    The smallest comes first: 64 gives (4, 8, 16, 32, 64), and 28 gives (7, 14, 28).
     """
-    times = resolution.bit_length() - SMALLEST.bit_length()
-    if times < 1 or resolution != SMALLEST << times:
-        raise InputError(
-            f"dcgan_stack: expected a resolution of 8, 16, 32, ... pixels, found {resolution}"
-        )
-    return times
+    sizes = [resolution]
+    while sizes[0] >= 2 * SMALLEST:
+        sizes.insert(0, sizes[0] // 2)
+    return tuple(sizes)
 
 
 def tutorial_generator(resolution: int, channels: int, width: int) -> tuple[Layer, ...]:
     """Returns the generator of PyTorch's DCGAN tutorial.
 
     Args:
-      resolution: of the images in pixels: 8, 16, 32, ...
+      resolution: of the images in pixels.
       channels: of the images.
       width: channels of the last hidden map; each smaller one has twice as many.
     """
+    smallest, *sizes = map_sizes(resolution)
+    widths = [*(width << i for i in reversed(range(len(sizes)))), channels]
     hidden: dict[str, Any] = {"norm": OF_CHANNELS, "activation": RELU}
-    times = num_halvings(resolution)
-    first = Layer(CONV_TRANSPOSE, width << (times - 1), window=SMALLEST, **hidden)
-    return (
-        first,
-        *(
-            Layer(CONV_TRANSPOSE, width << i, window=4, stride=2, padding=(1, 1), **hidden)
-            for i in reversed(range(times - 1))
-        ),
-        Layer(CONV_TRANSPOSE, channels, window=4, stride=2, padding=(1, 1), activation=TANH),
-    )
+    layers = [Layer(CONV_TRANSPOSE, widths[0], window=smallest, **hidden)]
+    for size, features in zip(sizes, widths[1:], strict=True):
+        cut = (1, 1 - size % 2)  # an odd size keeps one row more
+        layers.append(Layer(CONV_TRANSPOSE, features, 4, 2, cut, **hidden))
+    return (*layers[:-1], layers[-1]._replace(norm=NO_NORM, activation=TANH))
 
 
 def tutorial_critic(resolution: int, width: int) -> tuple[Layer, ...]:
     """Returns the critic of PyTorch's DCGAN tutorial, whose first layer is not normalised.
 
     Args:
-      resolution: of the images in pixels: 8, 16, 32, ...
+      resolution: of the images in pixels.
       width: channels of the first hidden map; each smaller one has twice as many.
     """
-    norms = (NO_NORM, *[OF_CHANNELS] * (num_halvings(resolution) - 1))
+    smallest, *sizes = map_sizes(resolution)
     hidden = (
         Layer(
             *(CONV, width << i, 4, 2, (1, 1)),
-            norm=norm,
+            norm=OF_CHANNELS if i else NO_NORM,
             activation=LEAKY_RELU,
         )
-        for i, norm in enumerate(norms)
+        for i in range(len(sizes))
     )
-    return (*hidden, Layer(CONV, 1, window=SMALLEST))
+    return (*hidden, Layer(CONV, 1, window=smallest))
 
 
 class Linear(nn.Module):

@@ -27,8 +27,8 @@ class Family(NamedTuple):
     """The two networks of one architecture, as modules.
 
     A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` and
-    `mobilestylegan` stray; a critic maps these to scores. In a conditional family both take labels as a second input, None by
-    default.
+    `mobilestylegan` stray; a critic maps these to scores. In a conditional family both take labels
+    as a second input, None by default.
     """
 
     generator: type[nn.Module]

@@ -128,7 +128,9 @@ class StyledConv(nn.Module):
             x = conv(x, self.param("kernel", nn.initializers.normal(1.0), shape, jnp.float32))
         else:
             shape = (3, 3, channels)
-            x = depthwise(x, self.param("depthwise", nn.initializers.normal(1.0), shape, jnp.float32))
+            x = depthwise(
+                x, self.param("depthwise", nn.initializers.normal(1.0), shape, jnp.float32)
+            )
             shape = (channels, self.features)
             x = x @ self.param("pointwise", nn.initializers.normal(1.0), shape, jnp.float32)
         noise = self.param("noise", nn.initializers.zeros, maps.shape[1:3], jnp.float32)

@@ -74,14 +74,14 @@ def accumulated(module: nn.Module, params: Params, batches: Iterable[Sequence[An
     learnt = trees.from_named_leaves(moving)
 
     @jax.jit
-    def of_batch(*inputs: Any) -> dict[str, jax.Array]:
+    def of_batch(learnt: Params, *inputs: Any) -> dict[str, jax.Array]:
         # What is missing starts from the maps it sees, see `StoredNorm`.
         _, fresh = module.apply(
             {"params": learnt}, *inputs, mutable=["params"], rngs={"params": jax.random.key(0)}
         )
         return {p: leaf for p, leaf in trees.by_path(fresh["params"]).items() if _is_statistic(p)}
 
-    found = [jax.device_get(of_batch(*inputs)) for inputs in batches]
+    found = [jax.device_get(of_batch(learnt, *inputs)) for inputs in batches]
     means = {path: np.mean([one[path] for one in found], axis=0) for path in found[0]}
     return trees.from_named_leaves({**moving, **means})
 
