@@ -217,8 +217,10 @@ def _seen_size(layers: list[dict[str, Any]], file: str) -> int:
     """Returns the resolution of the images that a critic takes."""
     config = layers[0]["config"] if layers else {}
     shape = config.get("batch_input_shape") or config.get("batch_shape")
-    if isinstance(shape, list) and len(shape) == 4 and (
-        type(shape[1]) is int and 0 < shape[1] == shape[2]
+    if (
+        isinstance(shape, list)
+        and len(shape) == 4
+        and (type(shape[1]) is int and 0 < shape[1] == shape[2])
     ):
         return shape[1]
     raise InputError(f"{file}: expected a critic of square images, found inputs of {shape}")

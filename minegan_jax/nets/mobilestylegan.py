@@ -56,14 +56,12 @@ def map_widths(resolution: int, width: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(width)
 
 
-def inverse_haar(
-    maps: Float[Array, "batch height width 4*channels"],
-) -> Float[Array, "batch 2*height 2*width channels"]:
+def inverse_haar(maps: Maps) -> Float[Array, "batch 2*height 2*width channels//4"]:
     """Doubles the resolution by the inverse Haar wavelet transform.
 
     Args:
-      maps: the channels of the average of each square of 2x2 pixels, then those of the difference
-        between its rows, of that between its columns, and of that between its diagonals.
+      maps: (batch, height, width, 4 * channels): of each square of 2x2 pixels the average, then the
+        difference between its rows, that between its columns, and that between its diagonals.
     """
     average, rows, columns, both = jnp.split(maps / 2.0, BANDS, axis=3)
     upper, lower = average + rows, average - rows
