@@ -32,6 +32,10 @@ CHECKED: Mapping[str, Checked] = {
         {"resolution": 28, "channels": 1, "width": 32, "latent_size": 16},
         {**TINY, "channels": 1, "width": 4},
     ),
+    "dcgan_stack": Checked({**SMALL, "channels": 3}, {**TINY, "channels": 3, "width": 2}),
+    "mobilestylegan": Checked(
+        {**SMALL, "channels": 3}, {**TINY, "channels": 3, "width": 4}, critics_family="progan"
+    ),
     "progan": Checked({**SMALL, "channels": 3}, {**TINY, "channels": 3, "width": 2}),
     "sngan": Checked({**SMALL, **RGB}, {**TINY, **RGB, "width": 2}),
     "biggan": Checked(

@@ -17,6 +17,8 @@ import first_steps
 import jax
 import numpy as np
 import pytest
+import small_dcgans
+import small_wheel
 import test_first_steps
 import tiny_sources
 from PIL import Image
@@ -37,6 +39,8 @@ TEXTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 MODULES = [ROOT / "minegan_jax" / "main.py", *sorted((ROOT / "configs").glob("[a-z]*.py"))]
 # What is not run here, and why.
 NOT_RUN = {
+    r"^pip download ": "fetches: tests have no network",
+    r"^python -m zipfile -e ": "unpacks what was fetched",
     r"^pip install ": "installs: `.ci/run` does, into clean environments",
     r"^(\S+=\S+ )*python -m pytest": "these very tests",
     r"^(\S+=\S+ )*python benchmarks/\w+\.py": "takes minutes to hours, on a quiet machine",
@@ -55,6 +59,21 @@ FILES = {
     "progan_genforce": {"checkpoint": "progan16/genforce.pth"},
     "progan_gan_zoo": {"checkpoint": "progan16/gan_zoo.pth"},
     "sngan_chainer": {"critic": "sngan128/critic.npz"},  # no generator is as small as that
+}
+# What writes the small file where none is kept, of (path, flag).
+MADE = {
+    "dcgan_pytorch": lambda path, flag: small_dcgans.write_pytorch(
+        path, small_dcgans.tutorial() if flag == "generator" else small_dcgans.tutorial_critic()
+    ),
+    "dcgan_keras": lambda path, _: small_dcgans.write_keras(
+        path, small_dcgans.keras_generator(), np.zeros((1, 5))
+    ),
+    "dcgan_theano": lambda path, flag: small_dcgans.write_theano(
+        path, small_dcgans.radford() if flag == "generator" else small_dcgans.radfords_critic()
+    ),
+    "mobilestylegan": lambda path, _: small_wheel.write_wheel(
+        path, small_wheel.network(latent_size=4, widths=(8, 4))
+    ),
 }
 # Networks that look at images exist in their full size alone: a damaged file is refused by name.
 FULL_SIZE = ("inception_fid", "lpips_vgg")
@@ -291,6 +310,11 @@ def test_a_command_that_converts(name, execute, tmp_path):
     ):
         pytest.skip("the weights are not installed")
     for flag, file in named.items():
+        if name in MADE:
+            if flag.removeprefix("--") in ("generator", "critic", "wheel"):
+                (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+                MADE[name](tmp_path / file, flag.removeprefix("--"))
+            continue
         small = FILES[name].get(flag.removeprefix("--"))
         if small:
             shutil.copy(FIXTURES / small, tmp_path / file)

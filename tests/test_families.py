@@ -32,6 +32,17 @@ ARGUMENTS = {
         {"resolution": size, "channels": channels, "width": 4, "latent_size": 6}
         for size, channels in ((8, 1), (28, 1), (28, 3), (32, 3))
     ],
+    "dcgan_stack": [
+        {
+            **{"resolution": size, "channels": channels, "width": 2, "latent_size": 6},
+            **{"num_classes": num_classes},
+        }
+        for size, channels, num_classes in ((8, 1, 3), (64, 3, 0), (28, 1, 0), (9, 3, 0))
+    ],
+    "mobilestylegan": [
+        {"resolution": size, "channels": channels, "width": 4, "latent_size": 6}
+        for size, channels in ((8, 1), (32, 3))
+    ],
     "progan": [
         {
             **{"resolution": size, "channels": channels, "width": 3, "latent_size": 6},
@@ -47,6 +58,7 @@ ARGUMENTS = {
         for size, channels, num_classes in ((8, 1, 3), (32, 3, 0), (128, 3, 10))
     ],
 }
+UNBOUNDED = ("progan", "mobilestylegan")  # whose images nothing keeps in range
 CASES = [(name, arguments) for name, rows in ARGUMENTS.items() for arguments in rows]
 WITH_CRITIC = [name for name in ARGUMENTS if family.FAMILIES[name].critic]
 
@@ -65,7 +77,7 @@ def shape_of_images(networks, batch):
     return (batch, networks.resolution, networks.resolution, networks.channels)
 
 
-CONSTANTS = {"u", "v", "mean", "variance", "means", "variances"}
+CONSTANTS = {"u", "v", "mean", "variance", "means", "variances", "noise", "mean_w"}
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)
@@ -90,7 +102,7 @@ def test_images_are_in_range(name):
     networks, generator, _ = smallest(name)
     latents = 100.0 * jax.random.normal(jax.random.key(1), (4, networks.latent_size))
     images = jax.jit(networks.generate)(generator, latents)
-    assert name == "progan" or jnp.abs(images).max() <= 1.0  # nothing bounds a ProGAN
+    assert name in UNBOUNDED or jnp.abs(images).max() <= 1.0
     assert images.std() > 0.0
 
 
@@ -121,7 +133,7 @@ def test_labels_change_what_a_conditional_network_says(name):
         assert len({float(score) for score in scores}) == 3
 
 
-@pytest.mark.parametrize("name", ["biggan", "biggan_deep"])
+@pytest.mark.parametrize("name", ["biggan", "biggan_deep", "dcgan_stack", "mobilestylegan"])
 def test_statistics_among_the_weights_never_move(name):
     networks, generator, _ = smallest(name)
     latents = jax.random.normal(jax.random.key(1), (2, networks.latent_size))
@@ -204,6 +216,10 @@ def test_wrong_arguments_are_the_users_mistake(arguments):
         ("biggan_deep", {"resolution": 16}, "the blocks make 8 pixels"),
         ("biggan_deep", {"num_statistics": 1}, "2 rows or more"),
         ("biggan_deep", {"critic_width": 1}, r"unknown: \['width'\]"),
+        ("dcgan_stack", {"prior": "gaussian"}, "expected normal or uniform"),
+        ("mobilestylegan", {"resolution": 28}, "expected a resolution of 8, 16, 32"),
+        ("mobilestylegan", {"width": 6}, "need 1 widths that 4 divides, found"),
+        ("mobilestylegan", {"width": [4, 4]}, "need 1 widths that 4 divides, found"),
     ],
 )
 def test_arguments_that_no_network_has(name, change, said):

@@ -1,5 +1,7 @@
 """The layers must equal XLA's own convolutions in values, first and second derivatives."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -162,3 +164,59 @@ class TestModules:
         assert not params["bias"].any()
         np.testing.assert_allclose(kernel.std(), (4 / fans) ** 0.5, rtol=0.02)
         assert np.abs(kernel).max() <= (12 / fans) ** 0.5
+
+
+# Rows and columns, window, stride, zeros around rows and columns.
+WINDOWS = [
+    ((6, 5), 4, 2, ((1, 1), (1, 2))),
+    ((5, 7), 2, 2, ((0, 0), (0, 0))),  # with a row and a column left over
+    ((4, 4), 5, 2, ((2, 1), (2, 1))),
+    ((7, 5), 3, 3, ((1, 0), (2, 2))),
+    ((4, 3), 4, 1, ((1, 2), (2, 0))),
+]
+
+
+def padded_lax(stride, pads):
+    def convolve(images, kernel):
+        return jax.lax.conv_general_dilated(
+            images, kernel, (stride, stride), pads, dimension_numbers=convolution.AXES
+        )
+
+    return convolve
+
+
+def scattered(stride, cut):
+    """The transposed convolution by its definition: each pixel adds the kernel to its place."""
+
+    def convolve(maps, kernel):
+        batch, height, width, _ = maps.shape
+        rows, columns, _, outputs = kernel.shape
+        size = (height - 1) * stride + rows, (width - 1) * stride + columns
+        result = jnp.zeros((batch, *size, outputs))
+        for i, j in np.ndindex(height, width):
+            patch = jnp.einsum("bi,rcio->brco", maps[:, i, j], kernel)
+            down, right = i * stride, j * stride
+            result = result.at[:, down : down + rows, right : right + columns].add(patch)
+        (top, bottom), (left, right) = cut
+        return result[:, top : size[0] - bottom, left : size[1] - right]
+
+    return convolve
+
+
+@pytest.mark.parametrize(("shape", "window", "stride", "pads"), WINDOWS)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_any_window_stride_and_padding(shape, window, stride, pads, transposed):
+    """In values, first and second derivatives."""
+    if transposed:
+        theirs = scattered(stride, pads)
+        ours = functools.partial(layers.any_conv_transpose, stride=stride, cut=pads)
+    else:
+        theirs = padded_lax(stride, pads)
+        ours = functools.partial(layers.any_conv, stride=stride, pads=pads)
+    given = data(shape, window)
+    assert_close(ours(*given), theirs(*given))
+    for loss in (lambda conv: lambda x, k: jnp.sin(conv(x, k)).sum(), squared_slope):
+        found, expected = (
+            jax.jit(jax.grad(loss(conv), argnums=(0, 1)))(*given) for conv in (ours, theirs)
+        )
+        assert_close(found, expected)

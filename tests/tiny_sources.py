@@ -18,6 +18,8 @@ ARGUMENTS = {
         **{"resolution": 8, "width": 4, "latent_size": 4, "attention": 0},
         **{"blocks": [[1, 4, 2]], **CLASSES},
     },
+    "dcgan_stack": {"resolution": 8, "channels": 3, "width": 4, "latent_size": 4},
+    "mobilestylegan": {"resolution": 16, "channels": 3, "width": 4, "latent_size": 4},
     "dcgan": {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4, "num_classes": 3},
 }
 

@@ -14,7 +14,7 @@ from absl import flags
 from minegan_jax import sources, weights
 from minegan_jax.errors import InputError
 from minegan_jax.features import stored
-from minegan_jax.nets import family
+from minegan_jax.nets import family, prior
 from minegan_jax.report import image_grids
 from minegan_jax.types import Params, Pixels, to_pixels
 
@@ -241,6 +241,7 @@ def write(converted: Converted, directory: Path) -> None:
         "name": directory.name,
         "family": converted.family,
         "arguments": dict(converted.arguments),
+        "prior": prior.PRIORS[converted.arguments.get("prior", prior.NORMAL)],
         "origin": origin(*converted.files),
         "licence": converted.licence,
         **({"class_names": converted.class_names} if converted.class_names else {}),

@@ -10,6 +10,8 @@ LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # a pickl
 TORCH = "a file that PyTorch saved"
 PICKLE = "a pickle"
 NPZ = "an .npz file"
+NPY = "an .npy file, one array without a name"
+HDF5 = "an HDF5 file, as of Keras"
 SAFETENSORS = "a .safetensors file"
 PROGRAM = (
     "a TorchScript archive, which is a program: its weights alone are what"
@@ -23,8 +25,8 @@ BEGINNINGS = {
     b"{": "text in JSON, such as a site's answer",
     LEGACY.lower(): TORCH,
     b"\x80": PICKLE,
-    b"\x89hdf": "an HDF5 file, as of Keras",
-    b"\x93numpy": "an .npy file, one array without a name",
+    b"\x89hdf": HDF5,
+    b"\x93numpy": NPY,
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"bzh": "a bzip2 archive: unpack it first",
     b"\xfd7zxz": "an xz archive: unpack it first",

@@ -5,7 +5,7 @@ import lzma
 import mmap
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from minegan_jax.errors import InputError
 
 from .file_kinds import (
     LEGACY,
+    NPY,
     NPZ,
     PICKLE,
     SAFETENSORS,
@@ -123,6 +124,59 @@ def _stored(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         return arrays[name]
     except ValueError as error:
         raise Damaged(f"array {name!r}: {error}") from error
+
+
+def read_npy(path: str | Path) -> np.ndarray:
+    """Reads the array of an `.npy` file; one of objects is refused.
+
+    Raises:
+      InputError: it is no such file or is damaged.
+    """
+    path = Path(path)
+    with _content(path, NPY) as content:
+        if (kind := describe(path, content)) != NPY:
+            raise InputError(f"{path}: expected {NPY}, found {kind}")
+        # Mapped first: numbers that the file does not have would be allocated before.
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def read_records(path: str | Path, wanted: Sequence[str], *, kind: str) -> list[bytes]:
+    """Reads records of a zip archive, such as a wheel; nothing in it is installed.
+
+    Args:
+      path: of the archive.
+      wanted: how the names of the records end, each that of one record.
+      kind: what the archive is, for messages.
+
+    Raises:
+      InputError: it is no such file or is damaged, or has no such record or several.
+    """
+    path = Path(path)
+    with _content(path, kind) as content:
+        if content[: len(ZIP)] != ZIP:
+            raise InputError(f"{path}: expected {kind}, found {describe(path, content)}")
+        with zipfile.ZipFile(path) as archive:
+            _check_sizes(archive)
+            records = []
+            for end in wanted:
+                names = [name for name in archive.namelist() if f"/{name}".endswith(f"/{end}")]
+                if len(names) != 1:
+                    raise InputError(f"{path}: expected {kind}, found {len(names)} records {end}")
+                records.append(archive.read(names[0]))
+            return records
+
+
+@contextmanager
+def damage_named(path: str | Path) -> Iterator[None]:
+    """Turns what goes wrong with the content of a file into one line that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Refused as error:
+        raise InputError(f"{path}: refused and not run: it asks for {error}") from error
+    except (*DAMAGE, *ZIP_DAMAGE) as error:
+        raise InputError(f"{path}: damaged: {' '.join(str(error).split())}") from error
 
 
 def read_safetensors(path: str | Path) -> dict[str, np.ndarray]:

@@ -54,6 +54,24 @@ def find(saved: Any, sign: Sign, *, file: str, key: str | None = None, usual: st
     raise InputError(f"{file}: {_complaint(found or networks or states, sign, key, usual)}")
 
 
+def find_unsigned(saved: Any, *, file: str, key: str | None = None) -> Arrays:
+    """Returns the arrays of a network whose format gives its arrays no names of their own.
+
+    Args:
+      saved: what a file holds: arrays by name, or dictionaries of such.
+      file: for messages.
+      key: the place that a user asks for, or its last parts; None takes the only dictionary.
+
+    Raises:
+      InputError: there is none, or more than one.
+    """
+    states = list(_states(saved))
+    found = _within(states, key or "")
+    if len(found) == 1 and not _is_ours(found[0]):
+        return found[0].arrays
+    raise InputError(f"{file}: {_complaint(found or states, ('0.weight',), key, 'one network')}")
+
+
 def holds(saved: Any, sign: Sign) -> bool:
     """Says whether a file holds a network of this sign."""
     return any(True for state in _states(saved) for _ in _signed(state, sign))

@@ -1,9 +1,10 @@
 """What a conditional network is told: the classes' vectors."""
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from minegan_jax.types import ClassVectors, Conditions, Params
+from minegan_jax.types import ClassVectors, Conditions, Images, Params
 
 
 def class_table(generator: Params, num_classes: int) -> Float[Array, "classes embedding"]:
@@ -24,3 +25,13 @@ def class_vectors(
     if labels is None:
         return jnp.broadcast_to(table.mean(axis=0)[None], (batch, table.shape[1]))
     return labels if jnp.issubdtype(labels.dtype, jnp.floating) else table[labels]
+
+
+def with_class_maps(
+    images: Images, labels: Int[Array, "batch"] | None, num_classes: int
+) -> Float[Array, "batch height width _"]:
+    """Puts a map for each class beside the images' channels, one-hot; None is none of them."""
+    numbers = jnp.full(len(images), -1) if labels is None else labels
+    classes = jax.nn.one_hot(numbers, num_classes, dtype=images.dtype)[:, None, None]
+    maps = jnp.broadcast_to(classes, (*images.shape[:3], num_classes))
+    return jnp.concatenate([images, maps], axis=3)

@@ -34,6 +34,13 @@ def conv(maps: Maps, kernel: Kernel) -> Float[Array, "batch height width outputs
     return _convolve(maps, kernel, (rows, columns))
 
 
+def padded_conv(
+    maps: Maps, kernel: Kernel, pads: Pads
+) -> Float[Array, "batch taller wider outputs"]:
+    """Convolves with stride 1 and as many zeros around the maps as `pads` says."""
+    return _convolve(maps, kernel, pads)
+
+
 def conv_of_doubled(maps: Maps, kernel: Kernel) -> Float[Array, "batch 2*height 2*width outputs"]:
     """Repeats every pixel as a square of 2x2, then convolves with a 3x3 kernel and SAME padding.
 

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from minegan_jax.nets.conditioning import class_vectors
+from minegan_jax.nets.conditioning import class_vectors, with_class_maps
 from minegan_jax.nets.layers import StridedConv, StridedConvTranspose
 from minegan_jax.nets.precision import widened
 from minegan_jax.types import Conditions, Images, Latents, Scores
@@ -88,10 +88,7 @@ class Critic(nn.Module):
         """
         x = images
         if self.num_classes:
-            numbers = jnp.full(len(x), -1) if labels is None else labels  # -1 is none of them
-            classes = nn.one_hot(numbers, self.num_classes, dtype=x.dtype)[:, None, None]
-            maps = jnp.broadcast_to(classes, (*x.shape[:3], self.num_classes))
-            x = jnp.concatenate([x, maps], axis=3)
+            x = with_class_maps(x, labels, self.num_classes)
         for i in range(len(feature_sizes(self.resolution)) - 1):
             x = nn.leaky_relu(StridedConv(self.width * 2**i)(x), 0.2)
         x = widened(x.reshape(x.shape[0], -1))

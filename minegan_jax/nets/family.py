@@ -9,17 +9,26 @@ import jax
 import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import biggan, biggan_deep, dcgan, progan, sngan
+from minegan_jax.nets import (
+    biggan,
+    biggan_deep,
+    dcgan,
+    dcgan_stack,
+    mobilestylegan,
+    progan,
+    sngan,
+)
 from minegan_jax.nets.function import as_function, names_of_layers
+from minegan_jax.nets.prior import NORMAL
 from minegan_jax.types import Images, Key, Params, Scores
 
 
 class Family(NamedTuple):
     """The two networks of one architecture, as modules.
 
-    A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` strays; a
-    critic maps these to scores. In a conditional family both take labels as a second input, None by
-    default.
+    A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` and
+    `mobilestylegan` stray; a critic maps these to scores. In a conditional family both take labels
+    as a second input, None by default.
     """
 
     generator: type[nn.Module]
@@ -30,10 +39,12 @@ FAMILIES: dict[str, Family] = {
     "biggan": Family(biggan.Generator, biggan.Critic),
     "biggan_deep": Family(biggan_deep.Generator, None),
     "dcgan": Family(dcgan.Generator, dcgan.Critic),
+    "dcgan_stack": Family(dcgan_stack.Generator, dcgan_stack.Critic),
+    "mobilestylegan": Family(mobilestylegan.Generator, None),
     "progan": Family(progan.Generator, progan.Critic),
     "sngan": Family(sngan.Generator, sngan.Critic),
 }
-NUM_FIRST = 16  # latents that a fresh generator sees
+NUM_FIRST = 16  # latents that a fresh generator sees, and images that a fresh critic does
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
 
 
@@ -58,6 +69,9 @@ class Networks(NamedTuple):
     # where devices share the batch, over_batch= tells it of the others' images.
     group: int = 1
     critic_layers: Callable[[], tuple[str, ...]] = tuple  # names among its weights, the first first
+    # That the generator was trained with, a key of `nets.prior.PRIORS`. `generate` takes Gaussian
+    # noise whatever it is: it maps that to the prior, see `nets.prior`.
+    prior: str = NORMAL
 
 
 def register(name: str, generator: type[nn.Module], critic: type[nn.Module] | None = None) -> None:
@@ -100,7 +114,10 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         arguments[name] for name in ("resolution", "channels", "latent_size")
     )
 
-    blank = jnp.zeros((1, resolution, resolution, channels), jnp.float32)
+    group = max(getattr(critic, "minibatch_stddev_group", 1), 1)
+    # As many as a critic compares, or enough for statistics of them.
+    image_shape = (group if group > 1 else NUM_FIRST, resolution, resolution, channels)
+    blank = jax.ShapeDtypeStruct(image_shape, jnp.float32)
 
     def init(key: Key) -> tuple[Params, Params]:
         key_generator, key_critic = jax.random.split(key)
@@ -108,7 +125,8 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         shape = NUM_FIRST, latent_size
         latents = jax.random.normal(jax.random.fold_in(key, 2), shape, jnp.float32)
         weights = jax.jit(generator.init)(key_generator, latents)["params"]
-        return weights, jax.jit(critic.init)(key_critic, blank)["params"] if critic else {}
+        images = jax.random.uniform(jax.random.fold_in(key, 3), image_shape, jnp.float32, -1.0)
+        return weights, jax.jit(critic.init)(key_critic, images)["params"] if critic else {}
 
     return Networks(
         generate=as_function(generator),
@@ -122,7 +140,8 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         # Without an embedding, weights of all classes stand in the place of a class's vector.
         embedding_size=getattr(generator, "embedding_size", num_classes),
         truncates="truncation" in _attributes(type(generator)),
-        group=max(getattr(critic, "minibatch_stddev_group", 1), 1),
+        group=group,
+        prior=getattr(generator, "prior", NORMAL),
     )
 
 

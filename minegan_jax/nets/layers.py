@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from minegan_jax.nets.convolution import AXES, Kernel, Maps
+from minegan_jax.nets.convolution import AXES, Kernel, Maps, Pads, padded_conv
 from minegan_jax.types import Key
 
 Smaller = Float[Array, "batch (height+1)//2 (width+1)//2 outputs"]
@@ -44,7 +44,7 @@ def strided_conv(images: Maps, kernel: Kernel) -> Smaller:
 
     The result is (batch, ceil(height / 2), ceil(width / 2), outputs).
     """
-    return _down(images, kernel)
+    return _down(images, kernel, _STRIDE, _paddings(images.shape[1:3], kernel.shape))
 
 
 def strided_conv_transpose(images: Maps, kernel: Kernel) -> Larger:
@@ -54,98 +54,160 @@ def strided_conv_transpose(images: Maps, kernel: Kernel) -> Larger:
     result is (batch, 2 * height, 2 * width, outputs).
     """
     size = (_STRIDE * images.shape[1], _STRIDE * images.shape[2])
-    return _up(images, kernel[::-1, ::-1].swapaxes(2, 3), size)
+    pads = _paddings(size, kernel.shape)
+    return _up(images, kernel[::-1, ::-1].swapaxes(2, 3), _STRIDE, pads, size)
+
+
+def any_conv(
+    images: Maps, kernel: Kernel, *, stride: int, pads: Pads
+) -> Float[Array, "batch shorter narrower outputs"]:
+    """Convolves with any stride and as many zeros around the images as `pads` says.
+
+    What is left of rows and columns that the stride does not divide is not looked at.
+    """
+    if stride == 1:
+        return padded_conv(images, kernel, pads)
+    return _down(images, kernel, stride, pads)
+
+
+def any_conv_transpose(
+    maps: Maps, kernel: Kernel, *, stride: int, cut: Pads
+) -> Float[Array, "batch taller wider outputs"]:
+    """Adds the kernel, times each pixel, to a larger map, a stride apart for each pixel.
+
+    That is the transpose of a convolution, with the kernel as (rows, columns, in, out) and not
+    flipped.
+
+    Args:
+      maps: (batch, height, width, in).
+      kernel: what a pixel adds, the first row and column at its own place.
+      stride: pixels of the larger side for one of the smaller.
+      cut: rows and columns that are left out before and after; without, the result has
+        (size - 1) * stride + window of them.
+    """
+    if stride == 1:
+        rows, columns = (
+            (window - 1 - before, window - 1 - after)
+            for window, (before, after) in zip(kernel.shape[:2], cut, strict=True)
+        )
+        return padded_conv(maps, kernel[::-1, ::-1], (rows, columns))
+    height, width = (
+        (pixels - 1) * stride + window - sum(ends)
+        for pixels, window, ends in zip(maps.shape[1:3], kernel.shape[:2], cut, strict=True)
+    )
+    return _up(maps, kernel.swapaxes(2, 3), stride, cut, (height, width))
 
 
 # Convolution, its transpose in the images, and its transpose in the kernel. Each is linear in both
-# arguments, so that the derivatives of each are the two others, to any order.
+# arguments, so that the derivatives of each are the two others, to any order. Zeros before the
+# images are as many as `pads` says; those after them follow from the sizes.
 
 
-@jax.custom_vjp
-def _down(images: Maps, kernel: Kernel) -> Reduced:
-    """Maps images to maps of half their size."""
-    padding = _paddings(images.shape[1:3], kernel.shape)
-    strides = (_STRIDE, _STRIDE)
-    return jax.lax.conv_general_dilated(images, kernel, strides, padding, dimension_numbers=AXES)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _down(images: Maps, kernel: Kernel, stride: int, pads: Pads) -> Reduced:
+    """Maps images to maps smaller by a stride."""
+    strides = (stride, stride)
+    return jax.lax.conv_general_dilated(images, kernel, strides, pads, dimension_numbers=AXES)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _up(maps: Reduced, kernel: Kernel, size: tuple[int, int]) -> Maps:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _up(maps: Reduced, kernel: Kernel, stride: int, pads: Pads, size: tuple[int, int]) -> Maps:
     """Maps back to images of the given size: one matrix product, then sums of what overlaps.
 
     A pixel adds to the rows * columns pixels around it. Those of the larger side that are a
     stride apart are a phase: they meet the same part of the kernel.
     """
-    rows, columns, inputs, _ = kernel.shape
     taps = jnp.einsum("bhwo,rcio->bhwrci", maps, kernel)
     phases = [
-        jnp.stack([_phase(taps, row, column) for column in range(_STRIDE)], axis=3)
-        for row in range(_STRIDE)
+        jnp.stack([_phase(taps, row, column, stride) for column in range(stride)], axis=3)
+        for row in range(stride)
     ]
     images = jnp.stack(phases, axis=2)  # (batch, height, phase, width, phase, inputs)
-    batch, height, _, width, _, _ = images.shape
-    images = images.reshape(batch, _STRIDE * height, _STRIDE * width, inputs)
-    (top, _), (left, _) = _paddings(size, (rows, columns))
+    batch, height, _, width, _, inputs = images.shape
+    images = images.reshape(batch, stride * height, stride * width, inputs)
+    (top, _), (left, _) = pads
+    missing = [  # that no pixel adds to, as the stride does not divide the size
+        (0, max(0, first + pixels - found))
+        for first, pixels, found in zip((top, left), size, images.shape[1:3], strict=True)
+    ]
+    images = jnp.pad(images, ((0, 0), *missing, (0, 0)))
     return images[:, top : top + size[0], left : left + size[1]]
 
 
 def _phase(
-    taps: Float[Array, "batch height width rows columns inputs"], row: int, column: int
+    taps: Float[Array, "batch height width rows columns inputs"],
+    row: int,
+    column: int,
+    stride: int,
 ) -> Float[Array, "batch taller wider inputs"]:
     """Sums the taps that add to the pixels of one phase, padding included."""
-    beyond = [-(-window // _STRIDE) - 1 for window in taps.shape[3:5]]  # pixels added to an axis
+    beyond = [-(-window // stride) - 1 for window in taps.shape[3:5]]  # pixels added to an axis
     moved = [
         jnp.pad(tap, ((0, 0), (down, beyond[0] - down), (right, beyond[1] - right), (0, 0)))
-        for down, line in enumerate(jnp.unstack(taps[:, :, :, row::_STRIDE], axis=3))
-        for right, tap in enumerate(jnp.unstack(line[:, :, :, column::_STRIDE], axis=3))
+        for down, line in enumerate(jnp.unstack(taps[:, :, :, row::stride], axis=3))
+        for right, tap in enumerate(jnp.unstack(line[:, :, :, column::stride], axis=3))
     ]
     return functools.reduce(jnp.add, moved)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _across(images: Maps, maps: Reduced, window: tuple[int, int]) -> Kernel:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _across(
+    images: Maps, maps: Reduced, stride: int, pads: Pads, window: tuple[int, int]
+) -> Kernel:
     """Correlates images with maps, as the derivative in a kernel of the given rows and columns."""
+    rows, columns = (  # fewer than no zeros after them: pixels that no window looked at
+        (before, (smaller - 1) * stride + taps - larger - before)
+        for smaller, taps, larger, (before, _) in zip(
+            maps.shape[1:3], window, images.shape[1:3], pads, strict=True
+        )
+    )
     # Turned by hand: XLA's CPU backend is a hundred times slower with other orders of axes inside
     # loops and branches.
     kernel = jax.lax.conv_general_dilated(
         images.transpose(3, 1, 2, 0),
         maps.transpose(1, 2, 0, 3),
         (1, 1),
-        _paddings(images.shape[1:3], window),
-        rhs_dilation=(_STRIDE, _STRIDE),
+        (rows, columns),
+        rhs_dilation=(stride, stride),
         dimension_numbers=AXES,
     )
     return kernel.transpose(1, 2, 0, 3)
 
 
-def _paddings(size: tuple[int, ...], window: tuple[int, ...]) -> list[tuple[int, int]]:
+def _paddings(size: tuple[int, ...], window: tuple[int, ...]) -> Pads:
     """Returns the zeros that SAME puts before and after rows and columns of images."""
-    missing = [
+    rows, columns = (
         (-(-pixels // _STRIDE) - 1) * _STRIDE + taps - pixels
         for pixels, taps in zip(size[:2], window[:2], strict=True)
-    ]
-    return [(total // 2, total - total // 2) for total in missing]
+    )
+    return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
 
 
 _down.defvjp(
-    lambda images, kernel: (_down(images, kernel), (images, kernel)),
-    lambda kept, change: (
-        _up(change, kept[1], kept[0].shape[1:3]),
-        _across(kept[0], change, kept[1].shape[:2]),
+    lambda images, kernel, stride, pads: (_down(images, kernel, stride, pads), (images, kernel)),
+    lambda stride, pads, kept, change: (
+        _up(change, kept[1], stride, pads, kept[0].shape[1:3]),
+        _across(kept[0], change, stride, pads, kept[1].shape[:2]),
     ),
 )
 _up.defvjp(
-    lambda maps, kernel, size: (_up(maps, kernel, size), (maps, kernel)),
-    lambda _, kept, change: (
-        _down(change, kept[1]),
-        _across(change, kept[0], kept[1].shape[:2]),
+    lambda maps, kernel, stride, pads, size: (
+        _up(maps, kernel, stride, pads, size),
+        (maps, kernel),
+    ),
+    lambda stride, pads, _, kept, change: (
+        _down(change, kept[1], stride, pads),
+        _across(change, kept[0], stride, pads, kept[1].shape[:2]),
     ),
 )
 _across.defvjp(
-    lambda images, maps, window: (_across(images, maps, window), (images, maps)),
-    lambda _, kept, change: (
-        _up(kept[1], change, kept[0].shape[1:3]),
-        _down(kept[0], change),
+    lambda images, maps, stride, pads, window: (
+        _across(images, maps, stride, pads, window),
+        (images, maps),
+    ),
+    lambda stride, pads, _, kept, change: (
+        _up(kept[1], change, stride, pads, kept[0].shape[1:3]),
+        _down(kept[0], change, stride, pads),
     ),
 )
 
