@@ -7,9 +7,18 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
-from minegan_jax.nets import biggan, biggan_deep, dcgan, progan, sngan
+from minegan_jax.nets import (
+    biggan,
+    biggan_deep,
+    dcgan,
+    progan,
+    sngan,
+    stylegan2,
+    stylegan2_critic,
+)
 from minegan_jax.nets.function import as_function, names_of_layers
 from minegan_jax.types import Images, Key, Params, Scores
 
@@ -17,9 +26,9 @@ from minegan_jax.types import Images, Key, Params, Scores
 class Family(NamedTuple):
     """The two networks of one architecture, as modules.
 
-    A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` strays; a
-    critic maps these to scores. In a conditional family both take labels as a second input, None by
-    default.
+    A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` and
+    `stylegan2` stray; a critic maps these to scores. In a conditional family both take labels as a
+    second input, None by default.
     """
 
     generator: type[nn.Module]
@@ -32,6 +41,7 @@ FAMILIES: dict[str, Family] = {
     "dcgan": Family(dcgan.Generator, dcgan.Critic),
     "progan": Family(progan.Generator, progan.Critic),
     "sngan": Family(sngan.Generator, sngan.Critic),
+    "stylegan2": Family(stylegan2.Generator, stylegan2_critic.Critic),
 }
 NUM_FIRST = 16  # latents that a fresh generator sees
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
@@ -58,6 +68,13 @@ class Networks(NamedTuple):
     # where devices share the batch, over_batch= tells it of the others' images.
     group: int = 1
     critic_layers: Callable[[], tuple[str, ...]] = tuple  # names among its weights, the first first
+    # Of a family with a mapping network (`stylegan2`), the two parts of `generate`:
+    w_size: int = 0  # length of the intermediate latent w; 0: the family has none
+    num_ws: int = 0  # layers that take a w
+    # Of (params, latents, labels, truncation=): w, (batch, w_size).
+    to_w: Callable[..., Float[Array, "batch w"]] | None = None
+    # Of (params, w): images; w is (batch, w_size), or (batch, num_ws, w_size).
+    synthesise: Callable[..., Images] | None = None
 
 
 def build(family: str, arguments: Mapping[str, Any]) -> Networks:
@@ -105,7 +122,20 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         embedding_size=getattr(generator, "embedding_size", num_classes),
         truncates="truncation" in _attributes(type(generator)),
         group=max(getattr(critic, "minibatch_stddev_group", 1), 1),
+        **_parts(generator),
     )
+
+
+def _parts(generator: nn.Module) -> dict[str, Any]:
+    """Returns the parts of a generator that has a mapping network."""
+    if not isinstance(generator, stylegan2.Generator):
+        return {}
+    return {
+        "w_size": generator.length_of_w,
+        "num_ws": stylegan2.num_ws(generator.resolution),
+        "to_w": as_function(generator, "to_w"),
+        "synthesise": as_function(generator, "synthesise"),
+    }
 
 
 def _modules(family: str, arguments: Mapping[str, Any]) -> tuple[nn.Module, nn.Module | None]:
