@@ -14,7 +14,7 @@ import numpy as np
 from .file_kinds import LEGACY
 from .unpickling import Damaged, HostArray, Plain, Storage, Tensor, as_key, shown, unpickle
 
-DEPTH = 8  # of dictionaries in dictionaries
+DEPTH = 12  # of dictionaries in dictionaries
 PARTS = 10**6  # of a file, what is shared counted wherever it appears; published ones have 10^4
 
 Read = Callable[[Storage], np.ndarray]  # the numbers of a storage

@@ -66,10 +66,6 @@ class TheanoNetwork(Plain):
     """The `network.Network` of the older, Theano-era pickles."""
 
 
-class StyleGANNetwork(Plain):
-    """The `dnnlib.tflib.network.Network` of a StyleGAN pickle; its source code stays text."""
-
-
 class Settings(Plain):
     """A bag of settings, such as the GAN zoo's `BaseConfig`."""
 
@@ -191,6 +187,7 @@ NAMES: Names = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _host_array for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
 }
+SET = ("builtins", "set")
 # Whose files have names that begin so: all that a user can tell from such a name.
 WHOSE = {
     "timm.": "the critics of Projected GAN and StyleGAN-XL",
@@ -207,7 +204,7 @@ NEEDLESS += pickle.EXT1 + pickle.EXT2 + pickle.EXT4 + pickle.NEXT_BUFFER + pickl
 class _Machine(pickle._Unpickler):
     """Python's unpickler with our table of names and without the needless instructions.
 
-    Sets, which only say what a module does not save, are dropped.
+    Sets, where they may be named, are dropped.
     """
 
     def __init__(self, file: IO[bytes] | mmap.mmap, names: Names) -> None:
@@ -256,6 +253,8 @@ class _Machine(pickle._Unpickler):
         self.stack[-1].__setstate__(state)  # type: ignore[attr-defined]
 
     def load_empty_set(self) -> None:
+        if SET not in self.names:
+            self.refuse()
         self.append(None)  # type: ignore[attr-defined]
 
     def load_additems(self) -> None:

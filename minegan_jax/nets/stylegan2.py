@@ -5,8 +5,8 @@ that differ from file to file are attributes. What is random in training is cons
 of each layer is one map among the weights, so that an image depends on weights and latent alone.
 """
 
+import functools
 from collections.abc import Sequence
-from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -108,7 +108,7 @@ class Synthesis(nn.Module):
     def __call__(self, ws: Ws, *, add_noise: bool) -> Images:
         """Maps (batch, layers, w) to (batch, resolution, resolution, channels)."""
         widths = feature_widths(self.resolution, self.width)
-        layer = partial(
+        layer = functools.partial(
             StyledConv, demodulation=self.demodulation, clamp=self.clamp, use_noise=self.use_noise
         )
         residual = self.architecture == "resnet"
@@ -116,7 +116,7 @@ class Synthesis(nn.Module):
         start = self.param("constant", nn.initializers.normal(1.0), shape, jnp.float32)
         x = jnp.broadcast_to(start[None], (len(ws), *shape))
         x = layer(widths[4], name="conv_4")(x, ws[:, 0], add_noise=add_noise)
-        images = None
+        shown = []
         for i, (size, features) in enumerate(widths.items()):
             if size > 4:
                 below = x
@@ -132,9 +132,8 @@ class Synthesis(nn.Module):
                 )
             if self.architecture == "skip" or size == self.resolution:
                 to_rgb = ToRGB(self.channels, self.clamp, name=f"to_rgb_{size}")
-                shown = to_rgb(x, ws[:, 2 * i + 1])
-                images = shown if images is None else double(images) + shown
-        return images
+                shown.append(to_rgb(x, ws[:, 2 * i + 1]))
+        return functools.reduce(lambda smaller, larger: double(smaller) + larger, shown)
 
 
 class Generator(nn.Module):

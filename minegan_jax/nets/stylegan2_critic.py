@@ -115,13 +115,13 @@ class Critic(nn.Module):
         """
         check_choice("architecture", self.architecture, ARCHITECTURES)
         widths = feature_widths(self.resolution, self.width)
-        x: Maps | None = None
+        x = self._see(images, self.resolution, widths[self.resolution])
         for size in sorted(widths, reverse=True)[:-1]:
-            x = self._see(x, images, size, widths[size])
-            x = self._block(x, size, widths[size], widths[size // 2])
-            images = halve(images) if self.architecture == "skip" else images
-        if self.architecture == "skip":
-            x = self._see(x, images, 4, widths[4])
+            below = size // 2
+            x = self._block(x, size, widths[size], widths[below])
+            if self.architecture == "skip":
+                images = halve(images)
+                x = x + self._see(images, below, widths[below])
         x = self._with_stddev(x, alone=alone, over_batch=over_batch)
         x = activate(EqualisedConv(widths[4], gain=1.0, name="conv_4")(x), clamp=self.clamp)
         num_hidden = self.num_hidden or widths[4]
@@ -131,13 +131,10 @@ class Critic(nn.Module):
             return EqualisedDense(1, 1, 1.0, name="score")(x)[:, 0]
         return self._project(x, labels, self.label_size or widths[4])
 
-    def _see(self, x: Maps | None, images: Images, size: int, features: int) -> Maps:
-        """Adds what a block sees of the image; the largest does always, others may."""
-        if x is not None and self.architecture != "skip":
-            return x
+    def _see(self, images: Images, size: int, features: int) -> Maps:
+        """Turns images into maps."""
         from_rgb = EqualisedConv(features, 1, 1.0, name=f"from_rgb_{size}")
-        seen = activate(from_rgb(images), clamp=None if size == 4 else self.clamp)
-        return seen if x is None else x + seen
+        return activate(from_rgb(images), clamp=None if size == 4 else self.clamp)
 
     def _block(self, maps: Maps, size: int, features: int, outputs: int) -> Maps:
         """Halves the resolution of maps."""
