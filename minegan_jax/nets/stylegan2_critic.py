@@ -136,19 +136,25 @@ class Critic(nn.Module):
         from_rgb = EqualisedConv(features, 1, 1.0, name=f"from_rgb_{size}")
         return activate(from_rgb(images), clamp=None if size == 4 else self.clamp)
 
-    def _block(self, maps: Maps, size: int, features: int, outputs: int) -> Maps:
+    def _block(
+        self, maps: Maps, size: int, features: int, outputs: int
+    ) -> Float[Array, "batch height//2 width//2 _"]:
         """Halves the resolution of maps."""
         residual = self.architecture == "resnet"
 
-        def layer(x: Maps, features: int, name: str, convolve: Convolution, scale: float) -> Maps:
+        def layer(
+            x: Array, features: int, name: str, convolve: Convolution = conv, scale: float = 1.0
+        ) -> Array:
             equalised = EqualisedConv(features, gain=1.0, convolve=convolve, name=name)
             return activate(equalised(x), scale=scale, clamp=self.clamp)
 
-        x = layer(maps, features, f"first_{size}", conv, 1.0)
+        x = layer(maps, features, f"first_{size}")
         x = layer(x, outputs, f"second_{size}", halving_conv, HALF if residual else 1.0)
         return x + Shortcut(outputs, name=f"shortcut_{size}")(halve(maps)) if residual else x
 
-    def _with_stddev(self, maps: Maps, *, alone: bool, over_batch: OverBatch) -> Maps:
+    def _with_stddev(
+        self, maps: Maps, *, alone: bool, over_batch: OverBatch
+    ) -> Float[Array, "batch height width _"]:
         """Appends how much the images of a group differ, one map for each run of channels."""
         if not self.minibatch_stddev_group:
             return maps
