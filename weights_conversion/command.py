@@ -1,6 +1,8 @@
 """What all commands share: flags in, a source with a picture of its samples out."""
 
+import functools
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -55,6 +57,7 @@ class Converted(NamedTuple):
     files: tuple[str, ...]  # that they came from
     licence: str  # what is known of the weights' licence
     class_names: tuple[str, ...] = ()  # in order, where they are known
+    notes: tuple[str, ...] = ()  # what the files did not say, and was taken instead
 
 
 class Weights(NamedTuple):
@@ -91,12 +94,28 @@ def fill(
     Raises:
       InputError: an array is missing, left over or does not fit.
     """
-    init = family.build(family_name, arguments).init
-    shapes = dict(zip(sources.NETWORKS, jax.eval_shape(init, jax.random.key(0)), strict=True))
+    shapes = shapes_of(family_name, arguments)
     return {
         name: rules.convert(arrays, network_rules, shapes[name], file=file)
         for name, (arrays, network_rules, file) in networks.items()
     }
+
+
+def shapes_of(family_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the shapes of all weights of a family's networks, by network.
+
+    Args:
+      family_name: a key of `nets.family.FAMILIES`.
+      arguments: of the family, such as JSON can hold.
+    """
+    return _shapes_of(family_name, json.dumps(dict(arguments)))
+
+
+@functools.lru_cache(maxsize=1)  # both rules and weights ask for them
+def _shapes_of(family_name: str, arguments: str) -> dict[str, Any]:
+    """Returns the shapes of all weights; the arguments are JSON."""
+    init = family.build(family_name, json.loads(arguments)).init
+    return dict(zip(sources.NETWORKS, jax.eval_shape(init, jax.random.key(0)), strict=True))
 
 
 def convert_files(
@@ -245,6 +264,7 @@ def write(converted: Converted, directory: Path) -> None:
         "origin": origin(*converted.files),
         "licence": converted.licence,
         **({"class_names": converted.class_names} if converted.class_names else {}),
+        **({"notes": converted.notes} if converted.notes else {}),
     }
     sources.save_source(directory, dict(converted.params), description)
 
@@ -291,6 +311,7 @@ def deliver(converted: Converted, directory: Path) -> str:
     size, families = source.networks.resolution, source.description["family"]
     kept = " and ".join(source.description["weights"])
     said = f"{directory}: {kept} of {families} at {size}x{size}"
+    said += "".join(f"; {note}" for note in converted.notes)
     if source.generator:
         sheet = image_grids.grid(sample(source), columns=GRID)
         image_grids.save_png(directory / SAMPLES, sheet, magnify=1)

@@ -29,7 +29,7 @@ from .file_kinds import (
     is_safetensors,
 )
 from .torch_layouts import read_archive, read_legacy, resolve
-from .unpickling import DAMAGE, Damaged, Refused, Storage, unpickle
+from .unpickling import DAMAGE, NAMES, Damaged, Names, Refused, Storage, unpickle
 
 LARGEST = 8 << 30  # bytes; no published GAN is near it
 # What zip archives raise that are damaged, encrypted or packed in an unknown way.
@@ -68,8 +68,12 @@ def read_torch(path: str | Path) -> Any:
             return read_archive(archive)
 
 
-def read_pickle(path: str | Path) -> Any:
+def read_pickle(path: str | Path, names: Names = NAMES) -> Any:
     """Reads a bare pickle, of Python 2 or 3, with numpy arrays.
+
+    Args:
+      path: of the file.
+      names: what it may name, see `unpickling`.
 
     Returns:
       As `read_torch`.
@@ -78,7 +82,7 @@ def read_pickle(path: str | Path) -> Any:
       InputError: it is no such file, is damaged, or asks for code to be run.
     """
     with _content(Path(path), PICKLE) as content:
-        return resolve(unpickle(content).value, _no_storage)
+        return resolve(unpickle(content, names).value, _no_storage)
 
 
 def read_npz(path: str | Path, wanted: str = "") -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ import numpy as np
 from .file_kinds import LEGACY
 from .unpickling import Damaged, HostArray, Plain, Storage, Tensor, as_key, shown, unpickle
 
-DEPTH = 8  # of dictionaries in dictionaries
+DEPTH = 12  # of dictionaries in dictionaries
 PARTS = 10**6  # of a file, what is shared counted wherever it appears; published ones have 10^4
 
 Read = Callable[[Storage], np.ndarray]  # the numbers of a storage
@@ -39,6 +39,26 @@ def read_archive(archive: zipfile.ZipFile) -> Any:
 
 def read_legacy(content: mmap.mmap) -> Any:
     """Reads the older layout: five pickles, then length and numbers of each storage."""
+    saved, numbers = _legacy(content)
+    return resolve(saved, lambda storage: numbers[storage.key])
+
+
+def read_storage(content: bytes) -> np.ndarray:
+    """Reads the older layout of a bare storage, as pickles that are not PyTorch's have it.
+
+    Raises:
+      Damaged: it is something else.
+    """
+    if content[: len(LEGACY)] != LEGACY:
+        raise Damaged("the bytes of a storage are not in PyTorch's older layout")
+    saved, numbers = _legacy(io.BytesIO(content))
+    if not isinstance(saved, Storage):
+        raise Damaged("the bytes of a storage hold something else")
+    return numbers[saved.key]
+
+
+def _legacy(content: mmap.mmap | io.BytesIO) -> tuple[Any, dict[str, np.ndarray]]:
+    """Returns what the older layout holds, and the numbers of its storages by their keys."""
     content.seek(len(LEGACY))
     if (version := unpickle(content).value) != 1001:
         raise Damaged(f"its version is {shown(version)}, expected 1001")
@@ -51,7 +71,7 @@ def read_legacy(content: mmap.mmap) -> Any:
         if (found := int.from_bytes(content.read(8), "little")) != storage.size:
             raise Damaged(f"storage {key} should have {storage.size} numbers, found {found}")
         numbers[key] = _as_storage(content.read(storage.size * storage.dtype.itemsize), storage)
-    return resolve(saved.value, lambda storage: numbers[storage.key])
+    return saved.value, numbers
 
 
 def _as_storage(content: bytes, storage: Storage) -> np.ndarray:
@@ -85,7 +105,7 @@ def resolve(saved: Any, read: Read) -> Any:
 
     def plain(value: Any, depth: int) -> Any:
         if isinstance(value, Tensor):
-            return _as_array(value, read(value.storage))
+            return view(read(value.storage), value.offset, value.shape, value.strides)
         if isinstance(value, HostArray):
             return value.array
         if isinstance(value, Plain):
@@ -108,13 +128,20 @@ def _inside(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) and not isinstance(value, Tensor) else ()
 
 
-def _as_array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
-    """Returns a view of its storage; some files hold permuted views."""
-    count = math.prod(tensor.shape)
-    steps = zip(tensor.shape, tensor.strides, strict=True)
-    last = tensor.offset + sum((size - 1) * stride for size, stride in steps)
+def view(
+    numbers: np.ndarray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
+) -> np.ndarray:
+    """Returns a tensor, a view of its storage; some files hold permuted ones.
+
+    Raises:
+      Damaged: it reaches beyond.
+    """
+    count = math.prod(shape)
+    steps = zip(shape, strides, strict=True)
+    last = offset + sum((size - 1) * stride for size, stride in steps)
     if count and (last >= numbers.size or count > numbers.size):
-        raise Damaged(f"a tensor of shape {tensor.shape} reaches beyond its storage")
-    strides = [stride * numbers.itemsize for stride in tensor.strides]
-    start = numbers[tensor.offset if count else 0 :]
-    return np.lib.stride_tricks.as_strided(start, tensor.shape, strides)
+        raise Damaged(f"a tensor of shape {shape} reaches beyond its storage")
+    start = numbers[offset if count else 0 :]
+    return np.lib.stride_tricks.as_strided(
+        start, shape, [stride * numbers.itemsize for stride in strides]
+    )

@@ -9,7 +9,7 @@ import math
 import mmap
 import pickle
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, ClassVar, NamedTuple
 
 import ml_dtypes
@@ -169,7 +169,8 @@ STORAGES: dict[str, Any] = {
     "ByteStorage": "u1",
     "BoolStorage": "b1",
 }
-NAMES: dict[tuple[str, str], Callable[..., Any] | np.dtype] = {
+Names = Mapping[tuple[str, str], Callable[..., Any] | np.dtype]  # of (module, name)
+NAMES: Names = {
     ("collections", "OrderedDict"): Ordered,
     ("_codecs", "encode"): _encode,
     ("torch._utils", "_rebuild_tensor"): _tensor,
@@ -186,27 +187,40 @@ NAMES: dict[tuple[str, str], Callable[..., Any] | np.dtype] = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _host_array for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
 }
+SET = ("builtins", "set")
+# Whose files have names that begin so: all that a user can tell from such a name.
+WHOSE = {
+    "timm.": "the critics of Projected GAN and StyleGAN-XL",
+    "pg_modules.": "the critics of Projected GAN and StyleGAN-XL",
+    "training.": "whole models saved without `torch_utils.persistence`",
+}
 # Instructions that call, allocate or look up beyond what the files of weights need.
 NEEDLESS = pickle.INST + pickle.OBJ + pickle.NEWOBJ_EX + pickle.PERSID + pickle.BYTEARRAY8
-NEEDLESS += pickle.EMPTY_SET + pickle.ADDITEMS + pickle.FROZENSET
+NEEDLESS += pickle.FROZENSET
 NEEDLESS += pickle.EXT1 + pickle.EXT2 + pickle.EXT4 + pickle.NEXT_BUFFER + pickle.READONLY_BUFFER
 
 
 # The Python unpickler, not the C one: a jump in its memo costs no memory.
 class _Machine(pickle._Unpickler):
-    """Python's unpickler with our table of names and without the needless instructions."""
+    """Python's unpickler with our table of names and without the needless instructions.
 
-    def __init__(self, file: IO[bytes] | mmap.mmap) -> None:
+    Sets, where they may be named, are dropped.
+    """
+
+    def __init__(self, file: IO[bytes] | mmap.mmap, names: Names) -> None:
         pickle._Unpickler.__init__(self, file, encoding="latin1")
+        self.names = names
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in NAMES:
+        if (module, name) not in self.names:
+            programs = "whole models and other programs"
+            whose = (words for start, words in WHOSE.items() if module.startswith(start))
             raise Refused(
-                f"the name {f'{module}.{name}'[:80]!r}, as whole models and other programs do;"
+                f"the name {f'{module}.{name}'[:80]!r}, as {next(whose, programs)} do;"
                 " expected weights alone, such as a state_dict"
             )
-        return NAMES[module, name]
+        return self.names[module, name]
 
     def persistent_load(self, pid: Any) -> Storage:
         kind, dtype, key, _, size, *view = pid
@@ -238,6 +252,14 @@ class _Machine(pickle._Unpickler):
             raise Refused("attributes for something that has none")
         self.stack[-1].__setstate__(state)  # type: ignore[attr-defined]
 
+    def load_empty_set(self) -> None:
+        if SET not in self.names:
+            self.refuse()
+        self.append(None)  # type: ignore[attr-defined]
+
+    def load_additems(self) -> None:
+        self.pop_mark()  # type: ignore[attr-defined]
+
     def refuse(self) -> None:
         raise Refused("an instruction that weights do not need")
 
@@ -247,6 +269,8 @@ class _Machine(pickle._Unpickler):
         pickle.SETITEM[0]: load_setitem,
         pickle.SETITEMS[0]: load_setitems,
         pickle.DICT[0]: load_dict,
+        pickle.EMPTY_SET[0]: load_empty_set,
+        pickle.ADDITEMS[0]: load_additems,
         **dict.fromkeys(NEEDLESS, refuse),
     }
 
@@ -258,14 +282,18 @@ class Unpickled(NamedTuple):
     storages: dict[str, Storage]  # that its tensors look at, by key
 
 
-def unpickle(file: IO[bytes] | mmap.mmap) -> Unpickled:
+def unpickle(file: IO[bytes] | mmap.mmap, names: Names = NAMES) -> Unpickled:
     """Reads one pickle, and nothing after it.
+
+    Args:
+      file: where it begins.
+      names: what it may name, and the inert stand-ins for these.
 
     Raises:
       Refused: it asks for anything but plain values, arrays and the known classes.
       Damaged, EOFError, TypeError, ...: it is no pickle or a damaged one, see `DAMAGE`.
     """
-    machine = _Machine(file)
+    machine = _Machine(file, names)
     return Unpickled(machine.load(), machine.storages)
 
 

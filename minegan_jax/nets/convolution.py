@@ -70,6 +70,40 @@ def halved_conv(maps: Maps, kernel: Kernel) -> Float[Array, "batch height//2 wid
     return _convolve(seen, squares, ((0, 0), (0, 0)))
 
 
+def transposed_conv(
+    maps: Maps, kernel: Kernel
+) -> Float[Array, "batch 2*height+1 2*width+1 outputs"]:
+    """Adds a 3x3 kernel, times each pixel, at twice that pixel's place: stride 2, no padding.
+
+    That is PyTorch's `conv_transpose2d`, neither way flipped. A square of 2x2 of the result sees
+    2x2 pixels.
+    """
+    batch, height, width, _ = maps.shape
+    # The window of a square begins a pixel before it, which the kernel's end meets.
+    phases = _in_squares(kernel)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+    told = _convolve(maps, phases.reshape(2, 2, kernel.shape[2], -1), ((1, 1), (1, 1)))
+    told = told.reshape(batch, height + 1, width + 1, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+    return told.reshape(batch, 2 * height + 2, 2 * width + 2, -1)[:, :-1, :-1]
+
+
+def strided_valid_conv(
+    maps: Maps, kernel: Kernel
+) -> Float[Array, "batch (height-1)//2 (width-1)//2 outputs"]:
+    """Convolves with a 3x3 kernel, stride 2 and no padding; height and width are odd."""
+    batch, height, width, inputs = maps.shape
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    seen = jnp.pad(maps, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    seen = seen.reshape(batch, rows, 2, columns, 2, inputs).transpose(0, 1, 3, 2, 4, 5)
+    squares = _in_squares(kernel).reshape(2, 2, 4 * inputs, -1)
+    return _convolve(seen.reshape(batch, rows, columns, -1), squares, ((0, 0), (0, 0)))
+
+
+def _in_squares(kernel: Kernel) -> Float[Array, "2 2 2 2 inputs outputs"]:
+    """Splits a 3x3 kernel, with zeros after it, by squares of 2x2, then by what is inside them."""
+    padded = jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
+    return padded.reshape(2, 2, 2, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+
+
 def _over_squares(kernel: Kernel) -> Float[Array, "2 2 2 2 inputs outputs"]:
     """Adds up a 3x3 kernel at the four places of a square of 2x2.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.nets import (
@@ -17,6 +18,8 @@ from minegan_jax.nets import (
     mobilestylegan,
     progan,
     sngan,
+    stylegan2,
+    stylegan2_critic,
 )
 from minegan_jax.nets.function import as_function, names_of_layers
 from minegan_jax.nets.prior import NORMAL
@@ -27,8 +30,8 @@ class Family(NamedTuple):
     """The two networks of one architecture, as modules.
 
     A generator maps (batch, latent_size) to images in [-1, 1], beyond which only `progan` and
-    `mobilestylegan` stray; a critic maps these to scores. In a conditional family both take labels
-    as a second input, None by default.
+    `mobilestylegan` and `stylegan2` stray; a critic maps these to scores. In a conditional family
+    both take labels as a second input, None by default.
     """
 
     generator: type[nn.Module]
@@ -43,6 +46,7 @@ FAMILIES: dict[str, Family] = {
     "mobilestylegan": Family(mobilestylegan.Generator, None),
     "progan": Family(progan.Generator, progan.Critic),
     "sngan": Family(sngan.Generator, sngan.Critic),
+    "stylegan2": Family(stylegan2.Generator, stylegan2_critic.Critic),
 }
 NUM_FIRST = 16  # latents that a fresh generator sees, and images that a fresh critic does
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
@@ -72,6 +76,13 @@ class Networks(NamedTuple):
     # That the generator was trained with, a key of `nets.prior.PRIORS`. `generate` takes Gaussian
     # noise whatever it is: it maps that to the prior, see `nets.prior`.
     prior: str = NORMAL
+    # Of a family with a mapping network (`stylegan2`), the two parts of `generate`:
+    w_size: int = 0  # length of the intermediate latent w; 0: the family has none
+    num_ws: int = 0  # layers that take a w
+    # Of (params, latents, labels, truncation=): w, (batch, w_size).
+    to_w: Callable[..., Float[Array, "batch w"]] | None = None
+    # Of (params, w): images; w is (batch, w_size), or (batch, num_ws, w_size).
+    synthesise: Callable[..., Images] | None = None
 
 
 def register(name: str, generator: type[nn.Module], critic: type[nn.Module] | None = None) -> None:
@@ -142,7 +153,20 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         truncates="truncation" in _attributes(type(generator)),
         group=group,
         prior=getattr(generator, "prior", NORMAL),
+        **_parts(generator),
     )
+
+
+def _parts(generator: nn.Module) -> dict[str, Any]:
+    """Returns the parts of a generator that has a mapping network."""
+    if not isinstance(generator, stylegan2.Generator):
+        return {}
+    return {
+        "w_size": generator.length_of_w,
+        "num_ws": stylegan2.num_ws(generator.resolution),
+        "to_w": as_function(generator, "to_w"),
+        "synthesise": as_function(generator, "synthesise"),
+    }
 
 
 def _modules(family: str, arguments: Mapping[str, Any]) -> tuple[nn.Module, nn.Module | None]:

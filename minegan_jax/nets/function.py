@@ -9,11 +9,11 @@ import jax
 from minegan_jax.types import Params
 
 
-def as_function(module: nn.Module) -> Callable[..., Any]:
-    """Returns the module as a function of (params, *inputs, **options)."""
+def as_function(module: nn.Module, method: str = "__call__") -> Callable[..., Any]:
+    """Returns a module, or another method of it, as a function of (params, *inputs, **options)."""
 
     def function(params: Params, *inputs: Any, **options: Any) -> Any:
-        return module.apply({"params": params}, *inputs, **options)
+        return module.apply({"params": params}, *inputs, method=method, **options)
 
     return function
 
