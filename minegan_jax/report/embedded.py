@@ -69,6 +69,11 @@ def _thinned(found: list[Grid], most: int) -> list[Grid]:
     return [found[number * (len(found) - 1) // (most - 1)] for number in range(most)]
 
 
+def too_large(samples: Path) -> list[str]:
+    """Names of pictures that a page does without: reading them would take too much memory."""
+    return sorted(path.name for path in samples.glob("*.png") if _num_pixels(path) > MOST_PIXELS)
+
+
 def whole(path: Path) -> Picture | None:
     """A picture as it is, or shrunk; None where there is none, or one that is too large."""
     sheet = _opened(path)
@@ -131,9 +136,7 @@ def _side(sheet: Image.Image, columns: int) -> int:
     return (sheet.width - _gap()) // columns - _gap()
 
 
-def _cell(
-    sheet: Image.Image, side: int, row: int, column: int, *, columns: int = 1
-) -> Image.Image:
+def _cell(sheet: Image.Image, side: int, row: int, column: int, *, columns: int = 1) -> Image.Image:
     """Cuts out a cell, or several that stand beside each other."""
     left, top = (_gap() + number * (side + _gap()) for number in (column, row))
     return sheet.crop((left, top, left + columns * (side + _gap()) - _gap(), top + side))

@@ -18,10 +18,12 @@ from minegan_jax.report.page import details, element, figure, page, paragraph, p
 from minegan_jax.training import log
 
 Record = Mapping[str, Any]
+Series = dict[str, list[svg.Point]]  # curves by name
 
 HTML_NAME = "report.html"
 LOOKS = {COPIES: "bad", CLEAN: "good", UNKNOWN: "unsure"}  # the class of a verdict's words
-NO_CURVES = ("step", "steps_per_second")  # numbers of a line of the metrics that say little
+# Numbers of the metrics that say little over time.
+NO_CURVES = ("step", "steps_per_second", "kmmd_floor", "kmmd_unbiased")
 FRAME, STEP = 400, 250  # milliseconds of a picture while a player plays: grids, steps of a walk
 TARGET = "the target"
 
@@ -42,7 +44,6 @@ def to_html(title: str, record: Record, lines: Sequence[Record], samples: Path) 
       lines: of a run's metrics, in the order in which they were written.
       samples: the folder of its pictures; what is not there is left out.
     """
-    phases = ", then ".join(record["phases"])
     sections = {
         "Copies of the training images?": _verdicts(record),
         "Samples": _samples(record, samples),
@@ -54,7 +55,11 @@ def to_html(title: str, record: Record, lines: Sequence[Record], samples: Path) 
         "Sources": _sources(record, lines),
         "Recipe": _recipe(record),
     }
-    return page(title, f"{phases}: what they generate, and how it was measured", sections)
+    return page(
+        title,
+        f"{', '.join(record['phases'])}: what they generate, and how near to the target",
+        sections,
+    )
 
 
 def _verdicts(record: Record) -> str:
@@ -79,8 +84,12 @@ def _samples(record: Record, samples: Path) -> str:
     names = [*record["phases"], TARGET]
     panels = embedded.panels(samples / "comparison.png", len(names))
     captions = [_trained(record, name) for name in record["phases"]] + ["the target's images"]
-    shown = map(figure, panels, captions, [f"a grid of images: {name}" for name in names])
-    return element("div", *shown, class_="panels") if panels else ""
+    said = [f"a grid of images: {name}" for name in names]
+    shown = "".join(map(figure, panels, captions, said))
+    grid = element("div", shown, class_="panels") if panels else ""
+    large = embedded.too_large(samples)
+    text = f"Too large for this page, see the folder {samples.name}: {', '.join(large)}."
+    return grid + (paragraph(text) if large else "")
 
 
 def _trained(record: Record, name: str) -> str:
@@ -104,16 +113,31 @@ def _training(record: Record, samples: Path) -> str:
 
 def _curves(lines: Sequence[Record]) -> str:
     """A chart for each loss, and for each distance that was measured while training."""
+    titles = {path[-1]: title for title, path in markdown.COLUMNS if path[-1] not in NO_CURVES}
+    losses, distances = Series(), Series()
     starts = phase_starts(lines)
-    titles = {path[-1]: title for title, path in markdown.COLUMNS}
-    series: dict[str, list[tuple[float, float | None]]] = {}
     for line in lines:
-        measured = {titles[key]: value for key, value in line.get("evaluation", {}).items()
-                    if key in titles}  # fmt: skip
-        for name, value in {**line, **measured}.items():
+        step = starts[line["phase"]] + line["step"]
+        for name, value in line.items():
             if _is_curve(name, value):
-                step = starts[line["phase"]] + line["step"]
-                series.setdefault(name.replace("_", " "), []).append((step, value))
+                losses.setdefault(name.replace("_", " "), []).append((step, value))
+        for name in titles.keys() & line.get("evaluation", {}):
+            distances.setdefault(titles[name], []).append((step, line["evaluation"][name]))
+    in_order = {title: distances[title] for title in titles.values() if title in distances}
+    charts = _charts(losses, starts)
+    if in_order:
+        heading = element("h3", "Distances, measured while it trained")
+        charts += heading + _charts(in_order, starts)
+    return charts
+
+
+def _is_curve(name: str, value: Any) -> bool:
+    """Says whether a value of a line is worth a curve; None stands for one that was not finite."""
+    return name not in NO_CURVES and (value is None or type(value) in (int, float))
+
+
+def _charts(series: Series, starts: Mapping[str, int]) -> str:
+    """A chart for each of several curves."""
     charts = (
         element(
             "figure",
@@ -124,11 +148,6 @@ def _curves(lines: Sequence[Record]) -> str:
         if any(value is not None for _, value in points)
     )
     return element("div", *charts, class_="charts") if series else ""
-
-
-def _is_curve(name: str, value: Any) -> bool:
-    """Says whether a value of a line is worth a curve; None stands for one that was not finite."""
-    return name not in NO_CURVES and (value is None or type(value) in (int, float))
 
 
 def phase_starts(lines: Iterable[Record]) -> dict[str, int]:
@@ -154,11 +173,16 @@ def _distances(record: Record) -> str:
         return paragraph("No image was held out (--config.num_held_out).")
     columns = {**rows, "training images": record["real"]}
     cells = (
-        [title, *(markdown.with_interval(column or {}, path) for column in columns.values())]
+        [title, *(_unbroken(markdown.with_interval(each or {}, path)) for each in columns.values())]
         for title, path in markdown.COLUMNS
     )
     caption = f"Distances to {record['real']['num_real']} held-out images, at equal counts"
     return table(["", *columns], cells, caption) + paragraph(markdown.BRACKETS)
+
+
+def _unbroken(text: str) -> str:
+    """A value with its interval, which a narrow column may put below it, but not break."""
+    return text.replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")
 
 
 def _recognised(phases: Record) -> str:
@@ -221,7 +245,12 @@ def _sources(record: Record, lines: Sequence[Record]) -> str:
             [row["class"], row["source"], f"{100 * row['share']:.1f}", f"{row['distance']:.2f}"]
             for row in record["classes"]
         )
-        titles = ["nearest class", "source", "percent of the images", "distance, over the classes' own"]
+        titles = [
+            "nearest class",
+            "source",
+            "percent of the images",
+            "distance, over the classes' own",
+        ]
         parts.append(table(titles, rows, "Mined classes"))
     return "".join(parts)
 

@@ -191,7 +191,9 @@ def _rows(phases: dict[str, Any], against: str) -> dict[str, Any]:
 
 def _distances(rows: dict[str, Any]) -> str:
     """Returns one row for each set of images."""
-    cells = [[name, *(with_interval(row, path) for _, path in COLUMNS)] for name, row in rows.items()]
+    cells = [
+        [name, *(with_interval(row, path) for _, path in COLUMNS)] for name, row in rows.items()
+    ]
     return markdown(["", *(title for title, _ in COLUMNS)], cells)
 
 

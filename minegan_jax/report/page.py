@@ -82,13 +82,12 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
         )
         for first, *rest in rows
     )
-    whole = element(
-        "table",
-        element("caption", escape(caption)),
-        element("thead", head),
-        element("tbody", *body),
+    whole = element("table", element("thead", head), element("tbody", *body), aria_label=caption)
+    # The title stands still where the table is scrolled.
+    title = paragraph(caption, "note title")
+    return title + element(
+        "div", whole, class_="wide", tabindex=0, role="region", aria_label=caption
     )
-    return element("div", whole, class_="wide", tabindex=0, role="region", aria_label=caption)
 
 
 def figure(picture: Picture, caption: str, said: str = "") -> str:

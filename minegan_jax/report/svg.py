@@ -10,29 +10,33 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 400, 220  # of a chart, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 22, 26  # around the lines
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 24, 28  # around the lines
 COLOURS = 7  # that the style sheet knows
 MOST_POINTS = 300  # of a line; neighbours of longer ones are averaged
 FEW_TENS = 50.0  # largest over smallest value, above which an axis is logarithmic
 
 
+Number = int | float
+Point = tuple[Number, Number | None]  # a step and the value there; None where it was not finite
+
+
 class Line(NamedTuple):
-    """A curve: values over steps since training began; None where a value was not finite."""
+    """A curve: values over steps since training began."""
 
     name: str
-    points: Sequence[tuple[float, float | None]]
+    points: Sequence[Point]
 
 
 class Scale(NamedTuple):
     """How values become places on an axis."""
 
-    low: float
-    high: float
-    first: float  # where `low` lies
-    last: float  # where `high` lies
+    low: Number
+    high: Number
+    first: Number  # where `low` lies
+    last: Number  # where `high` lies
     logarithmic: bool = False
 
-    def place(self, value: float) -> float:
+    def place(self, value: Number) -> float:
         """Where a value lies."""
         low, high, at = (
             map(math.log, (self.low, self.high, value))
@@ -46,8 +50,8 @@ def chart(
     lines: Sequence[Line],
     *,
     title: str,
-    starts: Mapping[str, float],
-    limits: tuple[float, float] | None = None,
+    starts: Mapping[str, Number],
+    limits: tuple[Number, Number] | None = None,
 ) -> str:
     """Draws lines in one chart, with a legend if there are several.
 
@@ -77,14 +81,14 @@ def chart(
     return "".join(parts)
 
 
-def _upwards(values: Sequence[float], limits: tuple[float, float] | None) -> Scale:
+def _upwards(values: Sequence[Number], limits: tuple[Number, Number] | None) -> Scale:
     """The axis of the values: logarithmic where they are positive and span tens."""
     low, high = limits or _apart(min(values), max(values))
     logarithmic = low > 0 and high / low > FEW_TENS
     return Scale(low, high, HEIGHT - BOTTOM, TOP, logarithmic)
 
 
-def _apart(low: float, high: float) -> tuple[float, float]:
+def _apart(low: Number, high: Number) -> tuple[Number, Number]:
     """Two ends of an axis that are not the same."""
     if low < high and math.isfinite(1.0 / (high - low)):
         return low, high
@@ -92,24 +96,28 @@ def _apart(low: float, high: float) -> tuple[float, float]:
     return low - by, high + by
 
 
-def _thinned(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float | None]]:
+def _thinned(points: Sequence[Point]) -> list[Point]:
     """Averages neighbours until a line has few enough points; one that is not finite breaks it."""
     by = -(-len(points) // MOST_POINTS)
     return [_averaged(points[at : at + by]) for at in range(0, len(points), by)]
 
 
-def _averaged(points: Sequence[tuple[float, float | None]]) -> tuple[float, float | None]:
+def _averaged(points: Sequence[Point]) -> Point:
     """The mean step and the mean value; None if one of them is not finite."""
     step = sum(step for step, _ in points) / len(points)
     values = [value for _, value in points if value is not None]
     return step, sum(values) / len(values) if len(values) == len(points) else None
 
 
-def _path(points: Sequence[tuple[float, float | None]], across: Scale, up: Scale) -> str:
+def _path(points: Sequence[Point], across: Scale, up: Scale) -> str:
     """The path of a line, broken where there is no value; a lone point becomes a dot."""
     runs = itertools.groupby(points, key=lambda point: point[1] is None)
     places = [
-        [f"{across.place(step):.1f},{up.place(value):.1f}" for step, value in run if value is not None]
+        [
+            f"{across.place(step):.1f},{up.place(value):.1f}"
+            for step, value in run
+            if value is not None
+        ]
         for missing, run in runs
         if not missing
     ]
@@ -123,24 +131,24 @@ def _axes(across: Scale, up: Scale) -> Iterable[str]:
         yield f'<path class="axis" d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>'
     for value in _ticks(across):
-        x, y = across.place(value), HEIGHT - BOTTOM + 16
+        x, y = across.place(value), HEIGHT - BOTTOM + 19
         yield f'<text x="{x:.1f}" y="{y}" text-anchor="middle">{value:.6g}</text>'
 
 
-def _ticks(scale: Scale) -> list[float]:
-    """Round values on an axis, about four; powers of ten on a logarithmic one."""
+def _ticks(scale: Scale) -> list[Number]:
+    """Round values on an axis, three to six; powers of ten on a logarithmic one."""
     if scale.logarithmic:
         low, high = math.ceil(math.log10(scale.low)), math.floor(math.log10(scale.high))
         by = max(1, (high - low) // 4)
         return [10.0**power for power in range(low, high + 1, by)]
-    rough = (scale.high - scale.low) / 4
+    rough = (scale.high - scale.low) / 6
     unit = 10.0 ** math.floor(math.log10(rough))
     by = next(unit * size for size in (1, 2, 5, 10) if unit * size >= rough)
     first, last = math.ceil(scale.low / by), math.floor(scale.high / by)
     return [number * by for number in range(first, last + 1)]
 
 
-def _marks(starts: Mapping[str, float], across: Scale) -> Iterable[str]:
+def _marks(starts: Mapping[str, Number], across: Scale) -> Iterable[str]:
     """Yields where phases begin, with their names."""
     for name, start in starts.items():
         x = across.place(max(start, across.low))
