@@ -3,10 +3,11 @@
     python docs/look.py PAGE.html [--out=FOLDER]
     python docs/look.py PAGE.html --check
 
-It needs Chromium (`chromium`, `chromium-browser` or `google-chrome` in the path). Screenshots are as
-wide as a phone and as a desk's screen, light and dark. The check opens a copy with a few more lines of
-script, on a screen 320 pixels wide: nothing may stick out to the right, each slider must show one
-picture, and the next one when it is moved, and nothing may be fetched or fail. The status is 1 if not.
+It needs Chromium (`chromium`, `chromium-browser` or `google-chrome` in the path). Screenshots are
+as wide as a phone and as a desk's screen, light and dark. The check opens a copy with a few more
+lines of script, on a screen 320 pixels wide: nothing may stick out to the right, each slider must
+show one picture, and another one when it is moved, and nothing may be fetched or fail. The status
+is 1 if not.
 """
 
 import argparse
@@ -26,7 +27,7 @@ NARROW = 320  # pixels; Chromium's own windows are wider: the page lies in a fra
 SECONDS = 120
 # What the copy says of itself in the end.
 PROBE = """<script>addEventListener("load", () => {
-  const found = {players: [], errors: 0};
+  const found = {players: []};
   for (const player of document.querySelectorAll(".player")) {
     const shown = () => player.querySelectorAll("figure.shown");
     const slider = player.querySelector("input"), steps = [];
@@ -49,8 +50,9 @@ PROBE = """<script>addEventListener("load", () => {
 })</script>"""
 FRAME = """<!doctype html><title>look</title><pre id="said"></pre>
 <iframe id="page" width="{width}" height="800" style="border:0" srcdoc="{page}"></iframe>
-<script>addEventListener("message", (said) => document.getElementById("said").textContent = said.data);
-</script>"""
+<script>addEventListener("message", (said) => {{
+  document.getElementById("said").textContent = said.data;
+}});</script>"""
 
 
 def browser() -> str:

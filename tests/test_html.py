@@ -1,4 +1,4 @@
-"""The page of a report: whole, safe whatever names hold, and readable without a pointer or a net."""
+"""The page of a report: whole, safe whatever names hold, readable without pointer or network."""
 
 import base64
 import io
@@ -55,12 +55,18 @@ def record(tiny_run):
     return json.loads((tiny_run / "report.json").read_text())
 
 
+def line(phase, step):
+    """A line of the metrics; the first loss of the players was not finite."""
+    losses = {"critic_loss": 1.0 / step, "players_loss": None if step == 1 else -1.0}
+    shares = [{"name": name, "probability": 0.5, "interval": [0.4, 0.6]} for name in "ab"]
+    others = {"win_rates": [1.0, 0.0], "steps_per_second": 3.0, "selector": shares}
+    return {"phase": phase, "step": step, **losses, **others}
+
+
 LINES = [
-    {"phase": phase, "step": step, "critic_loss": 1.0 / step, "players_loss": None if step == 1
-     else -1.0, "win_rates": [1.0, 0.0], "steps_per_second": 3.0,
-     "selector": [{"name": name, "probability": 0.5, "interval": [0.4, 0.6]} for name in "ab"]}
-    for phase in ("mine", "finetune") for step in (1, 2)
-] + [{"phase": "finetune", "step": 2, "evaluation": {"frechet_distance": 3.0, "num_real": 4}}]  # fmt: skip
+    *(line(phase, step) for phase in ("mine", "finetune") for step in (1, 2)),
+    {"phase": "finetune", "step": 2, "evaluation": {"frechet_distance": 3.0, "num_real": 4}},
+]
 
 
 @pytest.fixture

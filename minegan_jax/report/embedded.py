@@ -96,7 +96,7 @@ def panels(path: Path, count: int) -> list[Picture]:
 
 
 def pairs(path: Path, most: int = 16) -> list[Picture]:
-    """Takes `closest.png` apart: each picture is a generated image, and its nearest to the right."""
+    """Takes `closest.png` apart: pictures of a generated image with its nearest to the right."""
     sheet = _opened(path)
     if sheet is None:
         return []

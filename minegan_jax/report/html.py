@@ -203,7 +203,7 @@ def _copies(phases: Record) -> str:
         ["exact copies", *(str(phase["exact_copies"]) for phase in phases.values())],
         *([title, *(markdown.number(each, (key,)) for each in columns)]
           for title, key in markdown.COPIES),
-        ["mean variance ↑", *(markdown.number(each, ("mean_variance",)) for each in phases.values())],
+        ["mean variance ↑", *(markdown.number(p, ("mean_variance",)) for p in phases.values())],
     ]  # fmt: skip
     return table(["", *phases], rows, "Copies and diversity")
 
@@ -216,8 +216,8 @@ def _closest(record: Record, samples: Path) -> str:
     said = "a generated image, and to its right its nearest training image"
     shown = (figure(pair, f"{number}", said) for number, pair in enumerate(pairs, 1))
     text = (
-        f"Of the last phase, {list(record['phases'])[-1]}, the generated images that are nearest to a"
-        " training image, the nearest first: left generated, right the training image."
+        f"Images of the last phase, {list(record['phases'])[-1]}, that are nearest to a training"
+        " image, the nearest first: left the generated one, right the training image."
     )
     return paragraph(text) + element("div", *shown, class_="pairs")
 
