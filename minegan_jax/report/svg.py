@@ -149,8 +149,10 @@ def _ticks(scale: Scale) -> list[Number]:
 
 
 def _marks(starts: Mapping[str, Number], across: Scale) -> Iterable[str]:
-    """Yields where phases begin, with their names."""
+    """Yields where phases begin, with their names; those that begin later are not shown."""
     for name, start in starts.items():
+        if start > across.high:
+            continue
         x = across.place(max(start, across.low))
         yield f'<path class="mark" d="M{x:.1f},{TOP}V{HEIGHT - BOTTOM}"/>'
         yield f'<text x="{x + 3:.1f}" y="{TOP - 7}">{escape(name)}</text>'
