@@ -12,5 +12,5 @@ setup(
         "minegan_jax.configs": "configs",
         "minegan_jax.weights_conversion": "weights_conversion",
     },
-    package_data={"minegan_jax": ["assets/*/*", "py.typed"]},
+    package_data={"minegan_jax": ["assets/*/*", "report/page.*", "py.typed"]},
 )

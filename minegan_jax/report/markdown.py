@@ -191,7 +191,9 @@ def _rows(phases: dict[str, Any], against: str) -> dict[str, Any]:
 
 def _distances(rows: dict[str, Any]) -> str:
     """Returns one row for each set of images."""
-    cells = [[name, *(_settled(row, path) for _, path in COLUMNS)] for name, row in rows.items()]
+    cells = [
+        [name, *(with_interval(row, path) for _, path in COLUMNS)] for name, row in rows.items()
+    ]
     return markdown(["", *(title for title, _ in COLUMNS)], cells)
 
 
@@ -201,20 +203,20 @@ def _copies(record: dict[str, Any]) -> str:
         [
             name,
             str(phase["exact_copies"]),
-            *(_number({**phase["memorisation"], **phase["copying"]}, (k,)) for _, k in COPIES),
-            _number(phase, ("mean_variance",)),
-            _number(phase, ("intra_cluster", "value")),
+            *(number({**phase["memorisation"], **phase["copying"]}, (k,)) for _, k in COPIES),
+            number(phase, ("mean_variance",)),
+            number(phase, ("intra_cluster", "value")),
         ]
         for name, phase in record["phases"].items()
     ]
     none = ["-"] * (1 + len(COPIES))
-    rows.append(["training images", *none, _number(record["real"], ("mean_variance",)), "-"])
+    rows.append(["training images", *none, number(record["real"], ("mean_variance",)), "-"])
     titles = ["", "exact copies", *(title for title, _ in COPIES), "mean variance ↑"]
     titles.append("distance inside clusters ↑")
     return markdown(titles, rows)
 
 
-def _number(row: dict[str, Any], path: tuple[str, ...]) -> str:
+def number(row: dict[str, Any], path: tuple[str, ...]) -> str:
     """Returns a value as text; a dash where too few images forbade it."""
     value: Any = row
     for name in path:
@@ -222,7 +224,7 @@ def _number(row: dict[str, Any], path: tuple[str, ...]) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _settled(row: dict[str, Any], path: tuple[str, ...]) -> str:
+def with_interval(row: dict[str, Any], path: tuple[str, ...]) -> str:
     """Returns a value as text, and its interval if it has one."""
     ends = row.get("intervals", {}).get(path[-1])
-    return _number(row, path) + (" ({:.4g} to {:.4g})".format(*ends) if ends else "")
+    return number(row, path) + (" ({:.4g} to {:.4g})".format(*ends) if ends else "")

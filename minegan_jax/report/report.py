@@ -16,7 +16,7 @@ from minegan_jax.metrics.memorisation import exact_copies
 from minegan_jax.metrics.near_copies import known_pictures, near_copies_of
 from minegan_jax.metrics.shown import Shown, shown
 from minegan_jax.mining import selector
-from minegan_jax.report import figures, markdown, measure, source_usage
+from minegan_jax.report import figures, html, markdown, measure, source_usage
 from minegan_jax.report.evaluator import (
     Looker,
     Recipe,
@@ -82,7 +82,7 @@ def _described(subject: Subject, looker: Looker) -> dict[str, Any]:
 
 
 def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
-    """Measures and pictures every phase; writes `report.json` and `report.md`.
+    """Measures and pictures every phase; writes `report.json`, `report.md` and `report.html`.
 
     Returns:
       What `report.json` holds.
@@ -130,7 +130,8 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     figures.save_walk(directory, phases[last], recipe.seed)
     figures.save_closest(directory, train.rows, images[last], copies[last])
     figures.save_selector(directory, log.read(workdir / run_folder.METRICS))
-    markdown.write(workdir, record)
+    html.write(workdir, record)
+    markdown.write(workdir, record)  # last: its JSON makes the report complete
     return record
 
 
