@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from minegan_jax.errors import InputError
 
@@ -23,15 +25,22 @@ def as_path(text: str | Path) -> Path:
         raise InputError(f"{text}: expected a path, but there is no such home") from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file that is either all there or not there at all, whatever kills the process."""
+def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
+    """Writes a file that is either all there or not there at all, whatever kills the process.
+
+    Args:
+      path: of the file.
+      content: of the file, or what writes it: it need not lie in memory first.
+    """
+    write = content if callable(content) else lambda file: file.write(content)
     if path.exists() and not path.is_file():  # a device or a pipe, which nothing may replace
-        path.write_bytes(content)
+        with path.open("wb") as file:
+            write(file)
         return
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -17,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
@@ -32,8 +33,8 @@ NETWORKS = ("features", "judge", "diversity")  # that measure, as the config's f
 MODES = {
     "train": ("config", "workdir", *HOSTS),
     "sample": (
-        *("workdir", "adapter", "phase", "weights", "num_images", "seed", "source", "sources"),
-        "out",
+        *("workdir", "adapter", "phase", "weights", "num_images", "seed", "seeds", "source"),
+        *("sources", "truncation", "out"),
     ),
     "evaluate": ("workdir", "num_images", "seed", "weights", "sources", *NETWORKS),
     "compare": ("config", "workdir"),
@@ -74,7 +75,9 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_string("adapter", None, "sample from this adapter", flag_values=values)
     flags.DEFINE_integer("num_images", None, "images to generate", 1, flag_values=values)
     flags.DEFINE_integer("seed", 0, "of the images", 0, flag_values=values)
-    flags.DEFINE_string("out", None, "the .npz file to write", flag_values=values)
+    flags.DEFINE_string("seeds", None, "0-63: an image of each instead", flag_values=values)
+    flags.DEFINE_float("truncation", None, "of samples: less variety", flag_values=values)
+    flags.DEFINE_string("out", None, "FOLDER/, .npz, .png, .gif or .webp", flag_values=values)
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
     flags.DEFINE_list("sources", [], "where a run's sources lie now", flag_values=values)
     flags.DEFINE_string("phase", None, "mine, finetune or source; else last", flag_values=values)
@@ -275,9 +278,7 @@ def _run(values: flags.FlagValues) -> None:
             adapter=values.adapter,
             phase=values.phase,
             weights=values.weights,
-            num_images=values.num_images or 64,
-            seed=values.seed,
-            source=values.source,
+            request=_request(values),
             sources=values.sources,
             out=values.out,
         )
@@ -296,6 +297,23 @@ def _run(values: flags.FlagValues) -> None:
         experiment.train(_config(values), values.workdir)
         if hosts.leads():
             print(f"done: see {values.workdir}", file=sys.stderr)
+
+
+def _request(values: flags.FlagValues) -> Any:
+    """Returns what is to be drawn."""
+    from minegan_jax import experiment
+
+    one = {"--num_images": values.num_images, "--seed": values.seed}
+    if values.seeds is not None and any(one.values()):
+        given = ", ".join(name for name, value in one.items() if value)
+        raise InputError(f"{given} beside --seeds, which says both: expected one of them")
+    return experiment.Request(
+        num_images=values.num_images or 64,
+        seed=values.seed,
+        seeds=() if values.seeds is None else experiment.parse_seeds(values.seeds),
+        source=values.source,
+        truncation=values.truncation,
+    )
 
 
 def _config(values: flags.FlagValues) -> schema.Config:

@@ -13,6 +13,7 @@ from tiny_sources import moved, save_source
 from minegan_jax import sources, trees
 from minegan_jax.baselines import bsa
 from minegan_jax.baselines.reconstruction import Rules
+from minegan_jax.mining.noise import truncated
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
@@ -175,16 +176,14 @@ def test_devices_draw_the_same_latents_and_prior():
 @pytest.mark.parametrize("limit", [0.3, 2.0, 9.0])
 def test_latents_are_truncated_quantile_by_quantile(limit):
     draws = np.linspace(-4.0, 4.0, 33, dtype=np.float32)[:, None]
-    found = bsa.truncated(jnp.asarray(draws), limit)
+    found = truncated(jnp.asarray(draws), limit)
     expected = stats.truncnorm.ppf(stats.norm.cdf(draws), -limit, limit)
     np.testing.assert_allclose(found, expected, atol=2e-3 * limit)
     assert np.abs(found).max() <= np.float32(limit)
 
 
 def test_no_truncation_leaves_nothing_to_draw():
-    np.testing.assert_array_equal(
-        bsa.truncated(jnp.array([[-3.0, 0.5, 40.0]]), 0.0), np.zeros((1, 3))
-    )
+    np.testing.assert_array_equal(truncated(jnp.array([[-3.0, 0.5, 40.0]]), 0.0), np.zeros((1, 3)))
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +242,7 @@ def test_it_samples_truncated_latents_of_the_learnt_class(source):
     draws = jax.random.normal(jax.random.key(1), (5, 4))
     vectors = jnp.tile(state.params["vector"][None] + 1.0, (5, 1))
     state = state._replace(params={**state.params, "vector": vectors[0]})
-    expected = source.generate(bsa.truncated(draws, 0.3), vectors)
+    expected = source.generate(truncated(draws, 0.3), vectors)
     np.testing.assert_allclose(oracles.images_of(method, state, draws), expected, atol=1e-5)
 
 

@@ -70,7 +70,7 @@ class Settings(Plain):
     """A bag of settings, such as the GAN zoo's `BaseConfig`."""
 
 
-class Ordered(dict):
+class Ordered(dict[Any, Any]):
     """An ordered dictionary whose extra attributes, such as `_metadata`, are dropped."""
 
     def __init__(self, pairs: Iterable[tuple[Any, Any]] = ()) -> None:

@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.scipy.stats import norm
 from jaxtyping import Array, Float, Shaped
 
 from minegan_jax import trees
 from minegan_jax.baselines.reconstruction import Rules, differences, fit
 from minegan_jax.mining import class_conditioning
 from minegan_jax.mining.method import MinedSource, TransferMethod
-from minegan_jax.mining.noise import Noise, NoiseShape
+from minegan_jax.mining.noise import Noise, NoiseShape, truncated
 from minegan_jax.nets import spectral
 from minegan_jax.nets.conditioning import class_table, class_vectors
 from minegan_jax.nets.precision import full_float32, lighter
@@ -183,9 +182,3 @@ def _norms(generator: Params) -> list[Any]:
     """Returns scales and shifts, without the stored vectors of spectral norms."""
     named = trees.by_path(generator)
     return [x for path, x in named.items() if is_norm(path) and path[-2:] not in ("/u", "/v")]
-
-
-def truncated(draws: Latents, limit: float) -> Latents:
-    """Maps draws of N(0, 1) to draws of its part within +-`limit`; their order stays."""
-    low, high = norm.cdf(-limit), norm.cdf(limit)
-    return norm.ppf(low + (high - low) * norm.cdf(draws)).clip(-limit, limit)

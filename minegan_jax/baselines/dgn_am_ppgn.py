@@ -125,10 +125,11 @@ def _noise(start: Latents, size: float) -> Callable[[Array], Latents | float]:
     keys = jax.vmap(jax.random.key)(bits)
 
     def noise(number: Array) -> Latents:
-        drawn = jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, number), length))
-        return size * drawn(keys)
+        def draw(key: Key) -> Float[Array, "latent"]:
+            return jax.random.normal(jax.random.fold_in(key, number), start.shape[1:])
 
-    length = start.shape[1:]
+        return size * jax.vmap(draw)(keys)
+
     return noise
 
 

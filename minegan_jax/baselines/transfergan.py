@@ -74,4 +74,5 @@ def _cast(networks: Networks, of_classes: str, like: Params) -> Cast:
         noise=(class_conditioning.noise_shape(networks, of_classes),),
         whole=lambda _, parts: sharding.whole(parts, like),
         group=networks.group,
+        truncates=(networks.truncates,),
     )

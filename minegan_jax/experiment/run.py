@@ -4,7 +4,6 @@ Reading guide: `train` starts a run or resumes it and returns the `Run` that a u
 """
 
 import dataclasses
-import io
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from minegan_jax import run_folder
 from minegan_jax.config import Config, from_values
@@ -28,10 +26,9 @@ from minegan_jax.experiment import (
     used_fields,
 )
 from minegan_jax.experiment import hooks as run_hooks
-from minegan_jax.files import as_path, write_atomically
+from minegan_jax.files import as_path
 from minegan_jax.report import evaluator, report, source_usage
 from minegan_jax.sampling import generator as generators
-from minegan_jax.sampling.adapter import load_adapter
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import checkpoints, devices, hooks, hosts, log, loop
@@ -390,38 +387,3 @@ def _hooks(
         *(looking if methods else []),
         hooks.led_every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
     ]
-
-
-def write_samples(
-    *,
-    workdir: str | None,
-    adapter: str | None,
-    phase: str | None,
-    weights: str | None,
-    num_images: int,
-    seed: int,
-    source: str | None,
-    out: str | None,
-    sources: Sequence[str] = (),
-) -> None:
-    """Draws images from a run or an adapter into an .npz file with one array, `images`.
-
-    Raises:
-      InputError: neither or both were given, the file's name is missing, or there are no such
-        source, phase or weights.
-    """
-    if out is None:
-        raise InputError("--out is missing: expected the .npz file to write")
-    path = as_path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is better found now
-    if (workdir is None) == (adapter is None):
-        raise InputError("expected either --workdir or --adapter to sample from")
-    if adapter is not None:
-        if weights is not None:
-            raise InputError("--weights: an adapter holds one set, which adapter.json names")
-        generator = load_adapter(adapter, [load_source(name) for name in sources] or None)
-    else:
-        generator = open_run(str(workdir), sources).generator(phase, weights)
-    content = io.BytesIO()
-    np.savez_compressed(content, images=generator.sample(num_images, seed, source))
-    write_atomically(path, content.getvalue())

@@ -32,15 +32,19 @@ def noise_shape(networks: Networks, classes: str) -> NoiseShape:
     return NoiseShape(networks.latent_size, drawn)
 
 
-def generator(networks: Networks, classes: str) -> Callable[[Params, Any], Images]:
-    """Returns the generator as a function of (params, mined): a latent, or one with its class."""
+def generator(networks: Networks, classes: str) -> Callable[..., Images]:
+    """Returns the generator as a function of (params, mined): a latent, or one with its class.
+
+    Options are those of `Networks.generate`.
+    """
     if takes_part(networks, classes):
-        return lambda params, mined: networks.generate(params, *mined)
+        return lambda params, mined, **options: networks.generate(params, *mined, **options)
     if not networks.num_classes or classes == MEAN:
         return networks.generate
 
-    def of_one_class(params: Params, latents: Latents) -> Images:
-        return networks.generate(params, latents, jnp.full(len(latents), int(classes)))
+    def of_one_class(params: Params, latents: Latents, **options: Any) -> Images:
+        labels = jnp.full(len(latents), int(classes))
+        return networks.generate(params, latents, labels, **options)
 
     return of_one_class
 

@@ -1,6 +1,7 @@
 """What a method offers: a learner for the training loop, and sources behind miners to sample."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,15 +21,18 @@ class MinedSource(NamedTuple):
     """
 
     noise: NoiseShape
-    generate: Callable[[Params, Noise], Images]
+    generate: Callable[..., Images]  # of (weights, u), and truncation=T where `truncates`
+    truncates: bool = False  # whether the generator has statistics, or a mean w, to truncate by
     mined: Callable[[Params, Noise], Any] | None = None
 
 
 def mined_source(
     miner: Callable[[Params, Noise], Any],
-    generator: Callable[[Params, Any], Images],
+    generator: Callable[..., Images],
     output: Callable[[Images], Images],
     noise: NoiseShape,
+    *,
+    truncates: bool = False,
 ) -> MinedSource:
     """Compiles G(M(u)) for full float32; its weights are those of `miners` and `generators`.
 
@@ -37,6 +41,7 @@ def mined_source(
       generator: G, of (params, what M gives).
       output: how images are handed out.
       noise: what u holds.
+      truncates: whether the generator takes truncation=.
     """
 
     @jax.jit
@@ -44,12 +49,13 @@ def mined_source(
     def mined(weights: Params, noise: Noise) -> Any:
         return miner(weights["miners"], noise)
 
-    @jax.jit
+    @partial(jax.jit, static_argnames="truncation")
     @full_float32()
-    def generate(weights: Params, noise: Noise) -> Images:
-        return output(generator(weights["generators"], mined(weights, noise)))
+    def generate(weights: Params, noise: Noise, truncation: float | None = None) -> Images:
+        options = {} if truncation is None else {"truncation": truncation}
+        return output(generator(weights["generators"], mined(weights, noise), **options))
 
-    return MinedSource(noise, generate, mined)
+    return MinedSource(noise, generate, truncates, mined)
 
 
 def _alone(state: State) -> SelectorState:

@@ -127,6 +127,7 @@ def mined_sources(
             class_conditioning.generator(source.networks, shape.classes),
             output,
             _noise(source, shape),
+            truncates=source.networks.truncates,
         )
         for source in sources
     )
@@ -178,4 +179,5 @@ def _cast(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> Cast:
         noise=tuple(_noise(source, shape) for source in sources),
         whole=lambda source, parts: sharding.whole(parts, sources[source].generator),
         group=critic.group,
+        truncates=tuple(each.truncates for each in networks),
     )

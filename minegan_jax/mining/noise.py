@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.stats import norm
 from jaxtyping import Array, Float, Int
 
-from minegan_jax.types import Key
+from minegan_jax.types import Key, Latents
 
 
 class NoiseShape(NamedTuple):
@@ -46,7 +47,13 @@ def zero_noise(count: int, shape: NoiseShape) -> Noise:
     return Noise(jnp.zeros((count, shape.latent_size)), labels)
 
 
+def truncated(draws: Latents, limit: float) -> Latents:
+    """Maps draws of N(0, 1) to draws of its part within +-`limit`; their order stays."""
+    low, high = norm.cdf(-limit), norm.cdf(limit)
+    return norm.ppf(low + (high - low) * norm.cdf(draws)).clip(-limit, limit)
+
+
 def _quantiles(numbers: Float[Array, "*places"], count: int) -> Int[Array, "*places"]:
     """Turns draws of N(0, 1) into numbers below `count`, each as often as another."""
-    shares = jax.scipy.stats.norm.cdf(numbers)
+    shares = norm.cdf(numbers)
     return jnp.minimum((shares * count).astype(jnp.int32), count - 1)

@@ -41,6 +41,7 @@ class Cast(NamedTuple):
     whole: Callable[[int, Params], Params] = _as_they_are  # one generator, of which we have parts
     num_classes: int = 0  # of labels that the critic is told; 0 for a label-free critic
     group: int = 1  # images that the critic compares
+    truncates: tuple[bool, ...] = ()  # whether each generator takes truncation=; (): none does
 
 
 class Lots(NamedTuple):

@@ -185,8 +185,12 @@ def in_groups(criticise: Callable[[Images], Scores], images: Images, size: int) 
 
 def mined_sources(cast: Cast) -> tuple[MinedSource, ...]:
     """Returns G_i(M_i(u)) of each source, exact and as it is handed out."""
-    each = zip(cast.miners, cast.generators, cast.noise, strict=True)
-    return tuple(mined_source(miner, net, cast.output, noise) for miner, net, noise in each)
+    truncates = cast.truncates or (False,) * len(cast.generators)
+    each = zip(cast.miners, cast.generators, cast.noise, truncates, strict=True)
+    return tuple(
+        mined_source(miner, generator, cast.output, noise, truncates=truncates)
+        for miner, generator, noise, truncates in each
+    )
 
 
 def by_source(params: Mapping[str, Any]) -> tuple[Params, ...]:

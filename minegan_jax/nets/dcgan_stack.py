@@ -5,7 +5,7 @@ statistics and activated, in either order. What differs between published DCGANs
 without one, the networks are those of PyTorch's DCGAN tutorial, at any width and resolution.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -223,7 +223,9 @@ def activate(maps: Maps, layer: Layer) -> Maps:
     """Applies a layer's activation."""
     if layer.activation == LEAKY_RELU:
         return nn.leaky_relu(maps, layer.slope)
-    activations = {RELU: nn.relu, TANH: jnp.tanh, SIGMOID: nn.sigmoid, LINEAR: lambda x: x}
+    activations: dict[str, Callable[..., Array]] = {
+        **{RELU: nn.relu, TANH: jnp.tanh, SIGMOID: nn.sigmoid, LINEAR: lambda x: x}
+    }
     return activations[layer.activation](maps)
 
 

@@ -1,6 +1,5 @@
 """Grids of images as PNG files, for looking."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,12 +44,14 @@ def side_by_side(
 
 def save_png(path: Path, sheet: np.ndarray, *, magnify: int = 2) -> None:
     """Writes (height, width, 1 or 3 channels) in [0, 255]; each pixel becomes a square."""
-    large = sheet.repeat(magnify, axis=0).repeat(magnify, axis=1)
-    picture = Image.fromarray(large[..., 0] if large.shape[-1] == 1 else large)
-    content = io.BytesIO()
-    picture.save(content, "png")
+    picture = as_picture(sheet.repeat(magnify, axis=0).repeat(magnify, axis=1))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content.getvalue())
+    write_atomically(path, lambda file: picture.save(file, "png"))
+
+
+def as_picture(sheet: np.ndarray) -> Image.Image:
+    """Returns (height, width, 1 or 3 channels) in [0, 255] for Pillow."""
+    return Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet)
 
 
 def strips(rows: Mapping[str, Sequence[Pixels]]) -> np.ndarray:

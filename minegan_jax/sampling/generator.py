@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from minegan_jax.errors import InputError
 from minegan_jax.mining import class_conditioning, selector
 from minegan_jax.mining.method import MinedSource, TransferMethod, mined_source
-from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise
+from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise, truncated
 from minegan_jax.mining.selector import SelectorState
 from minegan_jax.nets.image_resize import common_view
 from minegan_jax.sources import Source
@@ -38,21 +38,43 @@ class Generator(NamedTuple):
     probabilities: Float[np.ndarray, "sources"]  # p (section 3.3), with a sum of 1
     kind: str = "raw"  # of WEIGHTS: "ema" where it is an EMA that draws
 
-    def generate(self, source: int, noise: Noise) -> Images:
-        """Returns G_i(M_i(u)), in [-1, 1], by the number of a source."""
-        return self.sources[source].generate(self.weights[source], noise)
+    def generate(self, source: int, noise: Noise, truncation: float | None = None) -> Images:
+        """Returns G_i(M_i(u)), in [-1, 1], by the number of a source; `truncation` as in `sample`.
 
-    def sample(self, num_images: int, seed: int = 0, source: str | None = None) -> Pixels:
+        Raises:
+          InputError: the source cannot be truncated so.
+        """
+        behind, weights = self.sources[source], self.weights[source]
+        if truncation is None:
+            return behind.generate(weights, noise)
+        if not behind.truncates:
+            latents = truncated(noise.latents, truncation)
+            return behind.generate(weights, noise._replace(latents=latents))
+        if not 0.0 < truncation <= 1.0:
+            raise InputError(f"truncation {truncation}: expected more than 0, at most 1")
+        return behind.generate(weights, noise, truncation=truncation)
+
+    def sample(
+        self,
+        num_images: int,
+        seed: int = 0,
+        source: str | None = None,
+        truncation: float | None = None,
+    ) -> Pixels:
         """Draws (num_images, height, width, channels) in [0, 255].
 
         Args:
           num_images: how many, at least 1.
           seed: the same seed gives the same images.
           source: the name of the source to draw from; None draws one for each image, by p.
+          truncation: of sources that store a mean w or statistics for it, in (0, 1]; of others, the
+            number of standard deviations beyond which no number of u lies (BigGAN's trick).
 
         Raises:
-          InputError: there is no such source.
+          InputError: there is no such source, or no such truncation.
         """
+        if truncation is not None and truncation <= 0.0:
+            raise InputError(f"truncation {truncation}: expected more than 0")
         if source is not None and source not in self.names:
             raise InputError(f"no source {source!r}: expected {', '.join(self.names)}")
         key = jax.random.fold_in(jax.random.key(seed), STREAM)
@@ -60,12 +82,17 @@ class Generator(NamedTuple):
             chosen = draw_sources(self.probabilities, num_images, key)
         else:
             chosen = np.full(num_images, self.names.index(source))
-        images: dict[int, np.ndarray] = {}
-        for number in np.unique(chosen):
+        images: np.ndarray | None = None  # made once its size is known, and never copied
+        for number in map(int, np.unique(chosen)):
             (places,) = np.nonzero(chosen == number)
             noise = draw_noise(key, places, self.sources[number].noise)
-            images |= zip(places, self._pixels(int(number), noise), strict=True)
-        return np.stack([images[place] for place in range(num_images)])
+            for place, image in zip(places, self._pixels(number, noise, truncation), strict=True):
+                images = (
+                    np.empty((num_images, *image.shape), np.uint8) if images is None else images
+                )
+                images[place] = image
+        assert images is not None
+        return images
 
     def walk(self, *, num_walks: int, num_steps: int, seed: int = 0) -> Pixels:
         """Walks between pairs of draws of the most probable source.
@@ -88,13 +115,15 @@ class Generator(NamedTuple):
         )
         return np.stack(list(self._pixels(source, noise)))
 
-    def _pixels(self, source: int, noise: Noise) -> Iterator[np.ndarray]:
+    def _pixels(
+        self, source: int, noise: Noise, truncation: float | None = None
+    ) -> Iterator[np.ndarray]:
         """Yields the image of each u, in order."""
         size, count = self._block_size(source, noise), len(noise.latents)
         for first in range(0, count, size):
             # Padded, so that one compiled program serves every count.
             block = jax.tree.map(partial(_rows, first=first, size=size), noise)
-            images = np.asarray(to_pixels(self.generate(source, block)))
+            images = np.asarray(to_pixels(self.generate(source, block, truncation)))
             yield from images[: count - first]
 
     def _block_size(self, source: int, noise: Noise) -> int:
@@ -168,6 +197,7 @@ def of_source(source: Source, of_classes: str, *, resolution: int, channels: int
         class_conditioning.generator(networks, of_classes),
         common_view(resolution=resolution, channels=channels),
         class_conditioning.noise_shape(networks, of_classes),
+        truncates=networks.truncates,
     )
     weights = {"miners": {}, "generators": source.generator}
     return Generator((source.name,), (drawn,), (weights,), np.ones(1))
