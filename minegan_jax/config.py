@@ -109,6 +109,10 @@ class Config:
     freeze_critic_layers: int = 0  # of a source's critic, the first ones; they do not learn
     loss: str = "wasserstein"  # or "hinge" or "logistic"
     penalty_weight: float = 10.0  # of the gradient penalty; 0 does without
+    r1_weight: float = 0.0  # gamma of R1: half of it weighs the critic's squared slope
+    r1_every: int = 16  # critic turns between two computations of R1, which then weigh as many
+    # DiffAugment: "colour", "translation" and "cutout" change what the critic sees, at random.
+    augment: tuple[str, ...] = ()
     drift_weight: float = 0.0  # of the mean square of real images' scores; ProGAN's is 0.001
     learning_rate: float = 1e-4  # of generators (and of a classifier or an encoder)
     critic_learning_rate: float = 1e-4

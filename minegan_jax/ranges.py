@@ -50,7 +50,8 @@ RANGES: dict[str, Range] = {
     **dict.fromkeys(("beta1", "beta2", "average_decay"), DECAY),
     **dict.fromkeys(("exploration", "drop_below"), SHARE),
     **dict.fromkeys(
-        ("penalty_weight", "drift_weight", "perceptual_weight", "kl_weight"), NOT_NEGATIVE
+        ("penalty_weight", "drift_weight", "r1_weight", "perceptual_weight", "kl_weight"),
+        NOT_NEGATIVE,
     ),
     **dict.fromkeys(("search_step_size", "search_prior", "search_noise"), NOT_NEGATIVE),
     **dict.fromkeys(
@@ -66,7 +67,8 @@ RANGES: dict[str, Range] = {
         COUNT,
     ),
     **dict.fromkeys(
-        ("batch_size", "accumulation", "critic_turns", "log_every_steps", "neighbours"), COUNT
+        ("batch_size", "accumulation", "r1_every", "critic_turns", "log_every_steps", "neighbours"),
+        COUNT,
     ),
     **dict.fromkeys(
         ("num_held_out", "num_left_out", "exploration_steps", "warmup_steps", "num_classes"),
@@ -86,6 +88,7 @@ RANGES: dict[str, Range] = {
     "resolution": Range(5),
     "num_report_images": Range(2),
 }
+SOME_OF: dict[str, tuple[str, ...]] = {"augment": ("colour", "translation", "cutout")}
 ONE_OF: dict[str, tuple[Any, ...]] = {
     "colour": ("as_is", "convert"),
     "fit": ("crop", "pad", "squeeze"),
@@ -105,6 +108,10 @@ def check(name: str, value: Any) -> None:
     if name in ONE_OF and value not in ONE_OF[name]:
         known = " or ".join(map(str, ONE_OF[name]))
         raise InputError(f"config field {name!r}: expected {known}, found {value!r}")
+    for each in value if name in SOME_OF else ():
+        if each not in SOME_OF[name]:
+            known = ", ".join(SOME_OF[name])
+            raise InputError(f"config field {name!r}: expected some of {known}, found {each!r}")
     if name not in RANGES or value is None:
         return
     for number in value if isinstance(value, tuple) else (value,):

@@ -63,7 +63,7 @@ def naive(cast, critic, players, latents):
 
 def two_passes(cast, critic, lots, moving, frozen):
     chosen = supersamples.choose(cast, critic, {**frozen, **moving}, lots)
-    fake, back = supersamples.remake(cast, moving, frozen, lots.noise, chosen)
+    fake, back = supersamples.remake(cast, moving, frozen, supersamples.each_given(lots), chosen)
     value, change = jax.value_and_grad(lambda fake: cast.critic(critic, fake).mean())(fake)
     return value, back(change)
 

@@ -58,6 +58,9 @@ GAME = frozenset(
         "loss",
         "penalty_weight",
         "drift_weight",
+        "r1_weight",
+        "r1_every",
+        "augment",
         "learning_rate",
         "critic_learning_rate",
         "beta1",
@@ -149,6 +152,7 @@ IDLE = (
     ),
     Idle(("miner_draws_class",), lambda config: config.classes != "all", "classes that are given"),
     Idle(("freeze_critic_layers",), lambda config: config.critic == "fresh", "a fresh critic"),
+    Idle(("r1_every",), lambda config: not config.r1_weight, "r1_weight=0"),
     Idle(("exploration_steps",), lambda config: not config.exploration, "exploration=0"),
     Idle(("perceptual_weight",), lambda config: not config.perceptual, "no perceptual network"),
 )

@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from minegan_jax.mining import selector, supersamples
+from minegan_jax.mining.augment import draw_numbers
 from minegan_jax.mining.supersamples import Cast, Lots
 from minegan_jax.nets import spectral
 from minegan_jax.types import Key, Params
@@ -50,6 +51,9 @@ class Rules(NamedTuple):
     spread: bool = False  # devices share the generators' weights, moments and averages
     accumulation: int = 1  # parts in which a device's minibatch is gone through
     precision: str = "float32"  # that generators and critic compute in, see `nets.precision`
+    augment: tuple[str, ...] = ()  # of `augment.POLICIES`
+    r1_weight: float = 0.0  # gamma of R1, see `losses.r1`; 0 saves its computation
+    r1_every: int = 16  # critic turns between two computations, which then weigh as many
     remat: bool = False  # whether they compute activations twice rather than keep them
 
 
@@ -69,6 +73,7 @@ class Draws(NamedTuple):
 
     critic: Lots  # (batch, turns, ...)
     mixes: Float[Array, "batch turns"]  # uniform in [0, 1], one per interpolate
+    real: Float[Array, "batch turns 7"]  # how the critic sees real images, see `mining.augment`
     players: Lots  # (batch, ...)
 
 
@@ -100,6 +105,21 @@ def _adam(
     return optax.chain(adam, spectral.power_iteration(whole))
 
 
+def _for_lazy_r1(rules: Rules) -> Rules:
+    """Returns rules whose critic moves and forgets as if R1 were spread over all turns.
+
+    With R1 in one of k turns, rate and betas are those of k + 1 turns taken in k (StyleGAN2,
+    arXiv:1912.04958, appendix B).
+    """
+    if not rules.r1_weight or rules.r1_every == 1:
+        return rules
+    share = rules.r1_every / (rules.r1_every + 1)
+    rate = share * rules.learning_rates["critic"]
+    first, second = (beta**share for beta in rules.betas)
+    rates = {**rules.learning_rates, "critic": rate}
+    return rules._replace(learning_rates=rates, betas=(first, second))
+
+
 def _moving_only(
     optimizer: optax.GradientTransformation, frozen: tuple[str, ...]
 ) -> optax.GradientTransformation:
@@ -120,6 +140,7 @@ def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
         trees = enumerate(params["generators"])
         return {**params, "generators": tuple(cast.whole(i, tree) for i, tree in trees)}
 
+    critics = _for_lazy_r1(rules)
     adams = {
         "miners": _adam(rates["miners"], rules),
         "generators": _adam(rates["generators"], rules, whole),
@@ -130,7 +151,7 @@ def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
         moving,
         tuple(name for name in moving if name != "miners" or rules.average_miners),
         critic_optimizer=_moving_only(
-            _adam(rules.learning_rates["critic"], rules), rules.frozen_critic
+            _adam(critics.learning_rates["critic"], critics), rules.frozen_critic
         ),
         players_optimizer=optax.partition(
             {**adams, "frozen": optax.set_to_zero()},
@@ -199,6 +220,7 @@ def draw(game: Game, key: Key) -> Draws:
     return Draws(
         critic=supersamples.draw_lots(key_critic, places, shapes),
         mixes=jax.random.uniform(key_mixes, places),
+        real=draw_numbers(jax.random.fold_in(key, 0), places),
         players=supersamples.draw_lots(key_players, places[:1], shapes),
     )
 

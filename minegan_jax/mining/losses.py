@@ -60,6 +60,16 @@ def drift(real_scores: Scores) -> Float[Array, ""]:
     return jnp.square(real_scores).mean()
 
 
+def r1(criticise: Callable[[Images], Scores], images: Images) -> Float[Array, ""]:
+    """Mean square of the critic's slope at real images: E[|grad D(x)|^2], Mescheder et al. 2018.
+
+    Weighs gamma / 2 beside the logistic loss. The slope is that of the sum of scores, so that a
+    critic which compares images couples them here as well, as in StyleGAN2's code.
+    """
+    slopes = jax.grad(lambda x: criticise(x).sum())(images)
+    return jnp.square(slopes).sum(axis=(1, 2, 3)).mean()
+
+
 def interpolate(real: Images, fake: Images, mixes: Float[Array, "batch"]) -> Images:
     """Mixes each real-fake pair: 0 gives the real image, 1 the fake one."""
     return real + mixes[:, None, None, None] * (fake - real)

@@ -14,9 +14,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from minegan_jax.mining.augment import Numbers, augment, draw_numbers
 from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise
 from minegan_jax.types import Images, Key, Params, Scores, SuperScores
 
+# What an image of one source is made of: u, and how the critic sees it; None: as it is.
+Given = tuple[Noise, Numbers | None]
 BLOCK = 8  # images of one source that go back through it together
 
 
@@ -41,6 +44,7 @@ class Cast(NamedTuple):
     whole: Callable[[int, Params], Params] = _as_they_are  # one generator, of which we have parts
     num_classes: int = 0  # of labels that the critic is told; 0 for a label-free critic
     group: int = 1  # images that the critic compares
+    policies: tuple[str, ...] = ()  # of DiffAugment, before the critic sees an image
     truncates: tuple[bool, ...] = ()  # whether each generator takes truncation=; (): none does
 
 
@@ -48,6 +52,7 @@ class Lots(NamedTuple):
     """The random numbers of K supersamples."""
 
     noise: tuple[Noise, ...]  # u of each source
+    augment: Float[Array, "*places 7"]  # how the critic sees its images, see `mining.augment`
     explores: Float[Array, "*places"]  # uniform in [0, 1]
     ranks: Float[Array, "*places sources"]  # uniform in [0, 1]; the largest wins among equals
 
@@ -55,12 +60,19 @@ class Lots(NamedTuple):
 def draw_lots(key: Key, places: tuple[int, ...], shapes: tuple[NoiseShape, ...]) -> Lots:
     """Draws the random numbers of as many supersamples as there are places."""
     *keys, key_explores, key_ranks = jax.random.split(key, len(shapes) + 2)
+    key_augment = jax.random.fold_in(key, 0)
     pairs = zip(keys, shapes, strict=True)
     return Lots(
         noise=tuple(sample_noise(key, places, shape) for key, shape in pairs),
+        augment=draw_numbers(key_augment, places),
         explores=jax.random.uniform(key_explores, places),
         ranks=jax.random.uniform(key_ranks, (*places, len(shapes))),
     )
+
+
+def each_given(lots: Lots) -> tuple[Given, ...]:
+    """Returns what each source makes its images of: its u, and the supersamples' numbers."""
+    return tuple((noise, lots.augment) for noise in lots.noise)
 
 
 def asked_for(cast: Cast, lots: Lots) -> tuple[Int[Array, "batch"], ...]:
@@ -103,11 +115,12 @@ def choose(
       exploration: the share picked by lot, in [0, 1].
     """
     if len(lots.noise) == 1:  # nothing to choose, so nothing to score
-        fake = _image_of(cast, 0, {}, _only(cast, players, 0), lots.noise[0])
+        given = lots.noise[0], lots.augment
+        fake = _image_of(cast, 0, {}, _only(cast, players, 0), given)
         zeros = jnp.zeros(len(fake), jnp.int32)
         return Chosen(fake, zeros, zeros)
     allowed = jnp.ones(len(lots.noise), bool) if allowed is None else allowed
-    fakes, scores = contest(cast, critic, players, lots.noise, allowed)
+    fakes, scores = contest(cast, critic, players, each_given(lots), allowed)
     best = scores == scores.max(axis=1, keepdims=True)
     explores = (lots.explores < exploration)[:, None] & allowed[None]
     winners, sources = (
@@ -123,7 +136,7 @@ def contest(
     cast: Cast,
     critic: Params,
     players: Params,
-    noise: tuple[Noise, ...],
+    given: tuple[Given, ...],
     allowed: Bool[Array, "sources"],
 ) -> tuple[list[Images], SuperScores]:
     """Returns the images of each source and what the critic says of them.
@@ -132,7 +145,7 @@ def contest(
     """
 
     def play(source: int) -> tuple[Images, Scores]:
-        fake = _image_of(cast, source, {}, _only(cast, players, source), noise[source])
+        fake = _image_of(cast, source, {}, _only(cast, players, source), given[source])
         return fake, cast.critic(critic, fake)
 
     def sit_out(source: int) -> tuple[Images, Scores]:
@@ -140,23 +153,23 @@ def contest(
         return jnp.zeros(fake.shape, fake.dtype), jnp.full(scores.shape, -jnp.inf, scores.dtype)
 
     results = [
-        jax.lax.cond(allowed[i], partial(play, i), partial(sit_out, i)) for i in range(len(noise))
+        jax.lax.cond(allowed[i], partial(play, i), partial(sit_out, i)) for i in range(len(given))
     ]
     fakes, scores = zip(*results, strict=True)
     return list(fakes), jnp.stack(scores, axis=1)
 
 
 def remake(
-    cast: Cast, moving: Params, frozen: Params, noise: tuple[Noise, ...], chosen: Chosen
+    cast: Cast, moving: Params, frozen: Params, given: tuple[Given, ...], chosen: Chosen
 ) -> tuple[Images, Callable[[Images], Params]]:
     """Returns the chosen images, and what takes a change of them back to the weights that move.
 
     As `jax.vjp` would, but it goes back through each source in blocks of the images that were
     chosen from it, and through nothing else.
     """
-    if len(noise) == 1:
+    if len(given) == 1:
         make = partial(_image_of, cast, 0, _only(cast, frozen, 0))
-        fake, back_through = jax.vjp(lambda w: make(w, noise[0]), _only(cast, moving, 0))
+        fake, back_through = jax.vjp(lambda w: make(w, given[0]), _only(cast, moving, 0))
         return fake, lambda change: _by_player([back_through(change)[0]])
 
     def back(change: Images) -> Params:
@@ -165,28 +178,29 @@ def remake(
                 _back_through_one(
                     partial(_image_of, cast, i, _only(cast, frozen, i)),
                     _only(cast, moving, i),
-                    u,
+                    each,
                     change,
                     chosen.sources == i,
                 )
-                for i, u in enumerate(noise)
+                for i, each in enumerate(given)
             ]
         )
 
     return chosen.images, back
 
 
-def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, noise: Noise) -> Images:
-    """Returns G_i(M_i(u)) from the weights of source i alone."""
-    weights = {**frozen, **moving}
+def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, given: Given) -> Images:
+    """Returns G_i(M_i(u)) as the critic sees it, from the weights of source i alone."""
+    (noise, numbers), weights = given, {**frozen, **moving}
     mined = cast.miners[source](weights["miners"], noise)
-    return cast.view(cast.generators[source](weights["generators"], mined))
+    images = cast.view(cast.generators[source](weights["generators"], mined))
+    return images if numbers is None else augment(cast.policies, images, numbers)
 
 
 def _back_through_one(
-    make: Callable[[Params, Noise], Images],
+    make: Callable[[Params, Given], Images],
     moving: Params,
-    noise: Noise,
+    given: Given,
     change: Images,
     mine: Bool[Array, "supersamples"],
 ) -> Params:
@@ -195,15 +209,15 @@ def _back_through_one(
     order = jnp.argsort(~mine, stable=True)  # its own images first
     change = jnp.where(mine[:, None, None, None], change, 0.0)
     ordered = jax.tree.map(
-        lambda x: jnp.pad(x[order], [(0, missing), *[(0, 0)] * (x.ndim - 1)]), (noise, change)
+        lambda x: jnp.pad(x[order], [(0, missing), *[(0, 0)] * (x.ndim - 1)]), (given, change)
     )
 
     def add_block(block: Int[Array, ""], total: Params) -> Params:
-        u, du = jax.tree.map(
+        some, some_change = jax.tree.map(
             lambda x: jax.lax.dynamic_slice_in_dim(x, block * BLOCK, BLOCK), ordered
         )
-        _, back = jax.vjp(lambda weights: make(weights, u), moving)
-        return jax.tree.map(jnp.add, total, back(du)[0])
+        _, back = jax.vjp(lambda weights: make(weights, some), moving)
+        return jax.tree.map(jnp.add, total, back(some_change)[0])
 
     num_blocks = -(-mine.sum() // BLOCK)
     return jax.lax.fori_loop(0, num_blocks, add_block, jax.tree.map(jnp.zeros_like, moving))

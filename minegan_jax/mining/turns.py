@@ -16,9 +16,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from minegan_jax.mining import losses, selector, supersamples
+from minegan_jax.mining.augment import Numbers, augment
 from minegan_jax.mining.game import (
     PLAYERS,
     Draws,
@@ -74,39 +75,73 @@ def critic_turn(
     lots: Lots,
     mixes: Float[Array, "batch"],
     labels: RealLabels = (),
+    numbers: Numbers | None = None,
+    number: Int[Array, ""] | int = 0,
 ) -> tuple[GameState, Metrics]:
     """Moves the critic towards telling the winners from real images (eqs. 3 and 5).
 
     A critic that is told labels judges interpolates by those of the real images.
-    """
-    critic, rules = state.params["critic"], game.rules
 
-    def of_part(real: Images, lots: Lots, mixes: Float[Array, "batch"], labels: RealLabels) -> Any:
+    Args:
+      game: who plays.
+      state: before the turn.
+      average: over devices.
+      real: images, not augmented yet.
+      lots: of the supersamples.
+      mixes: of the interpolates.
+      labels: of the real images, if the critic is told any.
+      numbers: how it sees the real images; None: as they are.
+      number: of the critic's turn in this phase, by which R1 is computed or not.
+    """
+    critic, rules, policies = state.params["critic"], game.rules, game.cast.policies
+
+    def of_part(
+        real: Images,
+        lots: Lots,
+        mixes: Float[Array, "batch"],
+        labels: RealLabels,
+        numbers: Numbers | None,
+    ) -> Any:
         fake = choose(game, state, lots).images
 
+        def seen(images: Images) -> Images:
+            return images if numbers is None else augment(policies, images, numbers)
+
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-            of_real = game.cast.critic(critic, real, *labels)
+            of_real = game.cast.critic(critic, seen(real), *labels)
             of_fake = game.cast.critic(critic, fake, *supersamples.asked_for(game.cast, lots))
             total = losses.LOSSES[rules.loss].critic(of_real, of_fake)
             metrics = {"wasserstein": -losses.wasserstein_critic_loss(of_real, of_fake)}
             if rules.penalty_weight:
                 metrics["penalty"] = losses.gradient_penalty(
                     lambda images: game.cast.critic(critic, images, *labels),
-                    losses.interpolate(real, fake, mixes),
+                    losses.interpolate(seen(real), fake, mixes),
                 )
                 total += rules.penalty_weight * metrics["penalty"]
             if rules.drift_weight:
                 metrics["drift"] = losses.drift(of_real)
                 total += rules.drift_weight * metrics["drift"]
+            if rules.r1_weight:
+                metrics["r1"] = _lazily(
+                    lambda: losses.r1(lambda x: game.cast.critic(critic, seen(x), *labels), real),
+                    number % rules.r1_every == 0,
+                )
+                total += 0.5 * rules.r1_weight * rules.r1_every * metrics["r1"]
             return total, {"critic_loss": total, **metrics}
 
         return jax.value_and_grad(loss, has_aux=True)(critic)
 
     of_batch = in_parts(of_part, rules.accumulation)
-    (_, metrics), gradients = average(of_batch(real, lots, mixes, labels))
+    (_, metrics), gradients = average(of_batch(real, lots, mixes, labels, numbers))
     updates, optimizer = game.critic_optimizer.update(gradients, state.critic_optimizer, critic)
     params = {**state.params, "critic": optax.apply_updates(critic, updates)}
     return state._replace(params=params, critic_optimizer=optimizer), metrics
+
+
+def _lazily(compute: Callable[[], jax.Array], wanted: Bool[Array, ""] | bool) -> jax.Array:
+    """Computes a scalar, or spares that and returns 0."""
+    like = jax.eval_shape(compute)
+    return jax.lax.cond(wanted, compute, lambda: jnp.zeros(like.shape, like.dtype))
 
 
 def players_turn(
@@ -123,7 +158,9 @@ def players_turn(
             return losses.LOSSES[game.rules.loss].players(scores)
 
         chosen = choose(game, state, lots)
-        fake, back = supersamples.remake(game.cast, moving, frozen, lots.noise, chosen)
+        fake, back = supersamples.remake(
+            game.cast, moving, frozen, supersamples.each_given(lots), chosen
+        )
         total, change = jax.value_and_grad(loss)(fake)
         rates = selector.win_rates(chosen.winners, len(game.cast.generators))
         return back(change), {"players_loss": total, "win_rates": rates}
@@ -151,24 +188,37 @@ def step(
     """Plays the critic's turns, then the players'; reports the last of each."""
 
     def turn(state: GameState, given: tuple[Any, ...]) -> tuple[GameState, Any]:
-        pixels, lots, mixes, labels = given
-        real = game.cast.view(to_unit_range(pixels))
-        return critic_turn(game, state, average, real=real, lots=lots, mixes=mixes, labels=labels)
+        (pixels, lots, mixes, labels, numbers), number = given
+        return critic_turn(
+            game,
+            state,
+            average,
+            real=game.cast.view(to_unit_range(pixels)),
+            lots=lots,
+            mixes=mixes,
+            labels=labels,
+            numbers=numbers,
+            number=number,
+        )
 
     labels = (batch.labels,) if game.cast.num_classes else ()
-    given = batch.images, draws.critic, draws.mixes, labels
+    given = batch.images, draws.critic, draws.mixes, labels, draws.real
     turns_first = jax.tree.map(lambda numbers: jnp.moveaxis(numbers, 1, 0), given)
-    state, metrics = jax.lax.scan(turn, state, turns_first)
+    first = state.turns * game.rules.critic_turns
+    numbers = first + jnp.arange(game.rules.critic_turns)
+    state, metrics = jax.lax.scan(turn, state, (turns_first, numbers))
     critic_metrics = {name: values[-1] for name, values in metrics.items()}
     state, players_metrics = players_turn(game, state, average, lots=draws.players)
     return state, {**critic_metrics, **players_metrics}
 
 
-def _lighter(cast: Cast, rules: Rules) -> Cast:
+def _training(cast: Cast, rules: Rules) -> Cast:
     """Returns the cast as it trains; the one that samples is always the exact one."""
     train = partial(lighter, precision=rules.precision, remat=rules.remat)
     return cast._replace(
-        generators=tuple(train(generate) for generate in cast.generators), critic=train(cast.critic)
+        generators=tuple(train(generate) for generate in cast.generators),
+        critic=train(cast.critic),
+        policies=rules.augment,
     )
 
 
@@ -213,7 +263,7 @@ def adversarial_method(
       moving: which of `PLAYERS` learn; the others are frozen.
       first_params: makes the weights; None takes over those of the previous phase.
     """
-    game = make_game(_lighter(cast, rules), rules, moving)
+    game = make_game(_training(cast, rules), rules, moving)
 
     def init(previous: GameState | None, key: Key) -> GameState:
         if first_params is not None:
@@ -225,10 +275,11 @@ def adversarial_method(
     @partial(jax.jit, static_argnums=2)
     @full_float32()
     def contest(state: GameState, key: Key, count: int) -> SuperScores:
-        noise = supersamples.draw_lots(key, (count,), cast.noise).noise
+        lots = supersamples.draw_lots(key, (count,), cast.noise)
+        given = tuple((noise, None) for noise in lots.noise)  # as they are
         averaged = {**players(state), **state.averages}
         critic, allowed = state.params["critic"], state.selector.allowed
-        return supersamples.contest(cast, critic, averaged, noise, allowed)[1]
+        return supersamples.contest(cast, critic, averaged, given, allowed)[1]
 
     @partial(jax.jit, static_argnums=2)
     @full_float32()
