@@ -40,7 +40,10 @@ settings.load_profile("repeat")
 NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 
 # Files whose tests start whole runs: `pytest -m "not slow"` has them too, and starts with them.
-LONG = ["family_runs", "kill", "hosts", "compare", "several_sources", "classes", "notebook"]
+LONG = [
+    *("family_runs", "activation_runs", "batch_statistics_runs"),
+    *("kill", "hosts", "compare", "several_sources", "classes", "notebook"),
+]
 
 
 def pytest_collection_modifyitems(config, items):
