@@ -65,7 +65,10 @@ FILES = {
 # What writes the small file where none is kept, of (path, flag).
 MADE = {
     "dcgan_pytorch": lambda path, flag: small_dcgans.write_pytorch(
-        path, small_dcgans.tutorial() if flag == "generator" else small_dcgans.tutorial_critic()
+        path,
+        small_dcgans.tutorial(latent_size=12)
+        if flag == "generator"
+        else small_dcgans.tutorial_critic(),
     ),
     "dcgan_keras": lambda path, _: small_dcgans.write_keras(
         path, small_dcgans.keras_generator(), np.zeros((1, 5))

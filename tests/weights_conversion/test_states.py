@@ -81,3 +81,27 @@ def test_a_damaged_network_is_left_to_its_converter():
     damaged = {"blocks.0.bias": np.zeros(3)}
     assert states.find(damaged, SIGN, file="f.pth") == damaged
     assert states.find({"G": damaged, "D": OTHER}, SIGN, file="f.pth", usual="G") == damaged
+
+
+UNSIGNED = {
+    "the only one": ({"netG_state_dict": OTHER, "step": 3}, {}),
+    "chosen": ({"G": NETWORK, "D": OTHER}, {"key": "D"}),
+}
+
+
+@pytest.mark.parametrize(("saved", "asked"), UNSIGNED.values(), ids=UNSIGNED)
+def test_a_network_without_a_sign_is_found(saved, asked):
+    assert states.find_unsigned(saved, file="f.pth", **asked) == OTHER
+
+
+UNSIGNED_COMPLAINTS = {
+    "expected one network, found G, D": {"G": NETWORK, "D": OTHER},
+    "expected arrays by name, such as 0.weight, found none": {"epoch": 3},
+    "already converted": {"layer0/kernel": np.ones((2, 3), "f4")},
+}
+
+
+@pytest.mark.parametrize(("said", "saved"), UNSIGNED_COMPLAINTS.items(), ids=UNSIGNED_COMPLAINTS)
+def test_several_networks_without_a_sign_are_named(said, saved):
+    with pytest.raises(InputError, match=rf"f\.pth: {said}"):
+        states.find_unsigned(saved, file="f.pth")
