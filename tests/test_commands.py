@@ -17,6 +17,7 @@ import first_steps
 import jax
 import numpy as np
 import pytest
+import stylegan2_files
 import test_first_steps
 import tiny_sources
 from PIL import Image
@@ -43,7 +44,7 @@ NOT_RUN = {
     r"^python docs/tables\.py$": "`test_results.py` runs the script",
     r" --(coordinator|distributed)\b": "several processes: `test_hosts.py` has two train together",
 }
-# The small file that stands for the one that a command converts.
+# The small file that stands for the one that a command converts, or what makes its bytes.
 FILES = {
     "biggan_pytorch": {"generator": "biggan32/G_ema.pth", "critic": "biggan32/D.pth"},
     "biggan_deep_hf": {
@@ -54,6 +55,9 @@ FILES = {
     "progan_genforce": {"checkpoint": "progan16/genforce.pth"},
     "progan_gan_zoo": {"checkpoint": "progan16/gan_zoo.pth"},
     "sngan_chainer": {"critic": "sngan128/critic.npz"},  # no generator is as small as that
+    "stylegan2_nvidia": {"pickle": stylegan2_files.small_nvidia},
+    "stylegan2_tf": {"pickle": stylegan2_files.small_tensorflow},
+    "stylegan2_rosinality": {"checkpoint": stylegan2_files.small_rosinality},
 }
 # Networks that look at images exist in their full size alone: a damaged file is refused by name.
 FULL_SIZE = ("inception_fid", "lpips_vgg")
@@ -291,7 +295,9 @@ def test_a_command_that_converts(name, execute, tmp_path):
         pytest.skip("the weights are not installed")
     for flag, file in named.items():
         small = FILES[name].get(flag.removeprefix("--"))
-        if small:
+        if callable(small):
+            (tmp_path / file).write_bytes(small())
+        elif small:
             shutil.copy(FIXTURES / small, tmp_path / file)
         else:
             del given[flag]
