@@ -365,3 +365,27 @@ def rosinality(generator, critic=None, *, mean=None, without=(), change=None):
     if change:
         change(kept)
     return zip_layout(kept)
+
+
+def small_weights():
+    """Random weights of the smallest generator and critic."""
+    return (
+        drawn(generator_shapes(8, (3, 2), z=4, w=3), 0),
+        drawn(critic_shapes(8, (3, 2)), 1),
+    )
+
+
+def small_nvidia():
+    """The bytes of a small PyTorch pickle of NVIDIA's."""
+    generator, critic = small_weights()
+    return nvidia({"D": nvidia_module(critic), "G_ema": nvidia_module(generator)})
+
+
+def small_tensorflow():
+    """The bytes of a small TensorFlow pickle."""
+    return tensorflow(*small_weights())
+
+
+def small_rosinality():
+    """The bytes of a small file of rosinality's."""
+    return rosinality(*small_weights())

@@ -42,9 +42,10 @@ def slowly(image, numbers, policies):
     return image
 
 
-@pytest.mark.parametrize(
-    "policies", [(), *((each,) for each in augment.POLICIES), augment.POLICIES]
-)
+ALL = augment.POLICIES
+
+
+@pytest.mark.parametrize("policies", [(), *((each,) for each in ALL), ALL])
 @pytest.mark.parametrize(("size", "channels"), [(8, 3), (9, 1), (28, 1)])
 def test_images_change_as_pixel_by_pixel(policies, size, channels):
     images = np.random.default_rng(0).uniform(-1, 1, (12, size, size, channels))

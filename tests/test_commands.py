@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import small_dcgans
 import small_wheel
+import stylegan2_files
 import test_first_steps
 import tiny_sources
 from PIL import Image
@@ -50,7 +51,7 @@ NOT_RUN = {
     r"^python docs/look\.py ": "`.ci/run` opens a report's page, where there is a browser",
     r" --(coordinator|distributed)\b": "several processes: `test_hosts.py` has two train together",
 }
-# The small file that stands for the one that a command converts.
+# The small file that stands for the one that a command converts, or what makes its bytes.
 FILES = {
     "biggan_pytorch": {"generator": "biggan32/G_ema.pth", "critic": "biggan32/D.pth"},
     "biggan_deep_hf": {
@@ -61,6 +62,9 @@ FILES = {
     "progan_genforce": {"checkpoint": "progan16/genforce.pth"},
     "progan_gan_zoo": {"checkpoint": "progan16/gan_zoo.pth"},
     "sngan_chainer": {"critic": "sngan128/critic.npz"},  # no generator is as small as that
+    "stylegan2_nvidia": {"pickle": stylegan2_files.small_nvidia},
+    "stylegan2_tf": {"pickle": stylegan2_files.small_tensorflow},
+    "stylegan2_rosinality": {"checkpoint": stylegan2_files.small_rosinality},
 }
 # What writes the small file where none is kept, of (path, flag).
 MADE = {
@@ -323,7 +327,9 @@ def test_a_command_that_converts(name, execute, tmp_path):
                 MADE[name](tmp_path / file, flag.removeprefix("--"))
             continue
         small = FILES[name].get(flag.removeprefix("--"))
-        if small:
+        if callable(small):
+            (tmp_path / file).write_bytes(small())
+        elif small:
             shutil.copy(FIXTURES / small, tmp_path / file)
         else:
             del given[flag]

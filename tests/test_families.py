@@ -57,8 +57,19 @@ ARGUMENTS = {
         }
         for size, channels, num_classes in ((8, 1, 3), (32, 3, 0), (128, 3, 10))
     ],
+    "stylegan2": [
+        {
+            **{"resolution": size, "channels": channels, "width": 3, "latent_size": 6},
+            **{"num_classes": num_classes, "mapping_layers": 2, "minibatch_stddev_group": 1},
+            **{"architecture": generator, "critic_architecture": critic, "clamp": 256.0},
+        }
+        for size, channels, num_classes, generator, critic in (
+            *((8, 1, 3, "skip", "resnet"), (16, 3, 0, "resnet", "skip")),
+            *((256, 3, 0, "skip", "resnet"), (8, 1, 0, "orig", "orig")),
+        )
+    ],
 }
-UNBOUNDED = ("progan", "mobilestylegan")  # whose images nothing keeps in range
+UNBOUNDED = ("progan", "mobilestylegan", "stylegan2")  # whose images nothing keeps in range
 CASES = [(name, arguments) for name, rows in ARGUMENTS.items() for arguments in rows]
 WITH_CRITIC = [name for name in ARGUMENTS if family.FAMILIES[name].critic]
 
@@ -133,7 +144,9 @@ def test_labels_change_what_a_conditional_network_says(name):
         assert len({float(score) for score in scores}) == 3
 
 
-@pytest.mark.parametrize("name", ["biggan", "biggan_deep", "dcgan_stack", "mobilestylegan"])
+@pytest.mark.parametrize(
+    "name", ["biggan", "biggan_deep", "dcgan_stack", "mobilestylegan", "stylegan2"]
+)
 def test_statistics_among_the_weights_never_move(name):
     networks, generator, _ = smallest(name)
     latents = jax.random.normal(jax.random.key(1), (2, networks.latent_size))

@@ -17,6 +17,7 @@ SIZES = {"resolution": 16, "channels": 3, "width": 4, "latent_size": 8}
     [
         ("dcgan", {}, ["StridedConv_0", "StridedConv_1"], "Dense_0"),
         ("progan", {}, ["from_rgb_16", "first_16"], "score"),
+        ("stylegan2", {"num_classes": 2}, ["from_rgb_16", "first_16"], "mapping"),
         ("biggan", {"num_classes": 2, "resolution": 32}, ["block0", "attention0"], "embedding"),
     ],
 )

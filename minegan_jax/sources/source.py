@@ -88,7 +88,8 @@ class Source(NamedTuple):
           latents: (batch, latent_size), used as given.
           labels: class numbers, (batch,), or vectors, (batch, embedding_size); None draws the
             mean of all classes, and is all that a family without classes takes.
-          truncation: in (0, 1], for a family that stores statistics for each (`biggan_deep`).
+          truncation: in (0, 1], for a family that stores statistics for each (`biggan_deep`) or
+            the mean w (`stylegan2`).
 
         Returns:
           (batch, height, width, channels).
