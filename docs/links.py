@@ -1,7 +1,7 @@
 """Says which links of a built site lead nowhere, by `python docs/links.py site`.
 
-The status is 1 if one does. Every link and picture of every page is looked up among the site's own files, with the place on the
-page that it names. What leads to other sites is not asked for.
+The status is 1 if one does. Every link and picture of every page is looked up among the site's own
+files, with the place on the page that it names. What leads to other sites is not asked for.
 """
 
 import sys
