@@ -12,5 +12,6 @@ setup(
         "minegan_jax.configs": "configs",
         "minegan_jax.weights_conversion": "weights_conversion",
     },
+    include_package_data=False,  # but what is named here, not all that the sdist holds
     package_data={"minegan_jax": ["assets/*/*", "report/page.*", "py.typed"]},
 )

@@ -1,7 +1,7 @@
-"""Says which links of a built site lead nowhere: `python docs/links.py site`; the status is 1 if any.
+"""Says which links of a built site lead nowhere, by `python docs/links.py site`.
 
-Every link and picture of every page is looked up among the site's own files, with the place on the
-page that it names. What leads to other sites is not asked for.
+The status is 1 if one does. Every link and picture of every page is looked up among the site's own
+files, with the place on the page that it names. What leads to other sites is not asked for.
 """
 
 import sys
@@ -25,7 +25,7 @@ class Reader(HTMLParser):
         super().__init__()
         self.outline = Outline([], set())
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, _: str, attributes: list[tuple[str, str | None]]) -> None:
         """Notes one element."""
         for name, value in attributes:
             if name in ("href", "src") and value:

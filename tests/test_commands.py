@@ -200,7 +200,7 @@ def execute(tmp_path, monkeypatch, capsys):
 
 
 def words_of(command):
-    """Returns a command's words behind the program; a case is put in the place of CASE, sources in that of dots."""
+    """Returns the words behind the program; a case stands for CASE, sources for the dots."""
     case = test_first_steps.ARGUMENTS["several_digits"][-1]
     words = MAIN.sub(r"\1", command).replace("several_digits.py:CASE", f"several_digits.py:{case}")
     words = words.replace(" ... ", " --workdir=RUN --config.sources=DIR ")

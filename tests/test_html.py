@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from minegan_jax.metrics.memorisation import Memorisation
-from minegan_jax.report import embedded, figures, html, image_grids, page, svg
+from minegan_jax.report import embedded, figures, html, image_grids, page, svg, table_page
 
 VOID = {"meta", "img", "input"}
 EVIL = "</script><script>alert(\"1\")</script><img src=x onerror='a'>&amp;"
@@ -208,6 +208,48 @@ def test_a_step_of_the_walk_shows_every_walk(tmp_path):
     for number, step in enumerate(steps):
         own = image_grids.grid(walks[:, number], columns=side // 2)[2:-2, 2:-2, 0]
         np.testing.assert_array_equal(pixels(step), own)
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """A comparison's record, of two methods with two seeds, and its folder."""
+    given = {"steps": 3, "images": 5, "guide": None, "search_steps": None, "weights": "ema"}
+    rows = [
+        {"title": title, "setting": "nines & <more>", "max_images": size, "seed": seed,
+         "label": False, "folder": f"runs/{title}_{size}_{seed}", "remarks": [], "given": given,
+         "frechet_distance": size + seed, "coverage": 0.5}
+        for title in ("mine", "<i>") for size in (4, 8) for seed in (0, 1)
+    ]  # fmt: skip
+    image_grids.save_png(tmp_path / "figure_nines.png", np.zeros((9, 9, 3), np.uint8))
+    measured = {"rows": rows, "device": "cpu", "versions": [{"jax": "1"}], "milliseconds": {},
+                "figures": ["frechet_distance", "coverage"]}  # fmt: skip
+    return measured, tmp_path
+
+
+def test_a_comparison_is_a_page_too(compared):
+    measured, folder = compared
+    table_page.write(folder, measured)
+    outline = Outline((folder / "table.html").read_text())
+    assert outline.texts("h2") == [
+        "Figures", "Samples", "What each method was given", "Runs", "Recipe"
+    ]  # fmt: skip
+    links = [link["href"] for link in outline.all("a")]
+    assert [link for link in links if link.endswith("report.html")] == [
+        f"{folder}/report.html" for folder in dict.fromkeys(r["folder"] for r in measured["rows"])
+    ]
+    cells = outline.texts("td")
+    assert "4.5 ± 0.71" in cells
+    assert "8.5 ± 0.71" in cells
+    assert "<i>" in cells
+    assert outline.texts("figcaption") == ["nines"]
+    assert not outline.all("i")
+
+
+def test_remarks_stand_before_the_figures_of_a_comparison(compared):
+    measured, folder = compared
+    measured["rows"][0]["remarks"] = ["<b>seen</b>"]
+    outline = Outline(table_page.to_html("table", measured, folder))
+    assert "Careful: <b>seen</b>." in outline.texts("p")
 
 
 def test_pictures_that_are_not_there():

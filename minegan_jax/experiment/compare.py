@@ -23,7 +23,7 @@ from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.files import as_path, write_atomically
 from minegan_jax.metrics.distances import nearest
-from minegan_jax.report import image_grids, markdown, table
+from minegan_jax.report import image_grids, markdown, table, table_page
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.types import Pixels
 
@@ -36,7 +36,7 @@ PATIENCE = 10.0  # ... one takes as many seconds
 
 
 def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]:
-    """Writes `table.md`, `table.json`, a figure for each setting and, if sizes differ, curves.
+    """Writes `table.md`, `table.json`, `table.html`, figures and, if sizes differ, curves.
 
     Returns:
       What `table.json` holds under `rows`: a record for each method, setting, size and seed.
@@ -75,6 +75,7 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
     _save_figures(workdir, rows, comparison)
     if len(comparison.max_images) > 1:
         _save_curves(workdir, records)
+    table_page.write(workdir, measured)
     return records
 
 

@@ -83,12 +83,17 @@ def to_markdown(
     parts = []
     for size in _unlike(records, "max_images"):
         mine = [record for record in records if record["max_images"] == size]
-        parts += [f"## {size} training images", _one_size(mine, milliseconds, shown)]
+        parts += [f"## {size} training images", markdown(*of_one_size(mine, milliseconds, shown))]
     return "\n\n".join(parts) + "\n"
 
 
 def given_to_markdown(records: Sequence[Record]) -> str:
-    """Returns a table of what each method was given; settings that give the same share a row."""
+    """Returns a table of what each method was given."""
+    return f"## What each method was given\n\n{markdown(GIVEN, given_rows(records))}\n"
+
+
+def given_rows(records: Sequence[Record]) -> list[list[str]]:
+    """Returns what each method was given; settings that give the same share a row."""
     settings: dict[tuple[str, ...], dict[str, None]] = {}
     for record in records:
         given = record["given"]
@@ -101,14 +106,13 @@ def given_to_markdown(records: Sequence[Record]) -> str:
             given["weights"],
         )
         settings.setdefault(cells, {})[record["setting"]] = None
-    rows = [[title, ", ".join(settings[title, *rest]), *rest] for title, *rest in settings]
-    return f"## What each method was given\n\n{markdown(GIVEN, rows)}\n"
+    return [[title, ", ".join(settings[title, *rest]), *rest] for title, *rest in settings]
 
 
-def _one_size(
+def of_one_size(
     records: Sequence[Record], milliseconds: Mapping[str, float], shown: Sequence[str]
-) -> str:
-    """Returns the table of one number of training images."""
+) -> tuple[list[str], list[list[str]]]:
+    """Returns titles and rows of one number of training images, as `to_markdown` takes them."""
     rows = []
     for setting in _unlike(records, "setting"):
         here = [record for record in records if record["setting"] == setting]
@@ -119,7 +123,7 @@ def _one_size(
             timed = [f"{milliseconds[method]:.3g}"] if milliseconds else []
             rows.append([setting, method, label, *cells, *timed])
     timed = ["ms an image"] if milliseconds else []
-    return markdown(["target", "method", "label", *map(title, shown), *timed], rows)
+    return ["target", "method", "label", *map(title, shown), *timed], rows
 
 
 def _unlike(records: Sequence[Record], name: str) -> list[Any]:
