@@ -63,8 +63,12 @@ class Config:
     # a latent, and for what mines the class 1 for each class; "affine" has
     # as many as u has numbers.
     miner_width: int = 256
-    # "prior": M(u) = u at step 0; "collapsed": the authors' PyTorch default; "affine": without
-    # activations, spectrally normalised, their BigGAN's, whose u names no class.
+    # Where the miner stands: "z" before the generator (section 3.2); "w" behind its mapping network
+    # if it has one: M(w) is the mapping's own w at first; "w+": so too, a w for each layer.
+    miner_space: str = "z"
+    # "prior": M(u) = u at step 0; "residual": so too, by u + f(u), a smaller miner; "collapsed":
+    # the authors' PyTorch default; "affine": without activations, spectrally normalised, their
+    # BigGAN's, whose u names no class.
     miner_start: str = "prior"
     # Of a conditional source: whether u draws a class as well, which M^z and M^c see; else both see
     # a latent alone (Fig. 2), and M^c starts from vectors that spread as the classes' do.

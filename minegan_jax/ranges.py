@@ -92,7 +92,8 @@ SOME_OF: dict[str, tuple[str, ...]] = {"augment": ("colour", "translation", "cut
 ONE_OF: dict[str, tuple[Any, ...]] = {
     "colour": ("as_is", "convert"),
     "fit": ("crop", "pad", "squeeze"),
-    "miner_start": ("prior", "collapsed", "affine"),
+    "miner_space": ("z", "w", "w+"),
+    "miner_start": ("prior", "residual", "collapsed", "affine"),
     "loss": ("wasserstein", "hinge", "logistic"),
     "precision": ("float32", "bfloat16"),
     "channels": (1, 3),

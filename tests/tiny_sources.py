@@ -19,6 +19,10 @@ ARGUMENTS = {
         **{"blocks": [[1, 4, 2]], **CLASSES},
     },
     "dcgan_stack": {"resolution": 8, "channels": 3, "width": 4, "latent_size": 4},
+    "stylegan2": {
+        **{"resolution": 8, "channels": 1, "width": 4, "latent_size": 4, "mapping_layers": 2},
+        "minibatch_stddev_group": 1,
+    },
     "mobilestylegan": {"resolution": 16, "channels": 3, "width": 4, "latent_size": 4},
     "dcgan": {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4, "num_classes": 3},
 }

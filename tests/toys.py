@@ -62,7 +62,7 @@ def toy_cast(miners, generators, critic, latent_size):
 
 def of_noise(miner):
     """A miner of latents as one of u."""
-    return lambda params, noise: miner(params, noise.latents)
+    return lambda params, _, noise: miner(params, noise.latents)
 
 
 def toy_game(num_sources, rules=RULES):

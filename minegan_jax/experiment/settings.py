@@ -87,6 +87,7 @@ def miner_shape(config: Config) -> MinerShape:
         start=config.miner_start,
         classes=config.classes,
         draws_class=config.miner_draws_class,
+        space=config.miner_space,
     )
 
 

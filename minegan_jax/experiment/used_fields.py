@@ -76,6 +76,7 @@ MINING = frozenset(
         "average_miners",
         "miner_depth",
         "miner_width",
+        "miner_space",
         "miner_start",
         "miner_draws_class",
         "miner_learning_rate",

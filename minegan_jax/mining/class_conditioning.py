@@ -49,9 +49,9 @@ def generator(networks: Networks, classes: str) -> Callable[..., Images]:
     return of_one_class
 
 
-def prior(params: Params, noise: Noise) -> Any:
+def prior(params: Params, generator: Params, noise: Noise) -> Any:
     """Stands in a miner's place: hands u on as it is, a latent or one with its class."""
-    del params
+    del params, generator
     return noise.latents if noise.labels is None else (noise.latents, noise.labels)
 
 
@@ -75,7 +75,7 @@ def searchable(
         return lambda params, noise: (noise.latents, partial(generate, params))
 
     def opened(params: Params, noise: Noise) -> tuple[Latents, Callable[[Latents], Images]]:
-        latents, labels = prior({}, noise)
+        latents, labels = prior({}, {}, noise)
         table = class_table(params, networks.num_classes)
         mean, spread = table.mean(axis=0)[None], jnp.maximum(table.std(axis=0), NO_SPREAD)[None]
 

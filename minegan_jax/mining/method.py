@@ -27,7 +27,7 @@ class MinedSource(NamedTuple):
 
 
 def mined_source(
-    miner: Callable[[Params, Noise], Any],
+    miner: Callable[[Params, Params, Noise], Any],
     generator: Callable[..., Images],
     output: Callable[[Images], Images],
     noise: NoiseShape,
@@ -37,7 +37,7 @@ def mined_source(
     """Compiles G(M(u)) for full float32; its weights are those of `miners` and `generators`.
 
     Args:
-      miner: M, of (params, u).
+      miner: M, of (params, the generator's, u).
       generator: G, of (params, what M gives).
       output: how images are handed out.
       noise: what u holds.
@@ -47,7 +47,7 @@ def mined_source(
     @jax.jit
     @full_float32()
     def mined(weights: Params, noise: Noise) -> Any:
-        return miner(weights["miners"], noise)
+        return miner(weights["miners"], weights["generators"], noise)
 
     @partial(jax.jit, static_argnames="truncation")
     @full_float32()

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
+from minegan_jax.errors import InputError
 from minegan_jax.mining import class_conditioning, miner
 from minegan_jax.mining.game import Rules
 from minegan_jax.mining.method import MinedSource, TransferMethod, mined_source
@@ -22,7 +24,7 @@ from minegan_jax.nets.function import as_function
 from minegan_jax.nets.image_resize import common_view
 from minegan_jax.sources import Source
 from minegan_jax.training import sharding
-from minegan_jax.types import Key, Params, Scores
+from minegan_jax.types import Images, Key, Params, Scores
 
 
 class MinerShape(NamedTuple):
@@ -35,6 +37,7 @@ class MinerShape(NamedTuple):
     classes: str = class_conditioning.ALL
     # Whether u draws a class, which M^z and M^c see; else they see a latent alone, as in Fig. 2.
     draws_class: bool = True
+    space: str = "z"  # or "w", behind the mapping network of a source that has one, or "w+"
 
 
 class Critic(NamedTuple):
@@ -104,7 +107,7 @@ def init_miners(sources: Sequence[Source], shape: MinerShape, key: Key) -> tuple
     """Returns the weights that each source's miner starts from."""
     keys = jax.random.split(key, len(sources))
     return tuple(
-        _miner(source, shape).init(key, *_inputs(zero_noise(1, _noise(source, shape))))["params"]
+        _miner(source, shape).init(key, *_first_inputs(source, shape))["params"]
         for source, key in zip(sources, keys, strict=True)
     )
 
@@ -123,11 +126,11 @@ def mined_sources(
     output = common_view(resolution=resolution, channels=channels)
     return tuple(
         mined_source(
-            _of_noise(_miner(source, shape)),
-            class_conditioning.generator(source.networks, shape.classes),
+            _mined(source, shape),
+            _generator(source, shape),
             output,
             _noise(source, shape),
-            truncates=source.networks.truncates,
+            truncates=_truncates(source, shape),
         )
         for source in sources
     )
@@ -137,7 +140,9 @@ def _miner(source: Source, shape: MinerShape) -> nn.Module:
     """Returns a source's miner: M, or M^z and M^c where its classes are mined."""
     networks = source.networks
     make = partial(miner.make_miner, depth=shape.depth, width=shape.width)
-    latent = make(networks.latent_size, shape.start, miner.at_prior(networks.latent_size))
+    if shape.space != "z":
+        return make(networks.w_size, shape.start, copies=_num_ws(source, shape))
+    latent = make(networks.latent_size, shape.start)
     if not class_conditioning.takes_part(networks, shape.classes):
         return latent
     table = class_table(source.generator, networks.num_classes)
@@ -148,6 +153,20 @@ def _miner(source: Source, shape: MinerShape) -> nn.Module:
     return miner.ConditionalMiner(latent, condition, networks.num_classes)
 
 
+def _num_ws(source: Source, shape: MinerShape) -> int:
+    """Returns how many w a miner of w makes.
+
+    Raises:
+      InputError: the source has no w.
+    """
+    if not source.networks.w_size:
+        raise InputError(
+            f"source {source.name!r}: family {source.description['family']!r} has no mapping"
+            f" network behind which to mine: expected miner_space 'z', found {shape.space!r}"
+        )
+    return source.networks.num_ws if shape.space == "w+" else 1
+
+
 def _noise(source: Source, shape: MinerShape) -> NoiseShape:
     """Returns what a source's u holds."""
     if not shape.draws_class or shape.start == "affine":
@@ -155,15 +174,51 @@ def _noise(source: Source, shape: MinerShape) -> NoiseShape:
     return class_conditioning.noise_shape(source.networks, shape.classes)
 
 
+def _first_inputs(source: Source, shape: MinerShape) -> tuple[jax.Array, ...]:
+    """Returns zeros of what a miner's module takes."""
+    if shape.space != "z":
+        return (jnp.zeros((1, source.networks.w_size)),)
+    return _inputs(zero_noise(1, _noise(source, shape)))
+
+
 def _inputs(noise: Noise) -> tuple[jax.Array, ...]:
     """Returns what a miner's module takes."""
     return tuple(part for part in noise if part is not None)
 
 
-def _of_noise(module: nn.Module) -> Callable[[Params, Noise], Any]:
-    """Returns a miner as a function of (params, u)."""
-    function = as_function(module)
-    return lambda params, noise: function(params, *_inputs(noise))
+def _mined(source: Source, shape: MinerShape) -> Callable[[Params, Params, Noise], Any]:
+    """Returns a source's miner as a function of (params, its generator's, u)."""
+    function = as_function(_miner(source, shape))
+    if shape.space == "z":
+        return lambda params, _, noise: function(params, *_inputs(noise))
+    to_w, count = source.networks.to_w, _num_ws(source, shape)
+    assert to_w is not None
+
+    def of_w(params: Params, generator: Params, noise: Noise) -> jax.Array:
+        moved: jax.Array = function(params, to_w(generator, *_of_class(noise, shape)))
+        return moved.reshape(len(moved), count, -1) if count > 1 else moved
+
+    return of_w
+
+
+def _of_class(noise: Noise, shape: MinerShape) -> tuple[jax.Array, ...]:
+    """Returns a latent and, for a source of classes, the one that is asked for."""
+    if shape.classes in (class_conditioning.ALL, class_conditioning.MEAN):
+        return _inputs(noise)
+    return noise.latents, jnp.full(len(noise.latents), int(shape.classes))
+
+
+def _generator(source: Source, shape: MinerShape) -> Callable[..., Images]:
+    """Returns a source's generator of (params, what its miner gives)."""
+    if shape.space == "z":
+        return class_conditioning.generator(source.networks, shape.classes)
+    assert source.networks.synthesise is not None
+    return source.networks.synthesise
+
+
+def _truncates(source: Source, shape: MinerShape) -> bool:
+    """Says whether what is mined can be truncated by what the source stores for it."""
+    return source.networks.truncates and shape.space == "z"
 
 
 def _cast(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> Cast:
@@ -171,13 +226,13 @@ def _cast(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> Cast:
     networks = [source.networks for source in sources]
     image_shape = {"resolution": critic.resolution, "channels": critic.channels}
     return Cast(
-        miners=tuple(_of_noise(_miner(source, shape)) for source in sources),
-        generators=tuple(class_conditioning.generator(each, shape.classes) for each in networks),
+        miners=tuple(_mined(source, shape) for source in sources),
+        generators=tuple(_generator(source, shape) for source in sources),
         critic=critic.criticise,
         view=common_view(*(each.resolution for each in networks), **image_shape),
         output=common_view(**image_shape),
         noise=tuple(_noise(source, shape) for source in sources),
         whole=lambda source, parts: sharding.whole(parts, sources[source].generator),
         group=critic.group,
-        truncates=tuple(each.truncates for each in networks),
+        truncates=tuple(_truncates(source, shape) for source in sources),
     )

@@ -30,12 +30,13 @@ def _as_they_are(source: int, weights: Params) -> Params:
 
 
 class Cast(NamedTuple):
-    """The functions of (params, input) that take part in a game.
+    """The functions that take part in a game.
 
-    A generator takes what its miner gives: a latent, or one with what stands for its class.
+    A miner, of (its params, its generator's, u), gives what the generator, of (params, that),
+    takes: a latent, or one with what stands for its class, or a w that the generator made of these.
     """
 
-    miners: tuple[Callable[[Params, Noise], Any], ...]
+    miners: tuple[Callable[[Params, Params, Noise], Any], ...]
     generators: tuple[Callable[[Params, Any], Images], ...]
     critic: Callable[..., Scores]  # of (params, images), and their labels where it is told them
     view: Callable[[Images], Images]  # how the critic sees images of any source
@@ -192,8 +193,9 @@ def remake(
 def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, given: Given) -> Images:
     """Returns G_i(M_i(u)) as the critic sees it, from the weights of source i alone."""
     (noise, numbers), weights = given, {**frozen, **moving}
-    mined = cast.miners[source](weights["miners"], noise)
-    images = cast.view(cast.generators[source](weights["generators"], mined))
+    generator = weights["generators"]
+    mined = cast.miners[source](weights["miners"], generator, noise)
+    images = cast.view(cast.generators[source](generator, mined))
     return images if numbers is None else augment(cast.policies, images, numbers)
 
 

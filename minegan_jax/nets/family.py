@@ -76,7 +76,7 @@ class Networks(NamedTuple):
     # That the generator was trained with, a key of `nets.prior.PRIORS`. `generate` takes Gaussian
     # noise whatever it is: it maps that to the prior, see `nets.prior`.
     prior: str = NORMAL
-    # Of a family with a mapping network (`stylegan2`), the two parts of `generate`:
+    # Of a family with a mapping network (`stylegan2`, `mobilestylegan`), the parts of `generate`:
     w_size: int = 0  # length of the intermediate latent w; 0: the family has none
     num_ws: int = 0  # layers that take a w
     # Of (params, latents, labels, truncation=): w, (batch, w_size).
@@ -159,11 +159,11 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
 
 def _parts(generator: nn.Module) -> dict[str, Any]:
     """Returns the parts of a generator that has a mapping network."""
-    if not isinstance(generator, stylegan2.Generator):
+    if not hasattr(generator, "to_w"):
         return {}
     return {
         "w_size": generator.length_of_w,
-        "num_ws": stylegan2.num_ws(generator.resolution),
+        "num_ws": generator.num_ws,
         "to_w": as_function(generator, "to_w"),
         "synthesise": as_function(generator, "synthesise"),
     }

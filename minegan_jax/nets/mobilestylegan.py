@@ -234,6 +234,27 @@ class Generator(nn.Module):
           latents: (batch, latent_size).
           truncation: 1 leaves w as it is; None is the attribute's.
         """
+        return self.synthesise(self.to_w(latents, truncation=truncation))
+
+    @property
+    def length_of_w(self) -> int:
+        """The length of w."""
+        return self.latent_size
+
+    @property
+    def num_ws(self) -> int:
+        """How many w there are: one, of all layers."""
+        return 1
+
+    def to_w(
+        self, latents: Latents, labels: None = None, truncation: float | None = None
+    ) -> Styles:
+        """Maps (batch, latent_size) to w, as long; there are no labels."""
+        del labels
         wanted = self.truncation if truncation is None else truncation
         mean = constant(self.mean_w)[None]
-        return self.synthesis(mean + wanted * (self.mapping(latents) - mean))
+        return mean + wanted * (self.mapping(latents) - mean)
+
+    def synthesise(self, w: Styles) -> Images:
+        """Maps w to images."""
+        return self.synthesis(w)

@@ -177,6 +177,11 @@ class Generator(nn.Module):
     truncation: float = 1.0
 
     @property
+    def num_ws(self) -> int:
+        """How many layers take a w."""
+        return num_ws(self.resolution)
+
+    @property
     def length_of_w(self) -> int:
         """Length of w."""
         return self.w_size or self.latent_size

@@ -26,6 +26,7 @@ def _is_miner(value: Any) -> bool:
     """Says whether a value describes miners: what `mining.MinerShape` has, or some of it."""
     kinds = {"depth": weights.is_count, "width": weights.is_count, "start": weights.TEXT.fits}
     kinds["classes"] = weights.TEXT.fits
+    kinds["space"] = weights.TEXT.fits
     kinds["draws_class"] = lambda value: isinstance(value, bool)
     known = isinstance(value, dict) and value.keys() <= kinds.keys()
     return known and all(kinds[name](given) for name, given in value.items())
