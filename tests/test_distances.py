@@ -19,9 +19,6 @@ def test_distances_match_loops_across_blocks(monkeypatch):
     left, right = gaussians(7, 5)
     expected = [[oracles.squared_distance(x, y) for y in right] for x in left]
     np.testing.assert_allclose(distances.squared_distances(left, right), expected, rtol=1e-10)
-    for k in (1, 3):
-        expected = oracles.kth_nearest_other(left, k)
-        np.testing.assert_allclose(distances.kth_nearest_other(left, k), expected, rtol=1e-10)
 
 
 def test_distances_of_copies_are_exactly_zero_and_small_ones_keep_their_digits():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from minegan_jax.errors import InputError
+from minegan_jax.metrics.checks import in_canonical_order
 from minegan_jax.metrics.frechet import frechet_distance
-from minegan_jax.metrics.intervals import _student, intervals, share_interval
+from minegan_jax.metrics.intervals import _student, halves, intervals, share_interval
 from minegan_jax.metrics.kmmd import kmmd
 from minegan_jax.metrics.prdc import prdc
 from minegan_jax.report import measure
@@ -15,6 +16,13 @@ def draws(counts, *, width, shift, seed):
     rng = np.random.default_rng(seed)
     real, fake = (rng.normal(size=(count, width)) for count in counts)
     return real, 1.2 * fake + shift
+
+
+def resampled(one, real, fake, **kwargs):
+    """The interval of one measure."""
+    real, fake = in_canonical_order(real), in_canonical_order(fake)
+    drawn = halves(len(real), len(fake), **kwargs)
+    return intervals(one(real, fake), [one(real[draw.real], fake[draw.fake]) for draw in drawn])
 
 
 MEASURES = {
@@ -30,7 +38,7 @@ def test_intervals_cover_the_mean_of_what_other_images_would_give(name):
     one, trials = MEASURES[name], 80
     given = {"width": 3, "shift": 0.5}
     many = [one(*draws((50, 90), seed=1000 + n, **given))["it"] for n in range(300)]
-    found = [intervals(one, *draws((50, 90), seed=n, **given), seed=n)["it"] for n in range(trials)]
+    found = [resampled(one, *draws((50, 90), seed=n, **given), seed=n)["it"] for n in range(trials)]
     inside = np.mean([low <= np.mean(many) <= high for low, high in found])
     # 95 %, within what 80 trials settle: three standard deviations are 7.3 %.
     assert 0.87 <= inside <= 1.0
@@ -43,7 +51,7 @@ def test_frechet_interval_covers_the_closed_form():
     inside = 0
     for seed in range(50):
         real, fake = draws((600, 600), width=2, shift=0.5, seed=seed)
-        found = intervals(MEASURES["frechet_distance"], real, fake, num_resamples=12)["it"]
+        found = resampled(MEASURES["frechet_distance"], real, fake, num_resamples=12)["it"]
         inside += found.low <= truth <= found.high
     assert inside >= 43
 
@@ -56,29 +64,31 @@ def test_drawing_with_repetition_would_shift_a_frechet_distance():
         for _ in range(30)
     ]
     value = frechet_distance(real, fake)
-    found = intervals(MEASURES["frechet_distance"], real, fake)["it"]
+    found = resampled(MEASURES["frechet_distance"], real, fake)["it"]
     assert min(repeated) > value  # a naive interval of these draws lacks the value itself
     assert found.low < value < found.high
 
 
 def test_intervals_depend_on_the_seed_and_not_on_the_order_of_rows():
     real, fake = draws((20, 30), width=3, shift=0.5, seed=0)
-    first = intervals(MEASURES["means"], real, fake)
+    first = resampled(MEASURES["means"], real, fake)
     rng = np.random.default_rng(1)
-    again = intervals(MEASURES["means"], rng.permutation(real), rng.permutation(fake))
+    again = resampled(MEASURES["means"], rng.permutation(real), rng.permutation(fake))
     np.testing.assert_allclose(again["it"], first["it"], rtol=1e-9)
-    assert intervals(MEASURES["means"], real, fake, seed=1)["it"] != first["it"]
-    around = intervals(MEASURES["means"], real, fake, around={"it": 5.0, "other": 1.0})
-    np.testing.assert_allclose(np.mean(around["it"]), 5.0)
-    assert list(around) == ["it"]
+    assert resampled(MEASURES["means"], real, fake, seed=1)["it"] != first["it"]
 
 
-def test_intervals_refuse_too_little():
-    real, fake = draws((3, 30), width=3, shift=0.5, seed=0)
+def test_intervals_lie_around_the_whole_and_need_a_value_of_each_half():
+    found = intervals({"it": 5.0, "other": 1.0}, [{"it": 1.0, "other": 1.0}, {"it": 2.0}] * 2)
+    np.testing.assert_allclose(np.mean(found["it"]), 5.0)
+    assert list(found) == ["it"]
+
+
+def test_halves_refuse_too_little():
     with pytest.raises(InputError, match="real features: expected at least 4 rows, found 3"):
-        intervals(MEASURES["means"], real, fake)
+        halves(3, 30)
     with pytest.raises(InputError, match="num_resamples: expected at least 2, found 1"):
-        intervals(MEASURES["means"], fake, fake, num_resamples=1)
+        halves(30, 30, num_resamples=1)
 
 
 @pytest.mark.parametrize(

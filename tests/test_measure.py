@@ -1,52 +1,111 @@
-"""What is compared with what: equal counts, and what too few images forbid."""
+"""Distances and intervals of a report, against the definitions of each subset by itself."""
 
 import numpy as np
+import oracles
 import pytest
+from toys import as_shown, gaussians
 
+from minegan_jax.metrics import distances
 from minegan_jax.metrics.checks import in_canonical_order
-from minegan_jax.metrics.frechet import frechet_distance
-from minegan_jax.metrics.mean_variance import mean_variance
-from minegan_jax.metrics.shown import Shown
+from minegan_jax.metrics.copy_verdict import judge
+from minegan_jax.metrics.data_copying import copying_score
+from minegan_jax.metrics.intervals import _student
+from minegan_jax.metrics.memorisation import memorisation
 from minegan_jax.report import measure
 
-
-def rows(count, seed, width=8):
-    return np.random.default_rng(seed).normal(size=(count, width))
+RESAMPLES = 3
 
 
-def shown(features, pictures=None):
-    pictures = np.arange(len(features)) if pictures is None else pictures
-    return Shown(features, pictures, len(features))
+def sets(width):
+    real, fake = gaussians(12, 19, width=width)
+    fake = 1.2 * fake + 0.3
+    fake[2] = real[5]
+    return in_canonical_order(real), in_canonical_order(fake)
 
 
-@pytest.mark.parametrize("num_fake", [30, 200])
-def test_real_images_are_a_reference_for_as_many_generated_ones(num_fake):
-    """A distance falls with the number of images: 30 are compared with 30, 200 with all 60."""
-    reals, fake = measure.Reals(shown(rows(60, 0)), shown(rows(50, 1))), rows(num_fake, 2)
-    count = min(num_fake, 60)
-    reference = measure.real_reference(reals, num_fake, k=3, seed=0)
-    found = measure.distances(reals, fake, k=3, seed=0)
-    assert reference["num_fake"] == found["equal_counts"]["num_fake"] == count
-    assert found["held_out"]["num_fake"] == num_fake
-    expected = frechet_distance(reals.held_out.images, fake[:count])
-    assert found["equal_counts"]["frechet_distance"] == pytest.approx(expected)
-    assert 0.5 < reference["frechet_distance"] / expected < 2.0  # neither is nearer by its number
-    assert reference["mean_variance"] == mean_variance(reals.train.images)
+def slow(real, fake, *, k, num_subsets):
+    """Every distance of two sets by its definition, with the draws that measures make."""
+    size = min(len(real), len(fake))
+    rng = np.random.default_rng(0)
+    values = [
+        oracles.unbiased_mmd2(
+            *(rows[rng.choice(len(rows), size, replace=False)] for rows in (real, fake)),
+            oracles.cubic_kernel,
+        )
+        for _ in range(num_subsets)
+    ]
+    kernel = oracles.gaussian_kernel(real, 1.0)
+    return {
+        "frechet_distance": oracles.frechet_distance(real, fake),
+        "kid": np.mean(values),
+        "kmmd_biased": np.sqrt(oracles.biased_mmd2(real, fake, kernel)),
+        "kmmd_unbiased": oracles.unbiased_mmd2(real, fake, kernel),
+        **dict(
+            zip(
+                ("precision", "recall", "density", "coverage"),
+                oracles.prdc(real, fake, k),
+                strict=True,
+            )
+        ),
+    }
 
 
-def test_a_picture_counts_once_in_the_reference():
-    twice = shown(np.repeat(rows(20, 0), 2, axis=0), np.repeat(np.arange(20), 2))
-    reals = measure.Reals(twice, shown(rows(50, 1)))
-    reference = measure.real_reference(reals, 1000, k=3, seed=0)
-    assert reference["num_fake"] == 20
-    different = in_canonical_order(rows(20, 0))
-    expected = frechet_distance(reals.held_out.images, different)
-    assert reference["frechet_distance"] == pytest.approx(expected)
+def slow_floor(count, fake):
+    rng = np.random.default_rng(0)
+    values = []
+    for _ in range(measure.NUM_SPLITS):
+        order = rng.permutation(len(fake))
+        apart = fake[order[:count]], fake[order[count:]]
+        kernel = oracles.gaussian_kernel(apart[0], 1.0)
+        values.append(np.sqrt(oracles.biased_mmd2(*apart, kernel)))
+    return np.mean(values)
 
 
-def test_without_a_floor_the_kernel_distances_are_there():
-    """A floor takes more generated images than twice the real ones; the distances do not."""
-    found = measure.compare_closely(rows(60, 0), rows(40, 1), k=3, seed=0, num_resamples=2)
+@pytest.mark.parametrize("width", [4, 30])  # fewer dimensions than rows, and more
+@pytest.mark.parametrize("block", [2**24, 40])  # all rows at once, or two or three
+def test_values_and_intervals_match_loops_over_each_half(monkeypatch, width, block):
+    monkeypatch.setattr(distances, "MAX_BLOCK_ENTRIES", block)
+    real, fake = sets(width)
+    found = measure.compare_closely(real, fake, k=2, seed=0, num_resamples=RESAMPLES)
+    expected = slow(real, fake, k=2, num_subsets=measure.NUM_SUBSETS)
+    rng = np.random.default_rng(0)
+    parts = [
+        [np.sort(rng.permutation(len(rows))[: len(rows) // 2]) for rows in (real, fake)]
+        for _ in range(RESAMPLES)
+    ]
+    halves = [
+        slow(real[ours], fake[theirs], k=2, num_subsets=measure.FEW_SUBSETS)
+        for ours, theirs in parts
+    ]
+    assert found["left_out"] == {}
+    assert found["kmmd_floor"] == pytest.approx(slow_floor(len(real), fake), rel=1e-9)
+    for name, value in expected.items():
+        # The oracle's square root of a covariance has half of the digits.
+        within = 1e-6 if name == "frechet_distance" else 1e-9
+        spread = _student(RESAMPLES - 1) * np.std([half[name] for half in halves], ddof=1)
+        ends = np.clip([value - spread, value + spread], *measure.RANGES[name])
+        assert found[name] == pytest.approx(value, rel=within), name
+        np.testing.assert_allclose(found["intervals"][name], ends, rtol=within, atol=1e-12)
+
+
+def test_a_half_whose_real_rows_are_equal_has_no_kernel_and_no_interval():
+    real = np.array([[0.1, 0.3]] * 5 + [[1.0, 2.0]])
+    (fake,) = gaussians(12, width=2)
+    found = measure.compare_closely(real, fake, k=1, seed=0)
     assert {"kmmd_biased", "kmmd_unbiased"} <= found.keys()
-    assert list(found["left_out"]) == ["kmmd_floor"]
-    assert found["intervals"].keys() >= {"kmmd_biased", "kmmd_unbiased"}
+    assert "kmmd_biased" not in found["intervals"]
+    assert "kid" in found["intervals"]
+
+
+def test_what_is_kept_of_real_images_changes_no_figure():
+    train, held_out, fake = gaussians(60, 40, 80, width=5)
+    fake[:3] = train[:3]
+    parts = as_shown(train), as_shown(held_out)
+    reals = measure.Reals(*parts)
+    copies = memorisation(*parts, fake)
+    for _ in range(2):  # the second time what the first one kept
+        oracles.assert_close(measure.remembered(reals, fake, 0), copies)
+        score = measure.copying(reals, fake, 0)["copying_score"]
+        assert score == copying_score(train, held_out, fake)
+        told = measure.judged(reals, fake, copies, None)
+        assert told == judge(*parts, fake, copies, None)._asdict()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-MAX_BLOCK_ENTRIES = 2**24  # 128 MiB of float64
+MAX_BLOCK_ENTRIES = 2**20  # 8 MiB of float64, which caches hold
 MAX_PAIRS = 2**12  # whose difference is taken at once
 CANCELLATION = 1e-4  # share of |x|^2 + |y|^2 below which their difference has lost digits
 
@@ -45,7 +45,9 @@ def distance_blocks(left: Left, right: Right) -> Iterator[tuple[slice, np.ndarra
 
 def _block(left: np.ndarray, right: np.ndarray, right_norms: np.ndarray) -> np.ndarray:
     norms = np.square(left).sum(axis=1)[:, None] + right_norms[None, :]
-    block = norms - 2 * (left @ right.T)
+    block = left @ right.T
+    block *= -2
+    block += norms
     # Copies must be at distance 0, not at the rounding error of a matrix product.
     rows, columns = np.nonzero(block <= CANCELLATION * norms)
     for first in range(0, len(rows), MAX_PAIRS):

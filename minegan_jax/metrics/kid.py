@@ -11,8 +11,6 @@ from minegan_jax.metrics.pairwise import FAKE, REAL, Block, Draw, feed, restrict
 
 MAX_SUBSET_SIZE = 1000
 
-Norms = Float[np.ndarray, " rows"]  # squared
-
 
 class KID(NamedTuple):
     """The mean over the subsets, and how far that mean is settled."""
@@ -50,7 +48,7 @@ def kid(
     return sums.result()
 
 
-def squared_norms(rows: Float[np.ndarray, "rows features"]) -> Norms:
+def squared_norms(rows: Float[np.ndarray, "rows features"]) -> Float[np.ndarray, " rows"]:
     """|x|^2 of each row."""
     return np.einsum("ij,ij->i", rows, rows)
 
@@ -63,15 +61,15 @@ class CubicKernelSums:
 
     def __init__(
         self,
-        real_norms: Norms,
-        fake_norms: Norms,
+        real_norms: Float[np.ndarray, " real"],
+        fake_norms: Float[np.ndarray, " fake"],
         *,
         width: int,
         num_subsets: int,
         subset_size: int | None = None,
         seed: int,
     ):
-        """Draws the subsets; the rows are in canonical order.
+        """Draws the subsets; the rows are in canonical order, their norms squared.
 
         Raises InputError as `kid` does.
         """
@@ -97,9 +95,11 @@ class CubicKernelSums:
     def add(self, block: Block) -> None:
         """Takes in some rows."""
         left, right, rows, squared = restrict(block, self.used)
-        norms = self.norms[left][rows, None] + self.norms[right]
-        kernel = (norms - squared) / (2 * self.width) + 1
-        kernel = kernel * kernel * kernel  # far quicker than numpy's power
+        kernel = self.norms[left][rows, None] + self.norms[right]
+        kernel -= squared
+        kernel /= 2 * self.width
+        kernel += 1
+        kernel *= kernel * kernel  # far quicker than numpy's power
         if left == right:
             own = np.arange(len(kernel))
             kernel[own, own + rows.start] = 0.0

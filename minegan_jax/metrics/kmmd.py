@@ -74,7 +74,8 @@ class GaussianKernelSums:
 
     def add(self, block: Block) -> None:
         """Takes in some rows."""
-        self.sums[block.left, block.right] += np.exp(block.squared / -self.width).sum()
+        kernel = block.squared / -self.width
+        self.sums[block.left, block.right] += np.exp(kernel, out=kernel).sum()
 
     def result(self) -> KMMD:
         """The statistics, once all blocks were added."""
@@ -109,8 +110,8 @@ class SplitKernelSums:
         """Takes in some rows."""
         if block.left == block.right == FAKE:
             for sums, sides, width in zip(self.sums, self.sides, self.widths, strict=True):
-                kernel = np.exp(block.squared / -width)
-                sums += sides[:, block.rows] @ (kernel @ sides.T)
+                kernel = block.squared / -width
+                sums += sides[:, block.rows] @ (np.exp(kernel, out=kernel) @ sides.T)
 
     def result(self) -> tuple[float]:
         """The floor alone, once all blocks were added."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from minegan_jax.metrics.distances import MAX_BLOCK_ENTRIES, squared_distances
+from minegan_jax.metrics.distances import squared_distances
 from minegan_jax.metrics.shown import Shown, least_by_picture
 from minegan_jax.metrics.thumbnails import Patterns, patterns, shifts, thumbnails
 from minegan_jax.types import Pixels
@@ -23,6 +23,7 @@ RATIO = 0.5
 NEXT = 5  # real images, after the nearest; the median of their distances counts
 MOST_ASKED = 1000  # real images of each kind, drawn by lot: the rate needs no more
 NO_PICTURE = -1
+MAX_ENTRIES = 2**24  # of distances, 128 MiB
 
 
 class NearCopies(NamedTuple):
@@ -117,7 +118,7 @@ def _copied(
 ) -> Int[np.ndarray, " queries"]:
     """The picture that each image is a near copy of, its own excepted; `NO_PICTURE` of none."""
     small, found = thumbnails(pixels), np.full(len(pixels), NO_PICTURE)
-    size = max(1, MAX_BLOCK_ENTRIES // len(reals.rows))
+    size = max(1, MAX_ENTRIES // len(reals.rows))
     for start in range(0, len(pixels), size):
         part = slice(start, start + size)
         moved = (squared_distances(patterns(way), reals.rows) for way in shifts(small[part]))

@@ -6,7 +6,7 @@ memory is that of a few blocks.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,6 +26,7 @@ class Block(NamedTuple):
     squared: Float[np.ndarray, "rows columns"]  # distances; a row's to itself is exactly 0
 
 
+@runtime_checkable
 class Statistic(Protocol):
     """Sums up blocks: first all of (REAL, REAL), then of (FAKE, FAKE), then of (FAKE, REAL)."""
 
