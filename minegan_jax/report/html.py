@@ -257,7 +257,7 @@ def _sources(record: Record, lines: Sequence[Record]) -> str:
 
 def _selector(lines: Sequence[Record]) -> str:
     """The selector's shares over the steps of all phases."""
-    starts, series = phase_starts(lines), {}
+    starts, series = phase_starts(lines), Series()
     for line in lines:
         for row in line.get("selector", ()):
             step = starts[line["phase"]] + line["step"]

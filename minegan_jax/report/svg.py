@@ -131,8 +131,8 @@ def _axes(across: Scale, up: Scale) -> Iterable[str]:
         yield f'<path class="axis" d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>'
     for value in _ticks(across):
-        x, y = across.place(value), HEIGHT - BOTTOM + 19
-        yield f'<text x="{x:.1f}" y="{y}" text-anchor="middle">{value:.6g}</text>'
+        x = across.place(value)
+        yield f'<text x="{x:.1f}" y="{HEIGHT - 9}" text-anchor="middle">{value:.6g}</text>'
 
 
 def _ticks(scale: Scale) -> list[Number]:
