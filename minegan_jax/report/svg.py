@@ -139,8 +139,8 @@ def _ticks(scale: Scale) -> list[Number]:
     """Round values on an axis, three to six; powers of ten on a logarithmic one."""
     if scale.logarithmic:
         low, high = math.ceil(math.log10(scale.low)), math.floor(math.log10(scale.high))
-        by = max(1, (high - low) // 4)
-        return [10.0**power for power in range(low, high + 1, by)]
+        every = max(1, (high - low) // 4)
+        return [10.0**power for power in range(low, high + 1, every)]
     rough = (scale.high - scale.low) / 6
     unit = 10.0 ** math.floor(math.log10(rough))
     by = next(unit * size for size in (1, 2, 5, 10) if unit * size >= rough)
