@@ -238,8 +238,8 @@ def test_a_comparison_is_a_page_too(compared):
         f"{folder}/report.html" for folder in dict.fromkeys(r["folder"] for r in measured["rows"])
     ]
     cells = outline.texts("td")
-    assert "4.5 ± 0.71" in cells
-    assert "8.5 ± 0.71" in cells
+    assert "4.5\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.71" in cells
+    assert "8.5\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.71" in cells
     assert "<i>" in cells
     assert outline.texts("figcaption") == ["nines"]
     assert not outline.all("i")

@@ -257,8 +257,7 @@ def _sources(record: Record, lines: Sequence[Record]) -> str:
 
 def _selector(lines: Sequence[Record]) -> str:
     """The selector's shares over the steps of all phases."""
-    starts = phase_starts(lines)
-    series: dict[str, list[tuple[float, float]]] = {}
+    starts, series = phase_starts(lines), Series()
     for line in lines:
         for row in line.get("selector", ()):
             step = starts[line["phase"]] + line["step"]

@@ -131,16 +131,16 @@ def _axes(across: Scale, up: Scale) -> Iterable[str]:
         yield f'<path class="axis" d="M{LEFT},{y:.1f}H{WIDTH - RIGHT}"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>'
     for value in _ticks(across):
-        x, y = across.place(value), HEIGHT - BOTTOM + 19
-        yield f'<text x="{x:.1f}" y="{y}" text-anchor="middle">{value:.6g}</text>'
+        x = across.place(value)
+        yield f'<text x="{x:.1f}" y="{HEIGHT - 9}" text-anchor="middle">{value:.6g}</text>'
 
 
 def _ticks(scale: Scale) -> list[Number]:
     """Round values on an axis, three to six; powers of ten on a logarithmic one."""
     if scale.logarithmic:
         low, high = math.ceil(math.log10(scale.low)), math.floor(math.log10(scale.high))
-        powers = range(low, high + 1, max(1, (high - low) // 4))
-        return [10.0**power for power in powers]
+        every = max(1, (high - low) // 4)
+        return [10.0**power for power in range(low, high + 1, every)]
     rough = (scale.high - scale.low) / 6
     unit = 10.0 ** math.floor(math.log10(rough))
     by = next(unit * size for size in (1, 2, 5, 10) if unit * size >= rough)

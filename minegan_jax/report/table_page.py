@@ -50,7 +50,9 @@ def _figures(measured: Record) -> str:
     for size in dict.fromkeys(row["max_images"] for row in rows):
         mine = [row for row in rows if row["max_images"] == size]
         titles, cells = table.of_one_size(mine, measured["milliseconds"], measured["figures"])
-        parts.append(to_table(titles, cells, f"{size} training images"))
+        unbroken = ([cell.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}") for cell in row]
+                    for row in cells)  # fmt: skip
+        parts.append(to_table(titles, unbroken, f"{size} training images"))
     remarks = dict.fromkeys(remark for row in rows for remark in row["remarks"])
     careful = (paragraph(f"Careful: {remark}.", "careful") for remark in remarks)
     return "".join([*careful, *parts, paragraph(SPREAD)])
@@ -63,7 +65,8 @@ def _pictures(folder: Path, kind: str, said: str) -> str:
         for path in sorted(folder.glob(f"{kind}*.png"))
         if (picture := embedded.whole(path))
     ]
-    return element("div", *shown, class_="sheets") if shown else ""
+    given = {"class_": "wide sheets", "tabindex": 0, "role": "region", "aria_label": said}
+    return element("div", *shown, **given) if shown else ""
 
 
 def _runs(rows: Sequence[Record]) -> str:
