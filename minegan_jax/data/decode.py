@@ -1,12 +1,13 @@
 """One image of a listing, upright and opaque, in 8-bit grey ("L") or colour ("RGB") of sRGB."""
 
+import functools
 import io
 import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Int
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from minegan_jax.data.deep import as_16_bits, is_deep, to_8_bits
 from minegan_jax.data.listing import Listing
@@ -17,6 +18,8 @@ from minegan_jax.errors import InputError
 Indices = Int[np.ndarray, "_"] | Sequence[int]  # of images in a listing
 GREY_MODES = ("1", "L", "LA")
 SRGB = ImageCms.createProfile("sRGB")
+LEVELS = np.arange(0, 256, 51, dtype=np.uint8)
+PROBE = Image.fromarray(np.stack(np.meshgrid(LEVELS, LEVELS, LEVELS), -1).reshape(36, 6, 3))
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
 
 
@@ -95,7 +98,7 @@ def _as_srgb(image: Image.Image) -> Image.Image:
     content = None if is_deep(image) else image.info.get("icc_profile")
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(content)) if content else None
-        if profile is None or "sRGB" in ImageCms.getProfileDescription(profile):
+        if profile is None or means_srgb(content):
             return image
         opaque = image.convert("L" if image.mode in GREY_MODES else "RGB")
         source = image if image.mode == "CMYK" else opaque
@@ -108,6 +111,24 @@ def _as_srgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         final.putalpha(image.convert("RGBA").getchannel("A"))
     return final
+
+
+@functools.lru_cache(maxsize=256)
+def means_srgb(content: bytes) -> bool:
+    """Says whether a profile leaves RGB colours as they are, to two of 256 levels.
+
+    What it is called says nothing. A picture of such a profile is left alone, to the last bit.
+
+    Raises:
+      PyCMSError: it cannot be read; of a profile of another kind of image this is False.
+    """
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+    if profile.profile.xcolor_space.strip() != "RGB":
+        return False
+    seen = ImageCms.profileToProfile(PROBE, profile, SRGB, outputMode="RGB")
+    if seen is None:
+        return False
+    return max(most for _, most in ImageChops.difference(seen, PROBE).getextrema()) <= 2
 
 
 def flatten(image: Image.Image, name: str) -> Image.Image:

@@ -32,9 +32,12 @@ def decoded(folder, image, **saved):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
-def test_colours_are_those_of_the_profile(mode, tmp_path):
+@pytest.mark.parametrize("description", ["test", "sRGB"])
+def test_colours_are_those_of_the_profile(mode, description, tmp_path):
+    """Whatever it is called."""
     image = Image.fromarray(RED_LEFT).convert(mode)
-    found = np.asarray(decoded(tmp_path / "x", image, icc_profile=profile()))
+    content = profile(description=description)
+    found = np.asarray(decoded(tmp_path / "x", image, icc_profile=content))
     left, right = found[0, 0].astype(int), found[0, 7].astype(int)
     assert left[2] > 150  # the file's red is blue
     assert left[0] < 50
@@ -61,8 +64,9 @@ def test_a_profile_that_does_not_fit_is_passed_over(content, tmp_path):
     np.testing.assert_array_equal(np.asarray(found), RED_LEFT)
 
 
-def test_srgb_is_what_it_was(tmp_path):
-    content = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+@pytest.mark.parametrize("description", ["test", "sRGB"])
+def test_srgb_is_what_it_was(description, tmp_path):
+    content = profile(swapped=False, description=description)
     found = decoded(tmp_path / "x", Image.fromarray(RED_LEFT), icc_profile=content)
     np.testing.assert_array_equal(np.asarray(found), RED_LEFT)
 
