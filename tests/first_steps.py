@@ -28,6 +28,14 @@ PUBLISHED = {
         {**IMAGENET, "resolution": 128, "latent_size": 128, "width": 128},
     ),
     "sngan": ("sngan", {**IMAGENET, "resolution": 128, "latent_size": 128, "width": 64}),
+    "stylegan2": (
+        "stylegan2",
+        {**{"resolution": 256, "channels": 3, "width": 64, "latent_size": 512}, "clamp": 256.0},
+    ),
+    "mobilestylegan": (
+        "mobilestylegan",
+        {"resolution": 1024, "channels": 3, "width": 64, "latent_size": 512},
+    ),
     "progan_256": ("progan", {**PROGAN, "resolution": 256}),
     "progan_1024": ("progan", {**PROGAN, "resolution": 1024}),
 }

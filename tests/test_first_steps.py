@@ -41,6 +41,7 @@ ARGUMENTS = {
     "rooms_bridge_church_to_tower": ("",),
     "several_digits": ("", "two", "critics", "pairs", "ten", "families"),
     "sngan": ("",),
+    "stylegan2": ("",),
     "table1_digits": ("",),
     "table2_digits": ("", "search", "rates", "bsa", "vae", "iterative", "long"),
 }
@@ -59,6 +60,7 @@ NAMED = {
     ),
 }
 GIVEN = {"biggan": "biggan", "sngan": "sngan", "progan": "progan_256", "bigGAN_photos": "scenes"}
+GIVEN |= {"stylegan2": "stylegan2"}
 # Fields that reach no network: runs that differ in nothing else have the same first step.
 UNSEEN = (
     *("target", "ratios", "num_held_out", "num_left_out", "target_seed", "seed", "exclude", "part"),
@@ -147,6 +149,14 @@ def test_a_config_gets_to_its_first_step(name, taken, monkeypatch):
 # The README mines digits in any published source, and each family by its recipe.
 SHOWN = {
     **{f"digits in {kind}": ("mnist", (kind,), {}) for kind in ("biggan", "sngan", "progan_256")},
+    **{
+        f"StyleGAN2 in {space}": ("stylegan2", ("stylegan2",), {"miner_space": space})
+        for space in ("w", "w+")
+    },
+    "MobileStyleGAN": (
+        *("stylegan2", ("mobilestylegan",)),
+        {"miner_space": "w", "critic": "stylegan2"},
+    ),
     "BigGAN-deep": ("biggan", ("biggan_deep",), {"critic": "biggan"}),
     "affine": ("biggan", ("biggan",), {"miner_start": "affine", "loss": "logistic"}),
     "one class": ("bigGAN_imagenet:cock", ("biggan",), {"method": "transfergan", "classes": "7"}),
