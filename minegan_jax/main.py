@@ -137,7 +137,7 @@ def _with_mode(argv: Sequence[str]) -> list[str]:
 
 def _unknown(what: str, word: str, known: Iterable[str]) -> InputError:
     """Returns what a mistyped word is answered with."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
     return InputError(f"unknown {what} {word!r}: {hint}")
 

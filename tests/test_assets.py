@@ -99,7 +99,7 @@ def test_the_package_stays_small():
         path.name: sum(f.stat().st_size for f in path.iterdir()) for path in PACKAGED.iterdir()
     }
     assert sizes["mnist_without_9"] <= 2e6
-    assert sum(sizes.values()) <= 5.5e6  # 0.5 of them digests of what sources saw
+    assert sum(sizes.values()) <= 6.4e6  # 0.5 of them digests of what sources saw, 0.8 the digits
 
 
 def test_maps_are_those_of_the_three_convolutions():

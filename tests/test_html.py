@@ -217,7 +217,7 @@ def compared(tmp_path):
     rows = [
         {"title": title, "setting": "nines & <more>", "max_images": size, "seed": seed,
          "label": False, "folder": f"runs/{title}_{size}_{seed}", "remarks": [], "given": given,
-         "frechet_distance": size + seed, "coverage": 0.5}
+         "frechet_distance": float(size + seed), "coverage": 0.5}
         for title in ("mine", "<i>") for size in (4, 8) for seed in (0, 1)
     ]  # fmt: skip
     image_grids.save_png(tmp_path / "figure_nines.png", np.zeros((9, 9, 3), np.uint8))
