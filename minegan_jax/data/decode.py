@@ -128,7 +128,7 @@ def means_srgb(content: bytes) -> bool:
     seen = ImageCms.profileToProfile(PROBE, profile, SRGB, outputMode="RGB")
     if seen is None:
         return False
-    return max(most for _, most in ImageChops.difference(seen, PROBE).getextrema()) <= 2
+    return int(np.asarray(ImageChops.difference(seen, PROBE)).max()) <= 2
 
 
 def flatten(image: Image.Image, name: str) -> Image.Image:

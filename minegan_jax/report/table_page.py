@@ -65,7 +65,7 @@ def _pictures(folder: Path, kind: str, said: str) -> str:
         for path in sorted(folder.glob(f"{kind}*.png"))
         if (picture := embedded.whole(path))
     ]
-    given = {"class_": "wide sheets", "tabindex": 0, "role": "region", "aria_label": said}
+    given = {"class_": "wide sheets", "tabindex": "0", "role": "region", "aria_label": said}
     return element("div", *shown, **given) if shown else ""
 
 
