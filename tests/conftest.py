@@ -39,23 +39,34 @@ settings.load_profile("repeat")
 
 NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 
-# Files whose tests start whole runs: `pytest -m "not slow"` has them too, and starts with them.
+# Files that train, or compile large networks: `pytest -m "not slow"` has them too, and starts with
+# them; `pytest` alone leaves them out.
 LONG = [
-    *("family_runs", "activation_runs", "batch_statistics_runs"),
-    *("kill", "hosts", "compare", "several_sources", "classes", "notebook"),
+    *("accelerator", "accumulation", "activation_runs", "api", "assets", "batch_statistics"),
+    *("batch_statistics_runs", "classes", "cli_runs", "commands", "compare", "devices"),
+    *("early_stopping", "efficientnet_lite", "ema", "evaluation", "family_runs", "fid"),
+    *("first_steps", "hosts", "kill", "lpips", "minimal_example", "notebook", "precision"),
+    *("reports", "resume", "run_folder", "samples", "several_sources"),
+    *("sources_and_adapters", "spaces", "stylegan2_files", "vae"),
 ]
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what takes minutes, unless marks are asked for; puts long files first."""
+    """Leaves out what takes minutes, unless marks or files are named; puts long files first."""
     for item in items:
         if item.path.stem.removeprefix("test_") in LONG:
             item.add_marker("long")
     if not config.option.markexpr:
-        left = [item for item in items if any(map(item.get_closest_marker, ("slow", "long")))]
+        named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
+        left = [item for item in items if item.get_closest_marker("slow") or is_left(item, named)]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def is_left(item, named):
+    """Says whether a test is of a long file that nobody named."""
+    return item.get_closest_marker("long") is not None and item.path not in named
 
 
 @pytest.fixture(scope="session")
