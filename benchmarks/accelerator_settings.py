@@ -37,6 +37,9 @@ CHECKED: Mapping[str, Checked] = {
         {**SMALL, "channels": 3}, {**TINY, "channels": 3, "width": 4}, critics_family="progan"
     ),
     "progan": Checked({**SMALL, "channels": 3}, {**TINY, "channels": 3, "width": 2}),
+    "stylegan2": Checked(
+        {**SMALL, "channels": 3, "mapping_layers": 4}, {**TINY, "channels": 3, "mapping_layers": 2}
+    ),
     "sngan": Checked({**SMALL, **RGB}, {**TINY, **RGB, "width": 2}),
     "biggan": Checked(
         {**SMALL, **RGB, "attention": (2,), "critic_attention": (0,)},

@@ -29,7 +29,7 @@ def labelled(label: Callable[[str], str], tree: Any) -> Any:
     return jax.tree.unflatten(jax.tree.structure(tree), map(label, by_path(tree)))
 
 
-def from_named_leaves(named: dict[str, np.ndarray]) -> dict[str, Any]:
+def from_named_leaves(named: dict[str, Any]) -> dict[str, Any]:
     """Builds nested dictionaries from the paths of `named_leaves`; the inverse for these."""
     tree: dict[str, Any] = {}
     for path, leaf in named.items():

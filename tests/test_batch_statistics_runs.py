@@ -35,8 +35,8 @@ def test_a_run_is_measured_and_sampled(run):
     images = experiment.open_run(run.workdir).sample(3, seed=1)
     np.testing.assert_array_equal(images, run.sample(5, seed=1)[:3])
     experiment.write_samples(
-        workdir=str(run.workdir), adapter=None, phase="bsa", weights=None, num_images=3, seed=1,
-        source=None, out=str(run.workdir / "three.npz"),
+        workdir=str(run.workdir), adapter=None, phase="bsa", weights=None,
+        request=experiment.Request(3, seed=1), out=str(run.workdir / "three.npz"),
     )  # fmt: skip
     np.testing.assert_array_equal(np.load(run.workdir / "three.npz")["images"], images)
 

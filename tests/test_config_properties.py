@@ -42,6 +42,8 @@ def values_of(name):
     kind = TYPES[name]
     if name in ranges.ONE_OF:
         return st.sampled_from(ranges.ONE_OF[name])
+    if name in ranges.SOME_OF:
+        return st.lists(st.sampled_from(ranges.SOME_OF[name]), max_size=3).map(tuple)
     if typing.get_origin(kind) is tuple:
         return st.lists(of_kind(name, typing.get_args(kind)[0]), max_size=3).map(tuple)
     return st.one_of([of_kind(name, each) for each in typing.get_args(kind) or (kind,)])

@@ -137,7 +137,7 @@ def test_only_a_critic_alone_scores_images_by_themselves(tmp_path):
     for alone in (True, False):
         critic = minegan.critic_of(source, alone=alone)
         score = jax.jit(critic.criticise)
-        scores, first = (score(critic.params, batch) for batch in (images, images[:1]))
+        scores, first = (score(critic.start(), batch) for batch in (images, images[:1]))
         assert np.allclose(scores[:1], first, atol=1e-5) == alone
 
 

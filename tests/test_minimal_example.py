@@ -134,4 +134,4 @@ def test_it_is_short_and_takes_the_source_alone():
         for node in imported
         for name in node.names
         if node.module.startswith("minegan_jax")
-    } == {("minegan_jax.sources", "Source"), ("minegan_jax.sources", "load_source")}
+    } == {("minegan_jax.sources", name) for name in ("PACKAGED", "Source", "load_source")}

@@ -81,7 +81,7 @@ def test_the_adapter_draws_what_the_run_draws(run):
     np.testing.assert_array_equal(
         adapter.sample(20, seed=3), run.generator("mine").sample(20, seed=3)
     )
-    assert adapter.source_names == ("small", "large")
+    assert adapter.names == ("small", "large")
 
 
 def test_a_dropped_source_is_in_no_later_phase(run, fields, tmp_path):

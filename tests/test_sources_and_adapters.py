@@ -180,7 +180,7 @@ def test_a_truncated_file_is_refused(name, source):
         ({"arguments": {**SIZES, "width": None}}, "field 'arguments'"),
         ({"family": ["dcgan"]}, "field 'family': expected text"),
         ({"family": "progan", "arguments": {**SIZES, "resolution": 27}}, "27"),
-        ({"family": "progan", "arguments": {**SIZES, "variant": 3}}, "variant"),
+        ({"family": "progan", "arguments": {**SIZES, "variant": 3}}, "source.json: "),
         ({"family": "biggan", "arguments": {**SIZES, "attention": 0}}, "field 'arguments'"),
         ({"family": "sngan", "arguments": {**SIZES, "width": []}}, "expected 2 widths"),
         ({"weights": {"generator": 3}}, "field 'weights'"),

@@ -28,6 +28,8 @@ def another(name):
     value = getattr(Config(), name)
     if name in config.ranges.ONE_OF:
         return next(one for one in config.ranges.ONE_OF[name] if one != value)
+    if name in config.ranges.SOME_OF:
+        return config.ranges.SOME_OF[name][:1]
     if isinstance(value, bool):
         return not value
     if value is None:

@@ -34,7 +34,7 @@ from .keras_h5 import read_model
 from .rules import as_is
 
 FLAGS = {
-    **dcgan_layers.FLAGS,
+    **dcgan_layers.SHARED_FLAGS,
     "num_classes": Flag("classes that the generator takes one-hot, behind the latent", 0),
     **CLASS_NAMES,
 }

@@ -26,7 +26,7 @@ BATCH = 128  # draws of which statistics are taken together: the batch of Radfor
 NUM_BATCHES = 100
 NO_LICENCE = "not stated with the weights"
 # Of all commands for DCGANs.
-FLAGS = {
+SHARED_FLAGS = {
     "generator": Flag("the generator's file"),
     "critic": Flag("the critic's file"),
     "prior": Flag("normal: latents are drawn from N(0, I); uniform: from U(-1, 1)", prior.NORMAL),

@@ -39,7 +39,7 @@ ACTIVATION = "of the {}'s hidden layers: one for all, or one for each, as linear
 STRIDES = "of the {}'s convolutions, as 1,2,2; else doubling or halving, but where 4x4 meets 1x1"
 PADDINGS = "of the {}'s convolutions, as 0,1,1; else such that a stride of 2 doubles or halves"
 FLAGS = {
-    **dcgan_layers.FLAGS,
+    **dcgan_layers.SHARED_FLAGS,
     **KEYS,
     "activation": Flag(ACTIVATION.format("generator"), RELU),
     "output": Flag("what the generator ends in: tanh, sigmoid (images in [0, 1]), linear", TANH),

@@ -36,7 +36,7 @@ from .rules import as_is, shape_of
 
 EPSILON = 1e-8  # added to variances
 STRIDE = 2  # of all convolutions, whose zeros around maps are half a kernel
-FLAGS = dcgan_layers.FLAGS
+FLAGS = dcgan_layers.SHARED_FLAGS
 Arrays = Mapping[str, np.ndarray]
 
 

@@ -24,7 +24,7 @@ MOST_LAYERS = 64  # of a mapping network; published ones have at most 8
 # Larger than any batch: a critic that compares all of one.
 WHOLE_BATCH = 1 << 20
 TAPS = (1.0, 3.0, 3.0, 1.0)  # of the filter that the networks here have
-FLAGS = {
+COMMON = {
     "minibatch_stddev_group": Flag("images that the critic compares; 0: what the file says", 0),
     "truncation": Flag("how far from their mean w are taken by default, over 0, at most 1", 1.0),
 }

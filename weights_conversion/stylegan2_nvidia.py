@@ -20,8 +20,8 @@ from .command import CLASS_NAMES, Converted, Flag, main, named
 from .persistence import Network
 from .progan_layers import ONLY, chosen
 from .rules import after_maps, conv, dense
-from .stylegan2_layers import FLAGS as COMMON
 from .stylegan2_layers import (
+    COMMON,
     TAPS,
     WHOLE_BATCH,
     Format,

@@ -19,8 +19,8 @@ from . import reader, states
 from .command import Converted, Flag, main
 from .progan_layers import ONLY, chosen
 from .rules import after_maps, conv, dense
-from .stylegan2_layers import FLAGS as COMMON
 from .stylegan2_layers import (
+    COMMON,
     TAPS,
     Format,
     NetworkFormat,

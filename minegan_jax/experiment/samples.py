@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minegan_jax import run_folder
 from minegan_jax.errors import InputError
 from minegan_jax.experiment.run import open_run
 from minegan_jax.files import as_path, write_atomically
@@ -84,8 +85,10 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 def _writer(out: str) -> Callable[[Generator, Request, Path], None]:
     """Returns what writes such a file."""
     path = as_path(out)
-    if out.endswith("/") or path.is_dir() or not path.suffix:
+    if out.endswith("/") or path.is_dir() or not (path.suffix or path.exists()):
         return _write_folder
+    if not path.suffix:  # a device or a pipe
+        return _write_npz
     writers = {".npz": _write_npz, ".png": _write_grid, ".gif": _write_walk, ".webp": _write_walk}
     if path.suffix.lower() not in writers:
         raise InputError(f"--out={out}: expected a folder, or a file {', '.join(writers)}")
@@ -116,6 +119,8 @@ def _write_grid(generator: Generator, request: Request, path: Path) -> None:
 
 def _write_folder(generator: Generator, request: Request, path: Path) -> None:
     """Writes a PNG file for each image: its seed and, of several of one seed, its number."""
+    if (path / run_folder.CONFIG).exists():
+        raise InputError(f"--out={path}: a run folder: expected another one for images")
     path.mkdir(parents=True, exist_ok=True)
     for name, image in zip(_names(request), _drawn(generator, request), strict=True):
         image_grids.save_png(path / f"{name}.png", image, magnify=1)

@@ -41,7 +41,9 @@ watched = []  # what Python tells of, while a list lies in here
 def listen(event, arguments):
     if watched and event.startswith(RUNS):
         file = getattr(arguments[0], "co_filename", "") if arguments else ""
-        if not file.startswith(LIBRARY):
+        # Python finds a codec, such as UTF-16 of a JSON, by looking into its own folder of them.
+        codecs = event == "os.listdir" and str(arguments[0]).endswith("encodings")
+        if not file.startswith(LIBRARY) and not codecs:
             watched[0].append((event, arguments))
 
 
