@@ -65,6 +65,7 @@ def test_a_source_that_changed_since(cli, config_file, tmp_path, make_source):
     assert old in line
     assert new in line
 
+    make_source(source)
     weights = source / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     assert cli(*sample) == (0, "")  # the run has weights of its own

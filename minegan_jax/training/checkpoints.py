@@ -25,6 +25,8 @@ from minegan_jax.trees import by_path
 
 SPACE_FACTOR, SPACE_FIXED = 1.2, 1_000_000  # bytes on disk: per byte of the state, and beside it
 FORMAT = 1  # of what is written
+# The leading process reads and writes by itself, and waits for no other.
+ALONE = ocp.options.MultiprocessingOptions(active_processes={0})
 NUM_KEPT = 2  # the newest, and the one before in case the newest is damaged
 
 
@@ -45,7 +47,7 @@ class Checkpoints:
                 max_to_keep=NUM_KEPT,
                 cleanup_tmp_directories=True,
                 enable_async_checkpointing=False,
-                multiprocessing_options=ocp.options.MultiprocessingOptions(active_processes={0}),
+                multiprocessing_options=ALONE,
             ),
             item_handlers={
                 "state": ocp.StandardCheckpointHandler(),
@@ -168,7 +170,8 @@ class Checkpoints:
         args = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), item)
         directory = self._manager.directory / str(step)
         # Orbax's standard handler knows no placeholders.
-        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+        handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=ALONE)
+        with ocp.Checkpointer(handler, multiprocessing_options=ALONE) as reader:
             restore = ocp.args.PyTreeRestore(item=item, restore_args=args)
             found = reader.restore(directory / "state", args=restore)
         read = {path: leaf for path, leaf in by_path(found).items() if path in wanted}
