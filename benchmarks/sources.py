@@ -26,7 +26,6 @@ from timing import fresh_batch, fresh_source, medians
 from minegan_jax.mining import minegan, supersamples
 from minegan_jax.mining.game import GameState, Rules
 from minegan_jax.mining.method import TransferMethod
-from minegan_jax.mining.noise import Noise
 from minegan_jax.training import devices
 from minegan_jax.types import Images, Params
 
@@ -39,7 +38,7 @@ def naive_remake(
     cast: supersamples.Cast,
     moving: Params,
     frozen: Params,
-    noise: tuple[Noise, ...],
+    given: tuple[supersamples.Given, ...],
     chosen: supersamples.Chosen,
 ) -> tuple[Images, Callable[[Images], Params]]:
     """Makes all images again, differentiably, and picks the chosen ones."""
@@ -47,8 +46,9 @@ def naive_remake(
     def make(moving: Params) -> Images:
         players = {**frozen, **moving}
         makers = cast.miners, players["miners"], cast.generators, players["generators"]
-        parts = zip(*makers, noise, strict=True)
-        fakes = jnp.stack([generate(g, mine(m, u)) for mine, m, generate, g, u in parts], axis=1)
+        parts = zip(*makers, given, strict=True)
+        fakes = [generate(g, mine(m, g, u)) for mine, m, generate, g, (u, _) in parts]
+        fakes = jnp.stack(fakes, axis=1)
         return fakes[jnp.arange(len(fakes)), chosen.sources]
 
     fake, back = jax.vjp(make, moving)

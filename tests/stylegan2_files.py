@@ -10,6 +10,8 @@ import struct
 import numpy as np
 from weight_files import MAGIC, Raw, dump, pickled, zip_layout
 
+from minegan_jax import trees
+
 FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype("f4") / 64
 
 
@@ -183,14 +185,7 @@ def attributes_of(arrays, *, clamp, rate, group):
 
 def nested(arrays):
     """Dictionaries in dictionaries in the place of names with dots."""
-    tree = {}
-    for name, leaf in arrays.items():
-        *path, last = name.split(".")
-        branch = tree
-        for key in path:
-            branch = branch.setdefault(key, {})
-        branch[last] = leaf
-    return tree
+    return trees.from_named_leaves({n.replace(".", "/"): leaf for n, leaf in arrays.items()})
 
 
 def nvidia_module(arrays, *, clamp=None, rate=0.01, group=4, change=None, **options):

@@ -83,7 +83,9 @@ def test_a_step_equals_the_oracle(num_sources, rules):
         }
         for turn in range(RULES.critic_turns):
             lots, mixes = lots_of_turn(draws, turn), draws.mixes[:, turn]
-            state, metrics = critic_turn(state, real=real[:, turn], lots=lots, mixes=mixes)
+            state, metrics = critic_turn(
+                state, real=real[:, turn], lots=lots, mixes=mixes, numbers=draws.real[:, turn]
+            )
             expected, gradients = of_critic(
                 params["critic"], params, real[:, turn], latents_of(lots), mixes
             )
@@ -109,7 +111,8 @@ def test_only_the_winner_gets_a_gradient():
     with jax.enable_x64(True):
         game, state, draws, real = toy_game(2)
         lots, mixes = lots_of_turn(draws, 0), draws.mixes[:, 0]
-        critic_turn(game, state, spy, real=real[:, 0], lots=lots, mixes=mixes)
+        given = {"lots": lots, "mixes": mixes, "numbers": draws.real[:, 0]}
+        critic_turn(game, state, spy, real=real[:, 0], **given)
         players_turn(game, state, spy, lots=draws.players)
         players = {name: state.params[name] for name in PLAYERS}
         critic = state.params["critic"]

@@ -59,8 +59,10 @@ NAMED = {
         "progan_256",
     ),
 }
-GIVEN = {"biggan": "biggan", "sngan": "sngan", "progan": "progan_256", "bigGAN_photos": "scenes"}
-GIVEN |= {"stylegan2": "stylegan2"}
+GIVEN = {
+    **{name: name for name in ("biggan", "sngan", "stylegan2")},
+    **{"progan": "progan_256", "bigGAN_photos": "scenes"},
+}
 # Fields that reach no network: runs that differ in nothing else have the same first step.
 UNSEEN = (
     *("target", "ratios", "num_held_out", "num_left_out", "target_seed", "seed", "exclude", "part"),

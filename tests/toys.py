@@ -57,7 +57,9 @@ def toy_cast(miners, generators, critic, latent_size):
     """Returns a cast whose images are all of one size."""
     shapes = (NoiseShape(latent_size),) * len(miners)
     miners = tuple(map(of_noise, miners))
-    return Cast(miners, generators, critic, lambda x: x, lambda x: x, shapes)
+    truncates = (False,) * len(miners)
+    same = (lambda x: x,) * 2
+    return Cast(miners, generators, critic, *same, shapes, truncates=truncates)
 
 
 def of_noise(miner):

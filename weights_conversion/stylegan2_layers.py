@@ -4,6 +4,7 @@ A format says for each weight of ours which array of the file it is. Sizes are r
 as far as these tell, so that a weight of a wrong shape is itself the one that an error names.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -51,6 +52,31 @@ class Format(NamedTuple):
     generator: NetworkFormat
     critic: NetworkFormat
     demodulation: str  # of nets.stylegan2_layers
+
+
+def largest_resolution(pattern: str) -> Callable[[Iterable[str]], int]:
+    """Returns what finds the largest resolution in names that begin so; 0: none does.
+
+    Args:
+      pattern: a regular expression whose first group is a resolution.
+    """
+
+    def resolution_of(names: Iterable[str]) -> int:
+        found = (re.match(pattern, name) for name in names)
+        return max((int(each[1]) for each in found if each), default=0)
+
+    return resolution_of
+
+
+def group_size(group: Any, name: str, place: str) -> int:
+    """Returns how many images a critic compares; None stands for all of a batch.
+
+    Raises:
+      InputError: it is no number of images; `name` is what the file calls it.
+    """
+    if group is not None and not (isinstance(group, int) and group > 0):
+        raise InputError(f"{place}: {name} is {group!r}, expected a number of images")
+    return WHOLE_BATCH if group is None else group
 
 
 class Found(NamedTuple):

@@ -8,7 +8,7 @@ networks. The source code inside these files stays text: nothing of it runs.
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,13 @@ from .rules import after_maps, conv, dense
 from .stylegan2_layers import (
     COMMON,
     TAPS,
-    WHOLE_BATCH,
     Format,
     NetworkFormat,
     Place,
     convert_networks,
     dense_places,
+    group_size,
+    largest_resolution,
     pixels_last,
     sizes,
 )
@@ -105,12 +106,7 @@ def _styled(ours: str, theirs: str) -> dict[str, Place]:
     }
 
 
-def resolution_of(names: Iterable[str]) -> int:
-    """Returns the resolution of the largest block, by the names of arrays."""
-    blocks = (re.match(r"(?:synthesis\.)?b(\d{1,5})\.", name) for name in names)
-    return max((int(block[1]) for block in blocks if block), default=0)
-
-
+resolution_of = largest_resolution(r"(?:synthesis\.)?b(\d{1,5})\.")
 FORMAT = Format(
     NetworkFormat(resolution_of, "mapping.fc{}.".format, generator_places),
     NetworkFormat(resolution_of, "mapping.fc{}.".format, critic_places),
@@ -231,10 +227,8 @@ def group_of(network: Network, place: str) -> dict[str, int]:
     settings = network.settings.get("b4.mbstd")
     if settings is None:
         return {}
-    group = settings.get("group_size")
-    if group is not None and not (isinstance(group, int) and group > 0):
-        raise InputError(f"{place}: b4.mbstd: group_size is {group!r}, expected a number of images")
-    return {"minibatch_stddev_group": WHOLE_BATCH if group is None else group}
+    group = group_size(settings.get("group_size"), "group_size", f"{place}: b4.mbstd")
+    return {"minibatch_stddev_group": group}
 
 
 def convert(

@@ -6,9 +6,8 @@ Written by stylegan2, stylegan2-ada and code built on these, such as DiffAugment
 inside these files stays text: nothing of it runs.
 """
 
-import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,13 @@ from .progan_tf import dense_after_maps
 from .stylegan2_layers import (
     COMMON,
     TAPS,
-    WHOLE_BATCH,
     Format,
     NetworkFormat,
     Place,
     convert_networks,
     dense_places,
+    group_size,
+    largest_resolution,
     pixels_last,
     sizes,
 )
@@ -134,12 +134,7 @@ def _styled(ours: str, theirs: str, noise: int) -> dict[str, Place]:
     }
 
 
-def resolution_of(names: Iterable[str]) -> int:
-    """Returns the largest resolution among the names of variables."""
-    blocks = (re.match(r"(?:synthesis/)?(\d{1,5})x\1/", name) for name in names)
-    return max((int(block[1]) for block in blocks if block), default=0)
-
-
+resolution_of = largest_resolution(r"(?:synthesis/)?(\d{1,5})x\1/")
 FORMAT = Format(
     NetworkFormat(resolution_of, "mapping/Dense{}/".format, generator_places),
     NetworkFormat(resolution_of, "Mapping{}/".format, critic_places),
@@ -236,10 +231,8 @@ def group_of(settings: Mapping[str, Any], version: int, place: str) -> int:
     Raises:
       InputError: the file says something else.
     """
-    group = settings.get("mbstd_group_size", GROUP if version == STYLEGAN2 else None)
-    if group is not None and not (isinstance(group, int) and group > 0):
-        raise InputError(f"{place}: mbstd_group_size is {group!r}, expected a number of images")
-    return WHOLE_BATCH if group is None else group
+    default = GROUP if version == STYLEGAN2 else None
+    return group_size(settings.get("mbstd_group_size", default), "mbstd_group_size", place)
 
 
 def number(settings: Mapping[str, Any], name: str, default: float | None, place: str) -> Any:

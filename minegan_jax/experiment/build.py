@@ -158,20 +158,16 @@ def _vae(config: Config, load: load_sources.Load) -> Experiment:
 
 
 def _dgn_am(config: Config, load: load_sources.Load) -> Experiment:
-    source, classifier = (
-        load_sources.one_source(config, load),
-        load_classifiers.load_classifier(config),
-    )
+    source = load_sources.one_source(config, load)
+    classifier = load_classifiers.load_classifier(config)
     goal, search = load_classifiers.goal(config, classifier), search_rules(config)
     method = dgn_am_ppgn.dgn_am(source, goal, search, config.classes)
     return _searched(config, source, classifier, method, num_steps=0)
 
 
 def _ppgn(config: Config, load: load_sources.Load) -> Experiment:
-    source, classifier = (
-        load_sources.one_source(config, load),
-        load_classifiers.load_classifier(config),
-    )
+    source = load_sources.one_source(config, load)
+    classifier = load_classifiers.load_classifier(config)
     goal, search = load_classifiers.goal(config, classifier), search_rules(config)
     method = dgn_am_ppgn.ppgn(source, goal, search, encoder_rules(config), config.classes)
     return _searched(config, source, classifier, method, num_steps=config.train_steps)

@@ -60,9 +60,7 @@ class Run:
         methods = self.experiment.methods
         name = phase or self.phases_done()[-1]
         if name in methods:
-            kind = generators.chosen_kind(methods[name], weights)
-            _, parts = self._read(name, generators.select_parts(methods[name], kind))
-            return generators.of_parts(methods[name], parts, self.source_names, kind)
+            return self._trained(name, weights)[1]
         unmined = self._unmined_names()
         if name not in unmined:
             known = ", ".join([*methods, *unmined])
@@ -142,13 +140,11 @@ class Run:
 
     def subject(self, how: evaluator.Recipe, dataset: Dataset) -> report.Subject:
         """Returns what a report would be of now: the sources, and every phase with a checkpoint."""
-        names, methods = self.phases_done(), self.experiment.methods
+        names = self.phases_done()
         planned = {phase.name: phase.num_steps for phase in self.experiment.phases}
         trained, steps = {}, {}
         for name in names:
-            kind = generators.chosen_kind(methods[name], how.weights)
-            done, parts = self._read(name, generators.select_parts(methods[name], kind))
-            trained[name] = generators.of_parts(methods[name], parts, self.source_names, kind)
+            done, trained[name] = self._trained(name, how.weights)
             steps[name] = report.Steps(done, planned[name])
         return report.Subject(
             recipe=how,
@@ -177,6 +173,13 @@ class Run:
             raise InputError(f"{self.workdir}: expected a trained phase, found no checkpoint yet")
         return done
 
+    def _trained(self, name: str, weights: str | None) -> tuple[int, Generator]:
+        """Reads what draws images as a phase left it, and after how many steps it was kept."""
+        method = self.experiment.methods[name]
+        kind = generators.chosen_kind(method, weights)
+        done, parts = self._read(name, generators.select_parts(method, kind))
+        return done, generators.of_parts(method, parts, self.source_names, kind)
+
     def _read(self, name: str, select: Callable[[State], Any]) -> tuple[int, Any]:
         """Reads a part of a phase's newest state, and after how many of its steps it was kept."""
         shapes = None
@@ -203,15 +206,12 @@ def open_run(workdir: str | Path, sources: Sequence[str | Source] = ()) -> Run:
     """
     folder = as_path(workdir)
     stored = run_folder.read_identity(folder)
-    given = {each.location: each for each in sources if isinstance(each, Source)}
     locations = [each.location if isinstance(each, Source) else each for each in sources]
     moved = {"sources": tuple(locations)} if sources else {}
     config = from_values({**stored["config"], **moved})
-
-    def load(name: str) -> Source:
-        # Their weights lie in the checkpoints; which are broken, only the sources' own tell.
-        return given.get(name) or load_source(name, weights_too=config.exclude_broken)
-
+    given = [each for each in sources if isinstance(each, Source)]
+    # Their weights lie in the checkpoints; which are broken, only the sources' own tell.
+    load = _loader(given, weights_too=config.exclude_broken)
     run = Run(folder, build.build(config, load))
     digests = _source_digests(run.experiment)
     if list(digests.values()) != list(stored["sources"].values()):
@@ -241,12 +241,14 @@ def mine(
     return train(config, workdir, _loader(from_sources))
 
 
-def _loader(given: Sequence[Source]) -> load_sources.Load:
+def _loader(given: Sequence[Source], *, weights_too: bool = True) -> load_sources.Load:
     """Returns what finds a source among those that are given, and loads any other."""
     by_location = {source.location: source for source in given}
 
     def load(name: str) -> Source:
-        return by_location[name].with_weights() if name in by_location else load_source(name)
+        if name not in by_location:
+            return load_source(name, weights_too=weights_too)
+        return by_location[name].with_weights() if weights_too else by_location[name]
 
     return load
 

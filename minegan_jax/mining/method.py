@@ -1,6 +1,6 @@
 """What a method offers: a learner for the training loop, and sources behind miners to sample."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -56,6 +56,18 @@ def mined_source(
         return output(generator(weights["generators"], mined(weights, noise), **options))
 
     return MinedSource(noise, generate, truncates, mined)
+
+
+def mined_sources(
+    output: Callable[[Images], Images],
+    miners: Sequence[Callable[[Params, Params, Noise], Any]],
+    generators: Sequence[Callable[..., Images]],
+    noise: Sequence[NoiseShape],
+    truncates: Sequence[bool],
+) -> tuple[MinedSource, ...]:
+    """Returns G_i(M_i(u)) of each source; arguments as for `mined_source`, one a source."""
+    each = zip(miners, generators, noise, truncates, strict=True)
+    return tuple(mined_source(m, g, output, shape, truncates=t) for m, g, shape, t in each)
 
 
 def _alone(state: State) -> SelectorState:

@@ -6,16 +6,16 @@ from there; it is the same game, in which the generators move as well.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
-from minegan_jax.mining import class_conditioning, miner
+from minegan_jax.mining import class_conditioning, method, miner
 from minegan_jax.mining.game import Rules
-from minegan_jax.mining.method import MinedSource, TransferMethod, mined_source
+from minegan_jax.mining.method import MinedSource, TransferMethod
 from minegan_jax.mining.noise import Noise, NoiseShape, zero_noise
 from minegan_jax.mining.supersamples import Cast
 from minegan_jax.mining.turns import adversarial_method
@@ -124,16 +124,7 @@ def mined_sources(
       channels: of these images.
     """
     output = common_view(resolution=resolution, channels=channels)
-    return tuple(
-        mined_source(
-            _mined(source, shape),
-            _generator(source, shape),
-            output,
-            _noise(source, shape),
-            truncates=_truncates(source, shape),
-        )
-        for source in sources
-    )
+    return method.mined_sources(output, **_players(sources, shape))
 
 
 def _miner(source: Source, shape: MinerShape) -> nn.Module:
@@ -216,23 +207,35 @@ def _generator(source: Source, shape: MinerShape) -> Callable[..., Images]:
     return source.networks.synthesise
 
 
-def _truncates(source: Source, shape: MinerShape) -> bool:
-    """Says whether what is mined can be truncated by what the source stores for it."""
-    return source.networks.truncates and shape.space == "z"
+class _Players(TypedDict):
+    """Each source's part in a game, or in sampling; names are those of `Cast`."""
+
+    miners: tuple[Callable[[Params, Params, Noise], Any], ...]
+    generators: tuple[Callable[..., Images], ...]
+    noise: tuple[NoiseShape, ...]
+    truncates: tuple[bool, ...]
+
+
+def _players(sources: Sequence[Source], shape: MinerShape) -> _Players:
+    """Puts a miner in front of every generator."""
+    return {
+        "miners": tuple(_mined(source, shape) for source in sources),
+        "generators": tuple(_generator(source, shape) for source in sources),
+        "noise": tuple(_noise(source, shape) for source in sources),
+        # A mean w is of the mapping network's own w: not of what a miner behind it makes.
+        "truncates": tuple(s.networks.truncates and shape.space == "z" for s in sources),
+    }
 
 
 def _cast(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> Cast:
-    """Puts a miner in front of every generator."""
+    """Returns all that play: the sources behind their miners, and the critic with its view."""
     networks = [source.networks for source in sources]
     image_shape = {"resolution": critic.resolution, "channels": critic.channels}
     return Cast(
-        miners=tuple(_mined(source, shape) for source in sources),
-        generators=tuple(_generator(source, shape) for source in sources),
+        **_players(sources, shape),
         critic=critic.criticise,
         view=common_view(*(each.resolution for each in networks), **image_shape),
         output=common_view(**image_shape),
-        noise=tuple(_noise(source, shape) for source in sources),
         whole=lambda source, parts: sharding.whole(parts, sources[source].generator),
         group=critic.group,
-        truncates=tuple(_truncates(source, shape) for source in sources),
     )

@@ -18,8 +18,7 @@ from minegan_jax.mining.augment import Numbers, augment, draw_numbers
 from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise
 from minegan_jax.types import Images, Key, Params, Scores, SuperScores
 
-# What an image of one source is made of: u, and how the critic sees it; None: as it is.
-Given = tuple[Noise, Numbers | None]
+Given = tuple[Noise, Numbers]  # what an image of one source is made of: u, and its augmentation
 BLOCK = 8  # images of one source that go back through it together
 
 
@@ -46,7 +45,7 @@ class Cast(NamedTuple):
     num_classes: int = 0  # of labels that the critic is told; 0 for a label-free critic
     group: int = 1  # images that the critic compares
     policies: tuple[str, ...] = ()  # of DiffAugment, before the critic sees an image
-    truncates: tuple[bool, ...] = ()  # whether each generator takes truncation=; (): none does
+    truncates: tuple[bool, ...] = ()  # whether each generator takes truncation=, for sampling
 
 
 class Lots(NamedTuple):
@@ -116,8 +115,7 @@ def choose(
       exploration: the share picked by lot, in [0, 1].
     """
     if len(lots.noise) == 1:  # nothing to choose, so nothing to score
-        given = lots.noise[0], lots.augment
-        fake = _image_of(cast, 0, {}, _only(cast, players, 0), given)
+        fake = _image_of(cast, 0, {}, _only(cast, players, 0), each_given(lots)[0])
         zeros = jnp.zeros(len(fake), jnp.int32)
         return Chosen(fake, zeros, zeros)
     allowed = jnp.ones(len(lots.noise), bool) if allowed is None else allowed
@@ -196,7 +194,7 @@ def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, given: Gi
     generator = weights["generators"]
     mined = cast.miners[source](weights["miners"], generator, noise)
     images = cast.view(cast.generators[source](generator, mined))
-    return images if numbers is None else augment(cast.policies, images, numbers)
+    return augment(cast.policies, images, numbers)
 
 
 def _back_through_one(

@@ -34,7 +34,7 @@ from minegan_jax.mining.game import (
     start,
     update_ema,
 )
-from minegan_jax.mining.method import MinedSource, TransferMethod, mined_source
+from minegan_jax.mining.method import TransferMethod, mined_sources
 from minegan_jax.mining.supersamples import Cast, Lots
 from minegan_jax.nets.precision import full_float32, lighter
 from minegan_jax.training.accumulation import in_parts
@@ -75,7 +75,7 @@ def critic_turn(
     lots: Lots,
     mixes: Float[Array, "batch"],
     labels: RealLabels = (),
-    numbers: Numbers | None = None,
+    numbers: Numbers,
     number: Int[Array, ""] | int = 0,
 ) -> tuple[GameState, Metrics]:
     """Moves the critic towards telling the winners from real images (eqs. 3 and 5).
@@ -90,7 +90,7 @@ def critic_turn(
       lots: of the supersamples.
       mixes: of the interpolates.
       labels: of the real images, if the critic is told any.
-      numbers: how it sees the real images; None: as they are.
+      numbers: how it sees the real images, see `mining.augment`.
       number: of the critic's turn in this phase, by which R1 is computed or not.
     """
     critic, rules, policies = state.params["critic"], game.rules, game.cast.policies
@@ -100,12 +100,12 @@ def critic_turn(
         lots: Lots,
         mixes: Float[Array, "batch"],
         labels: RealLabels,
-        numbers: Numbers | None,
+        numbers: Numbers,
     ) -> Any:
         fake = choose(game, state, lots).images
 
         def seen(images: Images) -> Images:
-            return images if numbers is None else augment(policies, images, numbers)
+            return augment(policies, images, numbers)
 
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
             of_real = game.cast.critic(critic, seen(real), *labels)
@@ -233,16 +233,6 @@ def in_groups(criticise: Callable[[Images], Scores], images: Images, size: int) 
     return jax.lax.map(criticise, groups).reshape(count)[: len(images)]
 
 
-def mined_sources(cast: Cast) -> tuple[MinedSource, ...]:
-    """Returns G_i(M_i(u)) of each source, exact and as it is handed out."""
-    truncates = cast.truncates or (False,) * len(cast.generators)
-    each = zip(cast.miners, cast.generators, cast.noise, truncates, strict=True)
-    return tuple(
-        mined_source(miner, generator, cast.output, noise, truncates=truncates)
-        for miner, generator, noise, truncates in each
-    )
-
-
 def by_source(params: Mapping[str, Any]) -> tuple[Params, ...]:
     """Sorts the players' weights by source: those of its miner and of its generator."""
     pairs = zip(params["miners"], params["generators"], strict=True)
@@ -275,8 +265,7 @@ def adversarial_method(
     @partial(jax.jit, static_argnums=2)
     @full_float32()
     def contest(state: GameState, key: Key, count: int) -> SuperScores:
-        lots = supersamples.draw_lots(key, (count,), cast.noise)
-        given = tuple((noise, None) for noise in lots.noise)  # as they are
+        given = supersamples.each_given(supersamples.draw_lots(key, (count,), cast.noise))
         averaged = {**players(state), **state.averages}
         critic, allowed = state.params["critic"], state.selector.allowed
         return supersamples.contest(cast, critic, averaged, given, allowed)[1]
@@ -292,7 +281,9 @@ def adversarial_method(
         learner=Learner(
             init, partial(draw, game), partial(step, game), ("generators",) if rules.spread else ()
         ),
-        sources=mined_sources(cast),
+        sources=mined_sources(
+            cast.output, cast.miners, cast.generators, cast.noise, cast.truncates
+        ),
         weights=lambda state: by_source(state.params),
         ema=(lambda state: by_source(state.params | state.averages)) if game.averaged else None,
         selector=lambda state: state.selector,
