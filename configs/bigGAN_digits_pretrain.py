@@ -3,11 +3,10 @@
     python -m minegan_jax.main --config=configs/bigGAN_digits_pretrain.py --workdir=RUN
 
 Leaves `RUN/source`, in 45 minutes on one CPU core. The argument is the number of classes: 9, digits
-0 to 8, by default; `--config=configs/bigGAN_digits_pretrain.py:10` knows all ten and is the
-packaged `biggan_digits`. `biggan_digits_0_to_8` was made with `--config.train_steps=2500
---config.learning_rate=1e-3 --config.critic_learning_rate=5e-4`; with ten classes at these rates
-three digits vanished, and every class has less variety. The loss is BigGAN's, the hinge, and so is
-the critic's faster rate; rates and width are for a CPU. The images: see `mnist_pretrain.py`.
+0 to 8, by default, which is the packaged `biggan_digits_0_to_8`;
+`--config=configs/bigGAN_digits_pretrain.py:10` knows all ten and is the packaged `biggan_digits`.
+The loss is BigGAN's, the hinge, and so is the critic's faster rate; rates and width are for a CPU.
+The images: see `mnist_pretrain.py`.
 """
 
 from ml_collections import ConfigDict
