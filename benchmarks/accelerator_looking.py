@@ -14,9 +14,9 @@ from minegan_jax.features import stored
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.efficientnet_lite import efficientnet_shapes
 from minegan_jax.features.embed import Embedding, embed
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.minegan import critic_of, mine
 from minegan_jax.mining.noise import Noise
+from minegan_jax.mining.settings import GameSettings
 from minegan_jax.report import measure
 from minegan_jax.sampling.generator import of_state
 from minegan_jax.sources import load_source
@@ -49,7 +49,7 @@ def check_sampling(*, tiny: bool) -> Figures:
 
     def look() -> tuple[np.ndarray, Pixels]:
         source = load_source("mnist_without_9")
-        method = mine([source], Rules(), SHAPE, critic_of(source))
+        method = mine([source], GameSettings(), SHAPE, critic_of(source))
         state = method.learner.init(None, jax.random.key(0))
         generator = of_state(method, state, [source.name])
         shape = 16, source.networks.latent_size

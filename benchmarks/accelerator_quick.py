@@ -20,10 +20,12 @@ from cases import Case, flops_by_hand, miner_shape, planned_bytes, state_of
 from timing import fresh_batch, fresh_source, medians
 
 from minegan_jax import trees
+from minegan_jax.config import from_values
 from minegan_jax.mining import turns
-from minegan_jax.mining.game import GameState, Rules
+from minegan_jax.mining.game import GameState
 from minegan_jax.mining.method import TransferMethod
 from minegan_jax.mining.minegan import critic_of, mine
+from minegan_jax.mining.settings import GameSettings
 from minegan_jax.nets import convolution, family
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
@@ -45,11 +47,16 @@ def case_of(name: str, *, tiny: bool) -> Case:
     return TIMED[name].tiny if tiny else TIMED[name].case
 
 
-def rules_of(case: Case, precision: str, *, penalty: bool = True) -> Rules:
-    """Returns the game's rules; without a penalty the loss is the hinge, which can do without."""
-    kind = {} if penalty else {"loss": "hinge", "penalty_weight": 0.0}
-    dtype = PRECISIONS[precision][1]
-    return Rules(batch_size=case.part, critic_turns=case.turns, precision=dtype, **kind)
+def settings_of(case: Case, precision: str, *, penalty: bool = True) -> GameSettings:
+    """Returns a game's settings; without a penalty the loss is the hinge, which can do without."""
+    without = {"game.loss": "hinge", "game.penalty_weight": 0.0}
+    values = {
+        "run.batch_size": case.part,
+        "game.critic_steps": case.turns,
+        "run.precision": PRECISIONS[precision][1],
+        **({} if penalty else without),
+    }
+    return from_values(values).game_settings()
 
 
 @functools.cache
@@ -64,15 +71,15 @@ def method_of(name: str, precision: str, *, penalty: bool = True, tiny: bool) ->
     case, source = case_of(name, tiny=tiny), source_of(name, tiny)
     critic = critic_of(source, alone=case.num_sources > 1)
     shape = miner_shape(case, source.networks)
-    rules = rules_of(case, precision, penalty=penalty)
-    return mine([source] * case.num_sources, rules, shape, critic)
+    settings = settings_of(case, precision, penalty=penalty)
+    return mine([source] * case.num_sources, settings, shape, critic)
 
 
 def prepared(name: str, *, penalty: bool = True, tiny: bool) -> Figures:
     """Returns what is known of a step before it runs: its flops by hand, its state's bytes."""
     case = case_of(name, tiny=tiny)
     networks = family.build(case.family, {"resolution": 28, "channels": 1, **case.arguments})
-    state = state_of(case, "mine", rules_of(case, "float32"), networks)
+    state = state_of(case, "mine", settings_of(case, "float32"), networks)
     leaves = jax.tree.leaves(state)
     return {
         "batch_size": case.part,
@@ -154,9 +161,9 @@ class Step:
 def players_seconds(method: TransferMethod, state: GameState) -> float:
     """Times the players' turn by itself."""
     game = method.learner.step.args[0]  # what `adversarial.step` plays
-    lots = method.learner.draw(jax.random.key(3)).players
-    turn = jax.jit(lambda state, lots: turns.players_turn(game, state, alone, lots=lots))
-    return median_seconds(functools.partial(turn.lower(state, lots).compile(), state, lots))
+    noise = method.learner.draw(jax.random.key(3)).players
+    turn = jax.jit(lambda state, noise: turns.players_turn(game, state, alone, noise=noise))
+    return median_seconds(functools.partial(turn.lower(state, noise).compile(), state, noise))
 
 
 def equal_bits(one: GameState, other: GameState) -> bool:

@@ -19,12 +19,14 @@ from accelerator_settings import CHECKED
 from timing import fresh_batch, fresh_source
 
 from minegan_jax import trees
-from minegan_jax.mining.game import GameState, Rules
+from minegan_jax.mining.game import GameState
 from minegan_jax.mining.method import TransferMethod
 from minegan_jax.mining.minegan import Critic, MinerShape, critic_of, mine
+from minegan_jax.mining.settings import GameConfig, GameSettings, MinerConfig
 from minegan_jax.sources import Source
 from minegan_jax.training import devices
 from minegan_jax.training.checkpoints import Checkpoints
+from minegan_jax.training.settings import RunConfig
 from minegan_jax.types import Images, Params, Scores
 
 Figures = dict[str, Any]  # what a row found, ready for JSON
@@ -68,14 +70,21 @@ def checked_source(family: str, *, tiny: bool) -> tuple[Source, Critic]:
     return source, checked_source(row.critics_family, tiny=tiny)[1]
 
 
-def mining_of(source: Source, critic: Critic, **rules: Any) -> TransferMethod:
+STILL = GameSettings(  # whose players and critic do not move
+    game=GameConfig(critic_steps=1, learning_rate=0.0, critic_learning_rate=0.0, beta1=0.0),
+    miner=MinerConfig(learning_rate=0.0),
+    run=RunConfig(batch_size=BATCH),
+)
+MOVING = GameSettings(game=GameConfig(critic_steps=1), run=RunConfig(batch_size=BATCH))
+
+
+def mining_of(source: Source, critic: Critic, settings: GameSettings) -> TransferMethod:
     """Returns the mining of a source, with images in whatever precision the critic has."""
 
     def criticise(params: Params, images: Images) -> Scores:
         return critic.criticise(params, images.astype(jax.tree.leaves(params)[0].dtype))
 
-    given = Rules(batch_size=BATCH, critic_turns=1, **rules)
-    return mine([source], given, SHAPE, critic._replace(criticise=criticise))
+    return mine([source], settings, SHAPE, critic._replace(criticise=criticise))
 
 
 def alone(tree: Any, parts: Any | None = None) -> Any:
@@ -117,8 +126,7 @@ def check_family(family: str, *, tiny: bool) -> Figures:
     source, critic = checked_source(family, tiny=tiny)
     # The critic does not move: its first step goes by the sign of each number of its gradient,
     # and the players would be asked about another critic where one is about 0.
-    rates = dict.fromkeys(("miners", "generators", "critic"), 0.0)
-    method = mining_of(source, critic, learning_rates=rates, betas=(0.0, 0.9))
+    method = mining_of(source, critic, STILL)
     batch = fresh_batch(BATCH, 1, critic.resolution, critic.channels)
     state = method.learner.init(None, jax.random.key(1))
     given = in_precision((state, batch, method.learner.draw(jax.random.key(2))), "float32")
@@ -137,7 +145,7 @@ def check_family(family: str, *, tiny: bool) -> Figures:
 def check_repeats(family: str, *, tiny: bool) -> Figures:
     """Takes a step twice, then goes on from memory and from a checkpoint: the same bits or not."""
     source, critic = checked_source(family, tiny=tiny)
-    method = mining_of(source, critic)
+    method = mining_of(source, critic, MOVING)
     learner, mesh = method.learner, devices.make_mesh(BATCH, jax.devices()[:1])
     batch = fresh_batch(BATCH, 1, critic.resolution, critic.channels)
     first = jax.device_get(learner.init(None, jax.random.key(1)))

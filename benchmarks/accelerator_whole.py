@@ -14,7 +14,7 @@ from accelerator_right import Figures
 ROOT = Path(__file__).parents[1]
 LARGEST = 16 * 10**6  # bytes of a file that is brought back
 # So few steps that only compiling counts.
-SHORT = ("--config.num_report_images=20", "--config.sample_every_steps=0")
+SHORT = ("--config.report.num_images=20", "--config.run.sample_every_steps=0")
 
 
 def run(config: str, workdir: Path, *flags: str) -> float:
@@ -42,7 +42,7 @@ def digits(config: str, *, steps: Sequence[str], tiny: bool) -> Figures:
       steps: fields that say how many steps there are; a rehearsal takes one of each.
       tiny: for a rehearsal.
     """
-    short = (*(f"--config.{field}=1" for field in steps), *SHORT) if tiny else ()
+    short = (*(f"--config.run.{field}=1" for field in steps), *SHORT) if tiny else ()
     with tempfile.TemporaryDirectory() as folder:
         workdir = Path(folder) / "RUN"
         taken = run(config, workdir, *short)
@@ -61,7 +61,10 @@ def photographs(folder: Path, kept: Path, *, num_steps: int) -> Figures:
       num_steps: of training.
     """
     num_classes = sum(path.is_dir() for path in folder.iterdir())
-    flags = f"--config.target=folder:{folder.absolute()}", f"--config.train_steps={num_steps}"
+    flags = (
+        f"--config.target.images=folder:{folder.absolute()}",
+        f"--config.run.train_steps={num_steps}",
+    )
     with tempfile.TemporaryDirectory() as scratch:
         workdir = Path(scratch) / "SCENES"
         taken = run(f"bigGAN_photos_pretrain:{num_classes}", workdir, *flags)

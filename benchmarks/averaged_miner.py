@@ -19,12 +19,13 @@ from minegan_jax.data import Dataset
 from minegan_jax.experiment import target_images
 from minegan_jax.features.embed import embed
 from minegan_jax.metrics.frechet import frechet_distance
-from minegan_jax.report import evaluator
+from minegan_jax.report.evaluator import Evaluator, load_evaluator, recognised
 from minegan_jax.sampling.generator import Generator
+from minegan_jax.types import Pixels
 
 CONFIGS = ("mnist:9", "bigGAN_digits:9", "bigGAN_digits:7")
 SEEDS = (0, 1, 2)
-FIELDS = {"average_miners": True, "sample_every_steps": 0}
+FIELDS = {"miner.ema": True, "run.sample_every_steps": 0}
 
 
 def main() -> None:
@@ -47,18 +48,19 @@ def main() -> None:
 
 def of_run(name: str, seed: int, workdir: Path, num_images: int) -> dict[str, dict[str, float]]:
     """Trains a run, unless it is done; returns what each phase's images are like, both ways."""
-    values = config.load_config(name)
-    values.update(**FIELDS, seed=seed, target_seed=seed)
-    run = experiment.train(config.from_config_dict(values), workdir)
+    values = {**FIELDS, "run.seed": seed, "target.seed": seed}
+    own = config.replaced(config.from_config_dict(config.load_config(name)), values)
+    run = experiment.train(own, workdir)
     settings = run.experiment.config
-    recipe = experiment.recipe(settings, num_images, seed)
-    dataset, networks = target_images.load(run.experiment), evaluator.load_looker(recipe)
+    dataset, networks = target_images.load(run.experiment), load_evaluator(settings.report)
     found = {}
     for phase in run.phases_done():
         ema, raw = (run.generator(phase, weights) for weights in ("ema", "raw"))
         both = {"EMA of the miner": ema, "the miner itself": with_miners_of(ema, raw)}
         for title, drawn in both.items():
-            found[f"{phase}, {title}"] = measured(drawn, recipe, networks, dataset, settings.labels)
+            found[f"{phase}, {title}"] = measured(
+                drawn.sample(num_images, seed), networks, dataset, settings.target.labels
+            )
     return found
 
 
@@ -69,15 +71,10 @@ def with_miners_of(ema: Generator, raw: Generator) -> Generator:
 
 
 def measured(
-    generator: Generator,
-    recipe: evaluator.Recipe,
-    networks: evaluator.Looker,
-    dataset: Dataset,
-    labels: tuple[int, ...],
+    images: Pixels, networks: Evaluator, dataset: Dataset, labels: tuple[int, ...]
 ) -> dict[str, float]:
     """Returns the distance to held-out images and the share recognised as one of the labels."""
-    images = generator.sample(recipe.num_images, recipe.seed)
-    seen = evaluator.recognised(networks, images)
+    seen = recognised(networks, images)
     real, fake = (embed(networks.features, each).features for each in (dataset.held_out, images))
     return {
         "frechet_distance": frechet_distance(real, fake),

@@ -8,8 +8,8 @@ import flops
 import jax
 import jax.numpy as jnp
 
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.minegan import MinerShape, critic_of, finetune, mine
+from minegan_jax.mining.settings import GameSettings
 from minegan_jax.mining.supersamples import BLOCK
 from minegan_jax.nets import family
 from minegan_jax.sources import Source
@@ -45,22 +45,26 @@ def miner_shape(case: Case, networks: family.Networks) -> MinerShape:
 
 
 def learner_of(
-    case: Case, phase: str, rules: Rules, networks: family.Networks, weights: tuple[Params, Params]
+    case: Case,
+    phase: str,
+    settings: GameSettings,
+    networks: family.Networks,
+    weights: tuple[Params, Params],
 ) -> Learner:
     """Returns a phase's learner; the weights may be shapes alone unless it makes a state."""
     source = Source("source", "", networks, *weights, sha256="", description={})
     critic = critic_of(source, alone=case.num_sources > 1)
     shape = miner_shape(case, networks)
-    return PHASES[phase]([source] * case.num_sources, rules, shape, critic).learner
+    return PHASES[phase]([source] * case.num_sources, settings, shape, critic).learner
 
 
-def state_of(case: Case, phase: str, rules: Rules, networks: family.Networks) -> Any:
+def state_of(case: Case, phase: str, settings: GameSettings, networks: family.Networks) -> Any:
     """Returns the shapes of a phase's first state."""
 
     def init(key: jax.Array) -> Any:
         state, weights = None, networks.init(key)
         for name in PHASES if phase == "finetune" else (phase,):
-            state = learner_of(case, name, rules, networks, weights).init(state, key)
+            state = learner_of(case, name, settings, networks, weights).init(state, key)
         return state
 
     return jax.eval_shape(init, jax.random.key(0))

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minegan_jax.config import from_values, load_config
+from minegan_jax.config import from_config_dict, load_config, replaced
 from minegan_jax.data import make_batch_at
 from minegan_jax.experiment import target_images
 from minegan_jax.experiment.build import build
-from minegan_jax.experiment.settings import game_rules, miner_shape
 from minegan_jax.mining import minegan, selector
 from minegan_jax.nets.image_resize import enlarge
 from minegan_jax.nets.resampling import upsample
@@ -27,7 +26,7 @@ from minegan_jax.training import devices, loop
 from minegan_jax.training.learner import Phase, State
 from minegan_jax.types import Images, Latents, Params
 
-FIELDS = {"selector_window": 200, "batch_size": 32, "critic_turns": 2}
+FIELDS = {"selector.window": 200, "run.batch_size": 32, "game.critic_steps": 2}
 
 
 def resized(source: Source, resolution: int, resize: Callable[[Images], Images]) -> Source:
@@ -43,7 +42,7 @@ def resized(source: Source, resolution: int, resize: Callable[[Images], Images])
 
 def share_of_each(seed: int, num_steps: int) -> list[float]:
     """Mines the copies with one seed; returns p."""
-    config = from_values({**load_config("mnist").to_dict(), **FIELDS, "seed": seed})
+    config = replaced(from_config_dict(load_config("mnist")), {**FIELDS, "run.seed": seed})
     experiment = build(config)
     (source,) = experiment.sources
     sources = (
@@ -52,17 +51,17 @@ def share_of_each(seed: int, num_steps: int) -> list[float]:
         resized(source, 42, partial(enlarge, resolution=42)),
     )
     method = minegan.mine(
-        sources, game_rules(config), miner_shape(config), minegan.critic_of(source)
+        sources, config.game_settings(), minegan.shape_of(config.miner), minegan.critic_of(source)
     )
     dataset = target_images.load(experiment)
-    mesh = devices.make_mesh(config.batch_size)
+    mesh = devices.make_mesh(config.run.batch_size)
     (state,) = loop.run(
         [Phase("mine", num_steps, method.learner)],
         make_batch_at(
             dataset.train,
             dataset.train_labels,
-            batch_size=config.batch_size,
-            turns=config.critic_turns,
+            batch_size=config.run.batch_size,
+            turns=config.game.critic_steps,
             seed=seed,
             sharding=devices.split(mesh),
         ),

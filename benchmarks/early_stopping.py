@@ -19,22 +19,22 @@ SIZES = (25,)
 SEEDS = (0, 1, 2, 5, 6)
 FIELDS = {
     "method": "transfergan",
-    "finetune_steps": 800,
-    "batch_size": 16,
-    "critic_turns": 2,
-    "evaluate_every_steps": 50,
-    "num_report_images": 500,
-    "sample_every_steps": 0,
+    "run.finetune_steps": 800,
+    "run.batch_size": 16,
+    "game.critic_steps": 2,
+    "run.evaluate_every_steps": 50,
+    "run.sample_every_steps": 0,
+    "report.num_images": 500,
 }
 
 
 def train(size: int, seed: int, workdir: Path) -> list[dict[str, float]]:
     """Trains to the end, whatever the rule says; returns what each look showed."""
-    values = config.load_config("mnist")
-    left_out = {"max_images": size, "num_left_out": size // 5}
-    values.update(**FIELDS, **left_out, seed=seed, target_seed=seed)
+    target = {"target.max_images": size, "target.num_validation": size // 5, "target.seed": seed}
+    mnist = config.from_config_dict(config.load_config("mnist"))
+    own = config.replaced(mnist, {**FIELDS, **target, "run.seed": seed})
     with mock.patch.object(overfitting, "overfits", return_value=False):
-        experiment.train(config.from_config_dict(values), workdir)
+        experiment.train(own, workdir)
     looks: dict[int, dict[str, float]] = {}
     for line in log.read(workdir / run_folder.METRICS):
         look = looks.setdefault(line["step"], {"step": line["step"]})

@@ -36,19 +36,17 @@ def main() -> None:
 
     if not (workdir / "source" / "source.json").exists():
         command.write(biggan_pytorch.convert(**published.biggan_128(workdir)), workdir / "source")
-    values = config.load_config("biggan")
-    values.update(
-        sources=(str(workdir / "source"),),
-        target=f"folder:{photos}",
-        mine_steps=2,
-        finetune_steps=1,
-        batch_size=2,
-        num_report_images=2,
-        sample_every_steps=0,
-        log_every_steps=1,
-    )
+    values = {
+        "sources": (str(workdir / "source"),),
+        "target": {"images": f"folder:{photos}"},
+        "run": {"mine_steps": 2, "finetune_steps": 1, "batch_size": 2},
+        "run.sample_every_steps": 0,
+        "run.log_every_steps": 1,
+        "report.num_images": 2,
+    }
     start = time.perf_counter()
-    experiment.train(config.from_config_dict(values), workdir / "run")
+    recipe = config.from_config_dict(config.load_config("biggan"))
+    experiment.train(config.replaced(recipe, values), workdir / "run")
     taken = time.perf_counter() - start
     for line in log.read(workdir / "run" / "metrics.jsonl"):
         if "critic_loss" in line:

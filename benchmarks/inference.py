@@ -13,9 +13,9 @@ import jax
 import results
 from timing import fresh_source, medians
 
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.minegan import MinerShape, critic_of, mine
 from minegan_jax.mining.noise import sample_noise
+from minegan_jax.mining.settings import GameSettings
 from minegan_jax.sampling import generator
 
 RESOLUTION = 64
@@ -33,7 +33,7 @@ def main() -> None:
     size = {"resolution": RESOLUTION, "channels": 3, "width": options.width, "latent_size": 100}
     source = fresh_source("biggan", num_classes=NUM_CLASSES, attention=(2,), **size)
     shape = MinerShape(depth=4, width=1024)
-    method = mine([source], Rules(), shape, critic_of(source))
+    method = mine([source], GameSettings(), shape, critic_of(source))
     state = method.learner.init(None, jax.random.key(0))
     behind, weights = method.sources[0], method.weights(state)[0]
     noise = sample_noise(jax.random.key(1), (options.batch,), behind.noise)

@@ -17,7 +17,11 @@ from pathlib import Path
 
 import results
 
-SHORT = "--config.mine_steps=3", "--config.finetune_steps=2", "--config.num_report_images=200"
+SHORT = (
+    "--config.run.mine_steps=3",
+    "--config.run.finetune_steps=2",
+    "--config.report.num_images=200",
+)
 
 
 def seconds(workdir: Path, cache: Path, *flags: str) -> float:

@@ -23,8 +23,9 @@ import jax.numpy as jnp
 import results
 from timing import fresh_batch, fresh_source, medians
 
+from minegan_jax.config import from_values
 from minegan_jax.mining import minegan, supersamples
-from minegan_jax.mining.game import GameState, Rules
+from minegan_jax.mining.game import GameState
 from minegan_jax.mining.method import TransferMethod
 from minegan_jax.training import devices
 from minegan_jax.types import Images, Params
@@ -34,24 +35,24 @@ WIDE = 128  # where the generators, and not the images, fill the memory
 SHAPE = minegan.MinerShape(depth=2)
 
 
-def naive_remake(
-    cast: supersamples.Cast,
-    moving: Params,
+def naive_vjp(
+    networks: supersamples.GameNetworks,
+    trainable: Params,
     frozen: Params,
     given: tuple[supersamples.Given, ...],
-    chosen: supersamples.Chosen,
+    selected: supersamples.SelectedFakes,
 ) -> tuple[Images, Callable[[Images], Params]]:
     """Makes all images again, differentiably, and picks the chosen ones."""
 
-    def make(moving: Params) -> Images:
-        players = {**frozen, **moving}
-        makers = cast.miners, players["miners"], cast.generators, players["generators"]
+    def make(trainable: Params) -> Images:
+        players = {**frozen, **trainable}
+        makers = networks.miners, players["miners"], networks.generators, players["generators"]
         parts = zip(*makers, given, strict=True)
         fakes = [generate(g, mine(m, g, u)) for mine, m, generate, g, (u, _) in parts]
         fakes = jnp.stack(fakes, axis=1)
-        return fakes[jnp.arange(len(fakes)), chosen.sources]
+        return fakes[jnp.arange(len(fakes)), selected.sources]
 
-    fake, back = jax.vjp(make, moving)
+    fake, back = jax.vjp(make, trainable)
     return fake, lambda change: back(change)[0]
 
 
@@ -60,8 +61,9 @@ def make_method(
 ) -> tuple[TransferMethod, GameState]:
     """Builds a phase's method for so many sources, and its first state."""
     sources = [fresh_source(width=width, latent_size=16, seed=seed) for seed in range(count)]
-    rules = Rules(batch_size=BATCH, critic_turns=TURNS, spread=spread)
-    game = sources, rules, SHAPE, minegan.critic_of(sources[0])
+    values = {"run.batch_size": BATCH, "game.critic_steps": TURNS, "run.shard_sources": spread}
+    settings = from_values(values).game_settings()
+    game = sources, settings, SHAPE, minegan.critic_of(sources[0])
     state = minegan.mine(*game).learner.init(None, jax.random.key(0))
     if phase == "mine":
         return minegan.mine(*game), state
@@ -110,7 +112,7 @@ def memory(phase: str, counts: list[int], num_devices: int) -> dict[int, dict[st
 def speed(phase: str, counts: list[int], rounds: int) -> dict[int, dict[str, float]]:
     """Returns seconds and megabytes of ours and of the naive step."""
     ours = {count: compiled_step(phase, count) for count in counts}
-    with mock.patch.object(supersamples, "remake", naive_remake):
+    with mock.patch.object(supersamples, "vjp_of_selected", naive_vjp):
         naive = {count: compiled_step(phase, count) for count in counts}
     both = {"ours": ours, "naive": naive}
     runs = {(name, count): run for name, steps in both.items() for count, (run, _) in steps.items()}

@@ -29,8 +29,8 @@ import torch_step
 from timing import fresh_batch, fresh_source, medians
 from torch.utils.flop_counter import FlopCounterMode
 
+from minegan_jax.config import from_values
 from minegan_jax.mining import losses
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.minegan import MinerShape, critic_of, mine
 from minegan_jax.mining.noise import Noise
 from minegan_jax.sources import Source
@@ -74,8 +74,8 @@ SETTINGS = {
 
 def torch_draws(draws: Any) -> torch_step.Draws:
     """Copies our draws for PyTorch."""
-    (critic,), (players,) = draws.critic.noise, draws.players.noise
-    arrays = _in_a_row(critic), draws.mixes, _in_a_row(players)
+    (critic,), (players,) = draws.critic.u, draws.players.u
+    arrays = _in_a_row(critic), draws.epsilons, _in_a_row(players)
     return torch_step.Draws(*(torch.tensor(np.asarray(array)) for array in arrays))
 
 
@@ -94,16 +94,16 @@ def _channels_first(images: Images) -> torch.Tensor:
 def check_networks(source: Source, opponent: torch_step.Opponent, real: Images) -> None:
     """Makes sure that images, scores and the critic's gradient are the same."""
     latents = jax.random.normal(jax.random.key(5), (len(real), source.networks.latent_size))
-    mixes = jax.random.uniform(jax.random.key(6), (len(real),))
+    epsilons = jax.random.uniform(jax.random.key(6), (len(real),))
     fake = jax.jit(source.networks.generate)(source.generator, latents)
 
     def loss(critic: Params) -> jax.Array:
         criticise = partial(source.networks.criticise, critic)
-        penalty = losses.gradient_penalty(criticise, losses.interpolate(real, fake, mixes))
+        penalty = losses.gradient_penalty(criticise, losses.interpolate(real, fake, epsilons))
         return losses.wasserstein_critic_loss(criticise(real), criticise(fake)) + 10.0 * penalty
 
     critic = jax.tree.map(lambda weight: weight.clone().requires_grad_(), opponent.critic)
-    given = [_channels_first(real), _channels_first(fake), torch.tensor(np.asarray(mixes))]
+    given = [_channels_first(real), _channels_first(fake), torch.tensor(np.asarray(epsilons))]
     torch_step.critic_loss(opponent, critic, *given).backward()
     no_change = jax.tree.map(torch.zeros_like, critic)  # where the loss does not depend on a weight
     changes = jax.tree.map(
@@ -142,8 +142,9 @@ class OurStep:
     def __init__(self, source: Source, setting: Setting, batch: Batch) -> None:
         """Builds and compiles it; `batch` is what every step trains on."""
         shape = MinerShape(setting.miner_depth, width=max(256, 2 * source.networks.latent_size))
-        rules = Rules(batch_size=setting.batch_size, critic_turns=setting.turns)
-        self.method, self.batch = mine([source], rules, shape, critic_of(source)), batch
+        values = {"run.batch_size": setting.batch_size, "game.critic_steps": setting.turns}
+        settings = from_values(values).game_settings()
+        self.method, self.batch = mine([source], settings, shape, critic_of(source)), batch
         learner, mesh = self.method.learner, devices.make_mesh(setting.batch_size)
         state = learner.init(None, jax.random.key(1))
         self.miner = torch_step.weights(state.params["miners"][0])
@@ -173,7 +174,7 @@ def check_losses(
     return float(counter.get_total_flops())
 
 
-def chosen() -> argparse.Namespace:
+def selected() -> argparse.Namespace:
     """Returns what the flags say, and with it the setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", choices=sorted(SETTINGS), default="dcgan")
@@ -196,7 +197,7 @@ def chosen() -> argparse.Namespace:
 
 def main() -> None:
     """Checks that both do the same, times them and prints the figures."""
-    options = chosen()
+    options = selected()
     setting = options.setting
     print(f"load before       {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     source = fresh_source(options.family, **setting.arguments)

@@ -41,7 +41,8 @@ from cases import (
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from minegan_jax.mining.game import Rules
+from minegan_jax.config import from_values
+from minegan_jax.mining.settings import GameSettings
 from minegan_jax.nets import family
 from minegan_jax.report.table import markdown
 from minegan_jax.training import devices
@@ -74,20 +75,22 @@ CASES = {
 }
 
 
-def compile_for(case: Case, phase: str, rules: Rules, networks: family.Networks, mesh: Mesh) -> Any:
+def compile_for(
+    case: Case, phase: str, settings: GameSettings, networks: family.Networks, mesh: Mesh
+) -> Any:
     """Compiles one step of a phase, or raises what XLA says against it."""
     generator, critic = jax.eval_shape(networks.init, jax.random.key(0))
     if "embedding" in generator:  # a miner of classes starts from their vectors
         table = generator["embedding"]
         generator = {**generator, "embedding": jnp.zeros(table.shape, table.dtype)}
-    learner = learner_of(case, phase, rules, networks, (generator, critic))
+    learner = learner_of(case, phase, settings, networks, (generator, critic))
 
     def place(leaf: Any, spec: PartitionSpec) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, spec))
 
-    state = state_of(case, phase, rules, networks)
+    state = state_of(case, phase, settings, networks)
     state = jax.tree.map(place, state, devices.layout(learner, state, mesh))
-    shape = (rules.batch_size, rules.critic_turns)
+    shape = (settings.run.batch_size, settings.game.critic_steps)
     size, split = networks.resolution, devices.split(mesh)
     numbers = jax.ShapeDtypeStruct(shape, jnp.int32, sharding=split)
     pixels = (*shape, size, size, networks.channels)
@@ -105,19 +108,15 @@ def row(name: str, phase: str, chips_name: str, options: argparse.Namespace) -> 
     )
     batch_size = case.batch_size or case.part * len(found.devices)
     accumulation = batch_size // (case.part * len(found.devices))
-    rules = Rules(
-        batch_size=batch_size,
-        critic_turns=1,
-        accumulation=accumulation,
-        precision=options.precision,
-        remat=options.remat,
-    )
+    values = {"batch_size": batch_size, "accumulation_steps": accumulation}
+    values |= {"precision": options.precision, "remat": options.remat}
+    settings = from_values({"run": values, "game.critic_steps": 1}).game_settings()
     title = [f"{name}, {phase}", f"{chips.topology}, {len(found.devices)} devices"]
     title.append(f"{batch_size} = {len(found.devices)} x {accumulation} x {case.part}")
     mesh = devices.make_mesh(batch_size, list(found.devices), accumulation=accumulation)
     start = time.perf_counter()
     try:
-        compiled = compile_for(case, phase, rules, networks, mesh)
+        compiled = compile_for(case, phase, settings, networks, mesh)
     except jax.errors.JaxRuntimeError as error:
         needs = re.search(r"Used (\S+) of (\S+) hbm", str(error))
         if not needs:

@@ -19,20 +19,20 @@ def get_config(digit: str = OFF_MANIFOLD) -> ConfigDict:
     """Returns the experiment for one digit."""
     config = default_config()
     config.sources = ("biggan_digits_0_to_8" if digit == OFF_MANIFOLD else "biggan_digits",)
-    config.labels = (int(digit),)
-    config.max_images = 400
-    config.num_held_out = 100
-    config.enlarge = True
-    config.miner_depth = 2
-    config.loss = "hinge"
-    config.penalty_weight = 0.0
-    config.critic_turns = 1
-    config.batch_size = 32
-    config.miner_learning_rate = 1e-3
-    config.learning_rate = 5e-4
-    config.critic_learning_rate = 5e-4
-    config.beta1 = 0.0
-    config.beta2 = 0.99
-    config.mine_steps = 500
-    config.finetune_steps = 300
+    config.target.labels = (int(digit),)
+    config.target.max_images = 400
+    config.target.num_held_out = 100
+    config.target.enlarge = True
+    config.miner.depth = 2
+    config.game.loss = "hinge"
+    config.game.penalty_weight = 0.0
+    config.game.critic_steps = 1
+    config.run.batch_size = 32
+    config.miner.learning_rate = 1e-3
+    config.game.learning_rate = 5e-4
+    config.game.critic_learning_rate = 5e-4
+    config.game.beta1 = 0.0
+    config.game.beta2 = 0.99
+    config.run.mine_steps = 500
+    config.run.finetune_steps = 300
     return config

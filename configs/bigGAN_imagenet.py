@@ -36,9 +36,9 @@ def get_config(name: str = "") -> ConfigDict:
         raise InputError(f"no {name!r} in this experiment: expected {', '.join(CLASSES)}")
     config = load_config("biggan")
     config.sources = ("weights/biggan",)
-    config.target = "folder:photos/imagenet"
+    config.target.images = "folder:photos/imagenet"
     chosen = [name] if name else list(CLASSES)
-    config.labels = tuple(CLASSES.index(one) for one in chosen)
-    config.ratios = (1.0 / len(chosen),) * len(chosen)
-    config.max_images = NUM_IMAGES * len(chosen)
+    config.target.labels = tuple(CLASSES.index(one) for one in chosen)
+    config.target.ratios = (1.0 / len(chosen),) * len(chosen)
+    config.target.max_images = NUM_IMAGES * len(chosen)
     return config

@@ -1,8 +1,8 @@
 """Two miners in front of a small BigGAN of photographs, for others without labels (section 3.3).
 
     python -m minegan_jax.main --config=configs/bigGAN_photos.py --workdir=LAKES \
-        --config.sources=SCENES/source --config.target=folder:LAKES_PHOTOS \
-        --config.features=efficientnet_lite0:efficientnet.safetensors
+        --config.sources=SCENES/source --config.target.images=folder:LAKES_PHOTOS \
+        --config.report.features=efficientnet_lite0:efficientnet.safetensors
 
 `bigGAN_photos_pretrain.py` made the source. As `bigGAN_digits.py`, but nothing here knows what is
 on a photograph: no judge, and features that the user names.
@@ -17,11 +17,11 @@ def get_config() -> ConfigDict:
     """Returns the experiment."""
     config = load_config("bigGAN_digits")
     config.sources = ()
-    config.labels = ()
-    config.colour = "convert"
-    config.flip = True
-    config.mine_steps = 400
-    config.learning_rate = 2e-4
-    config.judge = ""
-    config.num_report_images = 500
+    config.target.labels = ()
+    config.target.colour = "convert"
+    config.target.flip = True
+    config.run.mine_steps = 400
+    config.game.learning_rate = 2e-4
+    config.report.classifier = ""
+    config.report.num_images = 500
     return config

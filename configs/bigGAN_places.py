@@ -6,8 +6,9 @@
 
 `photos/places` is a folder with a sub-folder for each place: alley, arch, art_gallery, auditorium,
 ballroom. The argument takes one of them (`--config=configs/bigGAN_places.py:alley`); without, all
-five are one target of 2,500 images. `--config.target=tfds:places365_small` has them too, under its
-own numbers: `--config.labels=4,12,19,27,35`. Labels only choose images: nothing learns from them.
+five are one target of 2,500 images. `--config.target.images=tfds:places365_small` has them too,
+under its own numbers: `--config.target.labels=4,12,19,27,35`. Labels only choose images: nothing
+learns from them.
 
 Table 2, off-manifold, FID and KMMD:
 
@@ -34,9 +35,9 @@ def get_config(place: str = "") -> ConfigDict:
         raise InputError(f"no {place!r} in this experiment: expected {', '.join(PLACES)}")
     config = load_config("biggan")
     config.sources = ("weights/biggan",)
-    config.target = "folder:photos/places"
+    config.target.images = "folder:photos/places"
     chosen = [place] if place else list(PLACES)
-    config.labels = tuple(PLACES.index(name) for name in chosen)
-    config.ratios = (1.0 / len(chosen),) * len(chosen)
-    config.max_images = NUM_IMAGES * len(chosen)
+    config.target.labels = tuple(PLACES.index(name) for name in chosen)
+    config.target.ratios = (1.0 / len(chosen),) * len(chosen)
+    config.target.max_images = NUM_IMAGES * len(chosen)
     return config

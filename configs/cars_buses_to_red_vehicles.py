@@ -27,8 +27,8 @@ def get_config(share: str = "0.5") -> ConfigDict:
     """Returns the experiment for the share of cars in the target."""
     config = load_config("progan")
     config.sources = ("weights/car", "weights/bus")
-    config.target = "folder:photos/red_vehicles"
-    config.labels = (1, 0)
-    config.ratios = (float(share), round(1.0 - float(share), 6))
-    config.max_images = 200
+    config.target.images = "folder:photos/red_vehicles"
+    config.target.labels = (1, 0)
+    config.target.ratios = (float(share), round(1.0 - float(share), 6))
+    config.target.max_images = 200
     return config

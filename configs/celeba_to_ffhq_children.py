@@ -18,5 +18,5 @@ from minegan_jax.config import load_config
 def get_config(num_images: str = "100") -> ConfigDict:
     """Returns the experiment for so many target images."""
     config = load_config(f"celeba_to_ffhq_women:{num_images}")
-    config.target = "folder:photos/ffhq_children"
+    config.target.images = "folder:photos/ffhq_children"
     return config

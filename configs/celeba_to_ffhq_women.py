@@ -19,7 +19,7 @@ def get_config(num_images: str = "100") -> ConfigDict:
     """Returns the experiment for so many target images."""
     config = load_config("progan")
     config.sources = ("weights/celebahq",)
-    config.target = "folder:photos/ffhq_women"
-    config.max_images = int(num_images)
-    config.batch_size = 4  # ProGAN's authors take 3 at this resolution
+    config.target.images = "folder:photos/ffhq_women"
+    config.target.max_images = int(num_images)
+    config.run.batch_size = 4  # ProGAN's authors take 3 at this resolution
     return config

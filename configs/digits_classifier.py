@@ -18,14 +18,13 @@ def get_config(which: str = "features") -> ConfigDict:
     """Returns the experiment for `features`, `judge` or `guide`."""
     config = default_config()
     config.method = "classifier"
-    config.target = "tfds:mnist:train"
-    config.exclude = "digits"
-    config.part = {"features": "2/3", "judge": "3/3", "guide": "1/3"}[which]
-    config.width = {"features": 24, "judge": 20, "guide": 16}[which]
-    config.num_features = {"features": 64, "judge": 96, "guide": 64}[which]
-    config.seed = {"features": 0, "judge": 1, "guide": 2}[which]
-    config.train_steps = 4000
-    config.batch_size = 128
-    config.critic_turns = 1
-    config.learning_rate = 2e-3
+    config.target.images = "tfds:mnist:train"
+    config.target.exclude = "digits"
+    config.target.part = {"features": "2/3", "judge": "3/3", "guide": "1/3"}[which]
+    config.network.width = {"features": 24, "judge": 20, "guide": 16}[which]
+    config.network.num_features = {"features": 64, "judge": 96, "guide": 64}[which]
+    config.run.seed = {"features": 0, "judge": 1, "guide": 2}[which]
+    config.run.train_steps = 4000
+    config.run.batch_size = 128
+    config.baseline.learning_rate = 2e-3
     return config

@@ -17,14 +17,14 @@ def get_config() -> ConfigDict:
     """Returns the comparison."""
     config = default_comparison()
     config.fields = load_config("bigGAN_digits")
-    config.fields.update(num_report_images=500)
+    config.fields.report.num_images = 500
     config.settings = {
-        "off-manifold": {"sources": ("biggan_digits_0_to_8",), "labels": (9,)},
-        "on-manifold": {"sources": ("biggan_digits",), "labels": (7,)},
+        "off-manifold": {"sources": ("biggan_digits_0_to_8",), "target": {"labels": (9,)}},
+        "on-manifold": {"sources": ("biggan_digits",), "target": {"labels": (7,)}},
     }
     config.methods = {
         "u and a class": {"method": "minegan"},
-        "u alone": {"method": "minegan", "miner_draws_class": False},
+        "u alone": {"method": "minegan", "miner": {"draws_class": False}},
     }
     config.figures = ("frechet_distance", "hits", "coverage", "mean_variance")
     return config

@@ -17,10 +17,11 @@ def get_config() -> ConfigDict:
     """Returns the comparison."""
     config = default_comparison()
     config.fields = load_config("mnist")
-    config.fields.update(mine_steps=200, batch_size=32, critic_turns=2)
-    config.settings = {str(digit): {"labels": (digit,)} for digit in (5, 8, 9)}
+    config.fields.run.update(mine_steps=200, batch_size=32)
+    config.fields.game.critic_steps = 2
+    config.settings = {str(digit): {"target": {"labels": (digit,)}} for digit in (5, 8, 9)}
     config.methods = {
-        "MineGAN (w/o FT)": {"sources": ("digits_0_to_4",), "finetune_steps": 0},
+        "MineGAN (w/o FT)": {"sources": ("digits_0_to_4",), "run": {"finetune_steps": 0}},
     }
     config.figures = ("hits", "frechet_distance", "coverage")
     return config

@@ -15,7 +15,10 @@ from minegan_jax.config import load_config
 from minegan_jax.errors import InputError
 from minegan_jax.experiment.comparison_config import default_comparison
 
-SHORT = {"mine_steps": 200, "finetune_steps": 50, "batch_size": 16, "critic_turns": 2}
+SHORT = {
+    "run": {"mine_steps": 200, "finetune_steps": 50, "batch_size": 16},
+    "game": {"critic_steps": 2},
+}
 
 
 def get_config(length: str = "short") -> ConfigDict:
@@ -24,16 +27,21 @@ def get_config(length: str = "short") -> ConfigDict:
         raise InputError(f"figure5_digits:{length}: expected short or long")
     config = default_comparison()
     config.fields = load_config("mnist")
-    config.fields.update(num_report_images=500, **({} if length == "long" else SHORT))
-    steps = config.fields.mine_steps + config.fields.finetune_steps
+    config.fields.report.num_images = 500
+    if length == "short":
+        config.fields.update(SHORT)
+    steps = config.fields.run.mine_steps + config.fields.run.finetune_steps
     if length == "long":
-        config.settings = {f"off-manifold, {steps} steps": {"labels": (9,)}}
+        config.settings = {f"off-manifold, {steps} steps": {"target": {"labels": (9,)}}}
     else:
-        config.settings = {"off-manifold": {"labels": (9,)}, "on-manifold": {"labels": (7,)}}
+        config.settings = {
+            "off-manifold": {"target": {"labels": (9,)}},
+            "on-manifold": {"target": {"labels": (7,)}},
+        }
         config.max_images = (10, 100, 400)
     config.methods = {
-        "scratch": {"method": "scratch", "sources": (), "train_steps": steps},
-        "TransferGAN": {"method": "transfergan", "finetune_steps": steps},
+        "scratch": {"method": "scratch", "sources": (), "run": {"train_steps": steps}},
+        "TransferGAN": {"method": "transfergan", "run": {"finetune_steps": steps}},
         "MineGAN": {"method": "minegan"},
     }
     config.figures = ("frechet_distance", "kmmd", "hits", "near_copies")

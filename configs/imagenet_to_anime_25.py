@@ -23,5 +23,5 @@ from minegan_jax.config import load_config
 def get_config() -> ConfigDict:
     """Returns the experiment."""
     config = load_config("imagenet_to_ffhq_25")
-    config.target = "folder:photos/anime"
+    config.target.images = "folder:photos/anime"
     return config

@@ -24,6 +24,6 @@ def get_config() -> ConfigDict:
     """Returns the experiment."""
     config = load_config("sngan")
     config.sources = ("weights/sngan",)
-    config.target = "folder:photos/ffhq"
-    config.max_images = 25
+    config.target.images = "folder:photos/ffhq"
+    config.target.max_images = 25
     return config

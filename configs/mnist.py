@@ -15,15 +15,15 @@ from minegan_jax.config import default_config
 def get_config(digit: str = "9") -> ConfigDict:
     """Returns the experiment for one target digit."""
     config = default_config()
-    config.labels = (int(digit),)
-    config.max_images = 400
-    config.num_held_out = 100
-    config.miner_depth = 2
-    config.mine_steps = 400
-    config.finetune_steps = 200
-    config.miner_learning_rate = 5e-4
-    config.critic_learning_rate = 5e-4
-    config.learning_rate = 2e-4
-    config.beta1 = 0.0
-    config.average_decay = 0.98
+    config.target.labels = (int(digit),)
+    config.target.max_images = 400
+    config.target.num_held_out = 100
+    config.miner.depth = 2
+    config.run.mine_steps = 400
+    config.run.finetune_steps = 200
+    config.miner.learning_rate = 5e-4
+    config.game.critic_learning_rate = 5e-4
+    config.game.learning_rate = 2e-4
+    config.game.beta1 = 0.0
+    config.game.ema_decay = 0.98
     return config

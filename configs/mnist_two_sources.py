@@ -22,10 +22,10 @@ def get_config(share: str = "0.5") -> ConfigDict:
     """Returns the experiment for the first source's share of the target."""
     config = load_config("mnist")
     config.sources = ("digits_0_to_4", "digits_5_to_9")
-    config.labels = (2, 9)
-    config.ratios = (float(share), round(1.0 - float(share), 6))
-    config.max_images = 200
-    config.mine_steps = 300
-    config.finetune_steps = 100
-    config.selector_window = round(1.0 / (1.0 - config.average_decay))
+    config.target.labels = (2, 9)
+    config.target.ratios = (float(share), round(1.0 - float(share), 6))
+    config.target.max_images = 200
+    config.run.mine_steps = 300
+    config.run.finetune_steps = 100
+    config.selector.window = round(1.0 / (1.0 - config.game.ema_decay))
     return config

@@ -1,7 +1,7 @@
 """Any ProGAN, and a folder of your images; the experiments of the paper start from this.
 
     python -m minegan_jax.main --config=configs/progan.py --workdir=RUN \
-        --config.sources=DIR --config.target=folder:PHOTOS
+        --config.sources=DIR --config.target.images=folder:PHOTOS
 
 The paper says that the miner has four layers. The rest of its recipe is in a supplement that we do
 not have, so what moves the networks is that of ProGAN's authors (Karras et al. 2018, appendix A.1):
@@ -20,17 +20,17 @@ def get_config() -> ConfigDict:
     """Returns the recipe, without sources."""
     config = default_config()
     config.sources = ()
-    config.target = "folder:photos"
-    config.judge = ""
-    config.miner_depth = 4
-    config.learning_rate = 1e-3
-    config.critic_learning_rate = 1e-3
-    config.beta1 = 0.0
-    config.beta2 = 0.99
-    config.drift_weight = 1e-3
-    config.critic_turns = 1
-    config.batch_size = 16
-    config.average_decay = 0.999
-    config.mine_steps = 2000
-    config.finetune_steps = 1000
+    config.target.images = "folder:photos"
+    config.report.classifier = ""
+    config.miner.depth = 4
+    config.game.learning_rate = 1e-3
+    config.game.critic_learning_rate = 1e-3
+    config.game.beta1 = 0.0
+    config.game.beta2 = 0.99
+    config.game.drift_weight = 1e-3
+    config.game.critic_steps = 1
+    config.run.batch_size = 16
+    config.game.ema_decay = 0.999
+    config.run.mine_steps = 2000
+    config.run.finetune_steps = 1000
     return config

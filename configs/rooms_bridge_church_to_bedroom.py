@@ -24,5 +24,5 @@ from minegan_jax.config import load_config
 def get_config() -> ConfigDict:
     """Returns the experiment."""
     config = load_config("rooms_bridge_church_to_tower")
-    config.target = "folder:photos/bedrooms"
+    config.target.images = "folder:photos/bedrooms"
     return config

@@ -27,7 +27,7 @@ def get_config() -> ConfigDict:
     config.sources = tuple(
         f"weights/{room}" for room in ("livingroom", "kitchen", "bridge", "churchoutdoor")
     )
-    config.target = "folder:photos/towers"
-    config.labels = ()
-    config.ratios = ()
+    config.target.images = "folder:photos/towers"
+    config.target.labels = ()
+    config.target.ratios = ()
     return config

@@ -15,25 +15,25 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from minegan_jax.config import load_config
+from minegan_jax.config import flat, load_config, nested
 from minegan_jax.errors import InputError
 
 HALVES = ("digits_0_to_4", "digits_5_to_9")
 SMALL = {
-    "train_steps": 1200,
-    "batch_size": 32,
-    "average_decay": 0.995,
-    "width": 16,
-    "sample_every_steps": 0,
+    "run.train_steps": 1200,
+    "run.batch_size": 32,
+    "run.sample_every_steps": 0,
+    "game.ema_decay": 0.995,
+    "network.width": 16,
 }
 PROGAN = {
     **SMALL,
-    "family": "progan",
-    "resolution": 32,
-    "enlarge": True,
-    "latent_size": 32,
-    "width": 8,
-    "train_steps": 2500,
+    "run.train_steps": 2500,
+    "target.enlarge": True,
+    "network.family": "progan",
+    "network.resolution": 32,
+    "network.latent_size": 32,
+    "network.width": 8,
 }
 
 
@@ -42,38 +42,38 @@ def get_config(case: str = "two") -> ConfigDict:
     if case not in CASES:
         raise InputError(f"several_digits:{case}: expected one of {', '.join(CASES)}")
     config = load_config("table1_digits")
-    config.settings = {"5 to 5": {"ratios": (0.5, 0.5)}}
+    config.settings = {"5 to 5": {"target": {"ratios": (0.5, 0.5)}}}
     CASES[case](config)
     return config
 
 
 def _two(config: ConfigDict) -> None:
-    steps = config.fields.mine_steps + config.fields.finetune_steps
+    steps = config.fields.run.mine_steps + config.fields.run.finetune_steps
     for digits, source in zip(("0 to 4", "5 to 9"), HALVES, strict=True):
-        given = {"method": "transfergan", "sources": (source,), "finetune_steps": steps}
+        given = {"method": "transfergan", "sources": (source,), "run": {"finetune_steps": steps}}
         config.methods[f"TransferGAN from {digits}"] = given
-    config.methods["scratch"] = {"method": "scratch", "sources": (), "train_steps": steps}
+    config.methods["scratch"] = {"method": "scratch", "sources": (), "run": {"train_steps": steps}}
     config.figures = ("frechet_distance", "kmmd", "recognised:2", "recognised:9")
 
 
 def _critics(config: ConfigDict) -> None:
     config.methods = {
-        "MineGAN, critic of 5 to 9": {"critic": HALVES[1]},
-        "MineGAN, fresh critic": {"critic": "fresh"},
+        "MineGAN, critic of 5 to 9": {"game": {"critic": HALVES[1]}},
+        "MineGAN, fresh critic": {"game": {"critic": "fresh"}},
     }
     config.figures = ("frechet_distance", "kmmd", "probability:digits_0_to_4")
 
 
 def _pairs(config: ConfigDict) -> None:
-    config.settings = {"0 and 2": {"labels": (0, 2), "ratios": (0.5, 0.5)}}
-    config.fields.drop_below = 0.1
+    config.settings = {"0 and 2": {"target": {"labels": (0, 2), "ratios": (0.5, 0.5)}}}
+    config.fields.selector.drop_below = 0.1
     _pretrain(config, "01", "23", "45", "67")
     config.figures = (*_shares("01", "23", "45", "67"), "recognised:0", "recognised:2")
 
 
 def _ten(config: ConfigDict) -> None:
     mixture = {"labels": (1, 4, 7), "ratios": (0.5, 0.3, 0.2)}
-    config.settings = {"1, 4 and 7": mixture}
+    config.settings = {"1, 4 and 7": {"target": mixture}}
     _pretrain(config, *"0123456789")
     seen = (f"recognised:{digit}" for digit in mixture["labels"])
     config.figures = (*_shares(*"0123456789"), *seen)
@@ -93,7 +93,7 @@ def _pretrain(config: ConfigDict, *digits: str) -> None:
 
 def _source(digits: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the fields of a source that knows these digits."""
-    return {**load_config(f"mnist_pretrain:{digits}").to_dict(), **fields}
+    return nested({**flat(load_config(f"mnist_pretrain:{digits}").to_dict()), **fields})
 
 
 def _shares(*sources: str) -> tuple[str, ...]:

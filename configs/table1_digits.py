@@ -17,9 +17,11 @@ def get_config() -> ConfigDict:
     """Returns the comparison."""
     config = default_comparison()
     config.fields = load_config("mnist_two_sources")
-    config.fields.update(mine_steps=200, batch_size=32, critic_turns=2)
+    config.fields.run.update(mine_steps=200, batch_size=32)
+    config.fields.game.critic_steps = 2
     config.settings = {
-        f"{twos} to {10 - twos}": {"ratios": (twos / 10, (10 - twos) / 10)} for twos in (3, 5, 7)
+        f"{twos} to {10 - twos}": {"target": {"ratios": (twos / 10, (10 - twos) / 10)}}
+        for twos in (3, 5, 7)
     }
     config.methods = {"MineGAN": {"method": "minegan"}}
     config.max_images = (200,)

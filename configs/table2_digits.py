@@ -28,7 +28,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from minegan_jax.config import load_config
+from minegan_jax.config import flat, load_config, nested
 from minegan_jax.errors import InputError
 from minegan_jax.experiment.comparison_config import default_comparison
 
@@ -36,33 +36,33 @@ SEARCH_SEED = 7
 # What was tried of each method: one field at a time, the others as in the table.
 GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
     {
-        "scratch": {"learning_rate": (1e-4, 2e-4, 5e-4, 1e-3)},
-        "TransferGAN": {"learning_rate": (5e-5, 1e-4, 2e-4, 5e-4, 1e-3)},
+        "scratch": {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3)},
+        "TransferGAN": {"game.learning_rate": (5e-5, 1e-4, 2e-4, 5e-4, 1e-3)},
         "MineGAN": {
-            "miner_learning_rate": (5e-4, 1e-3, 2e-3),
-            "learning_rate": (5e-5, 1e-4, 2e-4, 5e-4),
+            "miner.learning_rate": (5e-4, 1e-3, 2e-3),
+            "game.learning_rate": (5e-5, 1e-4, 2e-4, 5e-4),
         },
         "DGN-AM": {
-            "search_step_size": (0.01, 0.03, 0.1, 0.4),
-            "search_prior": (0.0, 0.01, 0.03),
-            "search_noise": (0.0, 0.03),
+            "baseline.search_step_size": (0.01, 0.03, 0.1, 0.4),
+            "baseline.search_prior": (0.0, 0.01, 0.03),
+            "baseline.search_noise": (0.0, 0.03),
         },
         "PPGN": {
-            "search_step_size": (0.01, 0.03, 0.1),
-            "search_prior": (1e-5, 0.01, 0.1, 1.0),
-            "search_noise": (0.0, 0.03),
+            "baseline.search_step_size": (0.01, 0.03, 0.1),
+            "baseline.search_prior": (1e-5, 0.01, 0.1, 1.0),
+            "baseline.search_noise": (0.0, 0.03),
         },
         "BSA": {
-            "learning_rate": (5e-4, 5e-3, 3e-2),
-            "perceptual_weight": (1e-3, 0.1, 1.0),
-            "truncation": (0.3, 0.6, 1.0),
-            "finetune_steps": (300, 1000, 3000, 10000),
+            "baseline.learning_rate": (5e-4, 5e-3, 3e-2),
+            "baseline.perceptual_weight": (1e-3, 0.1, 1.0),
+            "baseline.truncation": (0.3, 0.6, 1.0),
+            "run.finetune_steps": (300, 1000, 3000, 10000),
         },
         "VAE": {
-            "learning_rate": (5e-4, 1e-3, 2e-3),
-            "kl_weight": (0.02, 0.05, 0.1, 0.5),
-            "width": (16, 32),
-            "train_steps": (1000, 3000),
+            "baseline.learning_rate": (5e-4, 1e-3, 2e-3),
+            "baseline.kl_weight": (0.02, 0.05, 0.1, 0.5),
+            "network.width": (16, 32),
+            "run.train_steps": (1000, 3000),
         },
     }
 )
@@ -74,54 +74,66 @@ def get_config(part: str = "") -> ConfigDict:
         raise InputError(f"table2_digits:{part}: expected one of {', '.join(PARTS)}")
     config = default_comparison()
     config.fields = load_config("bigGAN_digits")
-    config.fields.update(mine_steps=200, finetune_steps=100, batch_size=16, num_report_images=200)
-    steps = config.fields.mine_steps + config.fields.finetune_steps
+    config.fields.run.update(mine_steps=200, finetune_steps=100, batch_size=16)
+    config.fields.report.num_images = 200
+    steps = config.fields.run.mine_steps + config.fields.run.finetune_steps
+    nine, seven = {"target": {"labels": (9,)}}, {"target": {"labels": (7,)}}
     config.settings = {
-        "off-manifold": {"sources": ("biggan_digits_0_to_8",), "labels": (9,)},
-        "on-manifold": {"sources": ("biggan_digits",), "labels": (7,), "classes": "7"},
+        "off-manifold": {"sources": ("biggan_digits_0_to_8",), **nine},
+        "on-manifold": {"sources": ("biggan_digits",), "classes": "7", **seven},
     }
-    fresh = {"sources": (), "classes": "all", "resolution": 32}
-    searched = {"classifier": "digits_guide", "classes": "all"}
-    config.methods = {
-        "scratch": {
-            **{"method": "scratch", "train_steps": steps, **fresh},
-            **{"family": "biggan", "width": 8, "latent_size": 32},
-        },
-        "TransferGAN": {"method": "transfergan", "finetune_steps": steps},
-        "MineGAN": {"method": "minegan", "classes": "all"},
-        "DGN-AM": {"method": "dgn_am", **searched, "search_step_size": 0.03},
-        "PPGN": {
-            **{"method": "ppgn", "width": 16, "learning_rate": 1e-3, "train_steps": 2000},
-            **{"sample_every_steps": 0, **searched, "search_step_size": 0.03},
-        },
-        "BSA": {
-            **{"method": "bsa", "classes": "all", "finetune_steps": 3000},
-            **{"learning_rate": 5e-3, "miner_learning_rate": 5e-2, "beta1": 0.9, "beta2": 0.999},
-            **{"perceptual": "digits_guide", "perceptual_weight": 0.001, "truncation": 0.3},
-        },
-        "VAE": {
-            **{"method": "vae", "train_steps": 3000, **fresh},
-            **{"family": "dcgan", "width": 16, "latent_size": 16, "kl_weight": 0.1},
-            **{"learning_rate": 1e-3, "beta1": 0.5, "beta2": 0.9},
-        },
-    }
+    config.methods = {name: nested(fields) for name, fields in _methods(steps).items()}
     config.figures = ("frechet_distance", "kmmd", "hits", "mean_variance")
     if part:
         PARTS[part](config)
     return config
 
 
+def _methods(steps: int) -> dict[str, dict[str, Any]]:
+    """Returns what each method is given; those that play the game take so many steps."""
+    fresh = {"sources": (), "network.resolution": 32}
+    searched = {
+        **{"classes": "all", "baseline.classifier": "digits_guide"},
+        "baseline.search_step_size": 0.03,
+    }
+    return {
+        "scratch": {
+            **{"method": "scratch", "run.train_steps": steps, **fresh},
+            **{"network.family": "biggan", "network.width": 8, "network.latent_size": 32},
+        },
+        "TransferGAN": {"method": "transfergan", "run.finetune_steps": steps},
+        "MineGAN": {"method": "minegan", "classes": "all"},
+        "DGN-AM": {"method": "dgn_am", **searched},
+        "PPGN": {
+            **{"method": "ppgn", "run.train_steps": 2000, "run.sample_every_steps": 0},
+            **{"baseline.encoder_width": 16, "baseline.learning_rate": 1e-3, **searched},
+            **{"baseline.beta1": 0.0, "baseline.beta2": 0.99},
+        },
+        "BSA": {
+            **{"method": "bsa", "classes": "all", "run.finetune_steps": 3000},
+            **{"baseline.learning_rate": 5e-3, "baseline.latent_learning_rate": 5e-2},
+            **{"baseline.beta1": 0.9, "baseline.beta2": 0.999, "baseline.truncation": 0.3},
+            **{"baseline.perceptual": "digits_guide", "baseline.perceptual_weight": 0.001},
+        },
+        "VAE": {
+            **{"method": "vae", "run.train_steps": 3000, **fresh},
+            **{"network.family": "dcgan", "network.width": 16, "network.latent_size": 16},
+            **{"baseline.learning_rate": 1e-3, "baseline.kl_weight": 0.1},
+        },
+    }
+
+
 def _search(names: tuple[str, ...], config: ConfigDict) -> None:
     """Compares settings of some methods with a seed that the table has not."""
     tried: dict[str, dict[str, Any]] = {}
     for name in names:
-        fields = config.methods[name].to_dict()
+        fields = flat(config.methods[name].to_dict())
         tried[name] = fields
-        for field, values in GRIDS[name].items():
-            has = fields.get(field, config.fields[field])
-            others = [value for value in values if value != has]
-            tried |= {f"{name}, {field} {_written(v)}": {**fields, field: v} for v in others}
-    config.methods = tried
+        for path, values in GRIDS[name].items():
+            has = fields.get(path, flat(config.fields.to_dict())[path])
+            others, field = [value for value in values if value != has], path.partition(".")[2]
+            tried |= {f"{name}, {field} {_written(v)}": {**fields, path: v} for v in others}
+    config.methods = {title: nested(fields) for title, fields in tried.items()}
     config.seeds = (SEARCH_SEED,)
 
 
@@ -135,7 +147,7 @@ def _written(value: float) -> str:
 
 def _long(config: ConfigDict) -> None:
     config.fields = load_config("bigGAN_digits")
-    steps = config.fields.mine_steps + config.fields.finetune_steps
+    steps = config.fields.run.mine_steps + config.fields.run.finetune_steps
     config.settings = {
         f"{name}, {steps} steps": fields for name, fields in config.settings.to_dict().items()
     }

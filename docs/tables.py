@@ -1,10 +1,12 @@
-"""Writes the tables of the documents from the results' JSON.
+"""Writes the tables of the documents from the results' JSON, and from the config's fields.
 
     python docs/tables.py [--check]
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`, where NAME is that of a comparison
 in `docs/results/`, or `<!-- given NAME -->` for what each of its methods was given. `NAME size=100`
-shows one number of training images alone, `NAME setting=TEXT` one target. With --check nothing is
+shows one number of training images alone, `NAME setting=TEXT` one target. `<!-- fields NAME -->`
+is for the fields of a config's section, `run` for example, or `config` for those of none, and
+`<!-- weights NAME -->` for runs that were drawn by two kinds of weights. With --check nothing is
 written: the status is 1 where a document is not what its results say.
 """
 
@@ -13,11 +15,13 @@ import re
 import sys
 from pathlib import Path
 
+from minegan_jax import config
 from minegan_jax.report import table
 
 DOCS = Path(__file__).parent
 PLACE = re.compile(
-    r"(<!-- (table|given) (\w+)(?: (size|setting)=(.+?))? -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (table|given|fields|weights) (\w+)(?: (size|setting)=(.+?))? -->\n).*?(<!-- end -->)",
+    re.DOTALL,
 )
 FIELDS = {"size": "max_images", "setting": "setting"}
 
@@ -29,6 +33,10 @@ def texts() -> list[Path]:
 
 def made(name: str, what: str, field: str | None, value: str | None) -> str:
     """The Markdown of one table."""
+    if what == "fields":
+        return fields_of(name)
+    if what == "weights":
+        return of_weights(json.loads((DOCS / "results" / f"{name}.json").read_text()))
     found = json.loads((DOCS / "results" / f"{name}.json").read_text())
     rows = [row for row in found["rows"] if not field or str(row[FIELDS[field]]) == value]
     if what == "given":
@@ -36,6 +44,40 @@ def made(name: str, what: str, field: str | None, value: str | None) -> str:
     else:
         lines = table.to_markdown(rows, found["milliseconds"], found["figures"])
     return "".join(f"{line}\n" for line in lines.splitlines() if line.startswith("|") or not field)
+
+
+def fields_of(section: str) -> str:
+    """The fields of a config's section: default, which values they may have, and meaning."""
+    lines = ["| field | default | values | meaning |", "| --- | --- | --- | --- |"]
+    for path, field in config.FIELDS.items():
+        if path.rpartition(".")[0] == ("" if section == "config" else section):
+            default = f"`{field.default}`" if field.default not in ((), None) else ""
+            kind = str(field.kind).removeprefix("<class '").removesuffix("'>")
+            values = field.metadata["allowed"] or kind.replace("|", "or")
+            lines.append(f"| `{path}` | {default} | {values} | {field.metadata['meaning']} |")
+    return "\n".join(lines) + "\n"
+
+
+def of_weights(rows: dict) -> str:
+    """Runs drawn by two kinds of weights: means and deviations over seeds, by run and phase."""
+    found: dict = {}
+    for row, measured in rows.items():
+        run = row.partition(", seed")[0]
+        for which, figures in measured.items():
+            if isinstance(figures, dict):
+                phase, _, kind = which.partition(", ")
+                for figure, value in figures.items():
+                    column = found.setdefault((run, phase), {}).setdefault((figure, kind), [])
+                    column.append(value)
+    titles = {"frechet_distance": "Fréchet distance ↓", "recognised": "recognised ↑"}
+    columns = list(next(iter(found.values())))
+    columns.sort(key=lambda column: list(titles).index(column[0]))
+    heads = [f"{titles[figure]}, {kind}" for figure, kind in columns]
+    lines = [
+        [f"`{run}`", phase, *(table.mean_and_spread(values[column]) for column in columns)]
+        for (run, phase), values in found.items()
+    ]
+    return table.markdown(["config", "phase", *heads], lines) + "\n"
 
 
 def filled(text: str) -> str:
@@ -54,7 +96,7 @@ def main() -> int:
     stale = [path for path in texts() if filled(path.read_text()) != path.read_text()]
     for path in stale:
         if "--check" in sys.argv:
-            print(f"{path}: its tables are not those of docs/results: run python docs/tables.py")
+            print(f"{path}: its tables are not up to date: run python docs/tables.py")
         else:
             path.write_text(filled(path.read_text()))
     return int(bool(stale) and "--check" in sys.argv)

@@ -12,6 +12,7 @@ minegan convert biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=DIR
 import contextlib
 import difflib
 import errno
+import re
 import runpy
 import sys
 import traceback
@@ -28,7 +29,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment import used_fields
 
 HOSTS = ("distributed", "coordinator", "num_processes", "process_id", "host_timeout")
-NETWORKS = ("features", "judge", "diversity")  # that measure, as the config's fields
+NETWORKS = ("features", "classifier", "diversity")  # that measure, fields of `report`
 # What to do -> the flags that it reads.
 MODES = {
     "train": ("config", "workdir", *HOSTS),
@@ -58,6 +59,8 @@ FORMATS = (
     "efficientnet_lite0",
     "lpips_vgg",
 )
+# A field of a config with a value, as messages name it.
+FIELD = re.compile(rf"(?<![\w./-])({'|'.join(map(re.escape, schema.FIELDS))})(?==)")
 # What the system says of a disk that is full or a path that cannot be written.
 USER_ERRNOS = (
     errno.ENOSPC,
@@ -115,13 +118,14 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
       InputError: a flag, a config or a field that does not exist, or a value of the wrong type.
     """
     argv = _config_first(argv)
+    _check_config(argv)
     values = define_flags()
     # The config flag reads overrides from sys.argv before they are parsed.
     given, sys.argv = sys.argv, argv
     try:
         rest = values(argv)
     except flags.Error as error:
-        raise _mistake(error) from error
+        raise InputError(" ".join(str(error).split())) from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(_unknown_part(argv) or str(error)) from error
     finally:
@@ -192,7 +196,7 @@ def _config_first(argv: Sequence[str]) -> list[str]:
 def _with_quotes(word: str) -> str:
     """A list of names as the config flag wants it: split at commas alone, whatever they hold."""
     name, _, value = word.partition("=")
-    is_list = name.startswith("--config.") and name.rpartition(".")[2] in schema.LISTS_OF_NAMES
+    is_list = name.removeprefix("--config.") in schema.LISTS_OF_NAMES
     if not is_list or not value or value[0] in "([":
         return word
     return f"{name}={tuple(filter(None, value.split(',')))!r}"
@@ -210,16 +214,11 @@ def _no_config() -> InputError:
     return InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
 
 
-def _mistake(error: BaseException) -> InputError:
-    """Returns what a config file said was wrong, else what is wrong with a flag, in one line.
-
-    The config flag raises a file's error anew, with its traceback for a message.
-    """
-    found, cause = InputError(" ".join(str(error).split())), error.__context__
-    while cause:
-        found = cause if isinstance(cause, InputError) else found
-        cause = cause.__context__
-    return found
+def _check_config(argv: Sequence[str]) -> None:
+    """Runs the config alone, so that what is wrong in its file is said as that."""
+    for word in argv:
+        if word.startswith("--config="):
+            schema.load_config(word.partition("=")[2])
 
 
 def _unknown_part(argv: Sequence[str]) -> str:
@@ -242,13 +241,13 @@ def _together(values: flags.FlagValues) -> Iterator[None]:
     try:
         hosts.join(*named, seconds=values.host_timeout)
     except BaseException as error:
-        hosts.leave(show(error))
+        hosts.abort(show(error))
     try:
         yield
     except BaseException as error:
         status = show(hosts.explained(error))
-        hosts.meet()
-        hosts.leave(status)
+        hosts.barrier()
+        hosts.abort(status)
 
 
 def run(argv: Sequence[str]) -> None:
@@ -257,8 +256,9 @@ def run(argv: Sequence[str]) -> None:
         _convert(argv[2:])
     elif "--help" in argv:
         print(__doc__.partition("\n\n")[2], define_flags().get_help(), sep="\n")
-        print(f"Configs: {', '.join(schema.packaged())}. Fields: {', '.join(schema.FIELDS)}.")
+        print(f"Configs: {', '.join(schema.packaged())}.")
         print(f"Formats to convert: {', '.join(FORMATS)}.")
+        print(f"\nFields of a run's config:\n{schema.in_words()}")
     elif "--version" in argv:
         print(f"minegan_jax {minegan_jax.__version__}")
     else:
@@ -302,7 +302,7 @@ def _run(values: flags.FlagValues) -> None:
         compare.compare(comparison_config.from_config_dict(values.config), values.workdir)
     else:
         experiment.train(_config(values), values.workdir)
-        if hosts.leads():
+        if hosts.is_primary():
             print(f"done: see {values.workdir}", file=sys.stderr)
 
 
@@ -334,10 +334,15 @@ def _config(values: flags.FlagValues) -> schema.Config:
     return config
 
 
+def as_flags(message: str) -> str:
+    """Returns a message whose fields, such as `target.enlarge=True`, are flags."""
+    return FIELD.sub(r"--config.\g<0>", message)
+
+
 def show(error: BaseException) -> int:
     """Prints a user's mistake as one line, anything else in full; returns the exit status."""
     if isinstance(error, InputError):
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_flags(str(error))}", file=sys.stderr)
         return 2
     if isinstance(error, OSError) and error.errno in USER_ERRNOS:
         where = f": {error.filename}" if error.filename else ""

@@ -13,7 +13,7 @@ from minegan_jax.weights import check_format
 
 LOG = logging.getLogger(__name__)
 CONFIG = "config.json"
-FORMAT = 1  # of config.json and of what lies beside it
+FORMAT = 2  # of config.json and of what lies beside it
 METRICS = "metrics.jsonl"
 SAMPLES = "samples"
 CHECKPOINTS = "checkpoints"
@@ -24,16 +24,20 @@ IDENTITY = ("config", "sources", "target")  # what decides a run's every bit
 # Fields of a config that change no result: what is logged, kept and reported, and how devices
 # share the work.
 FREE = (
-    *("log_every_steps", "sample_every_steps", "checkpoint_every_steps", "num_report_images"),
-    *("features", "judge", "neighbours", "diversity"),
-    *("accumulation", "remat", "spread_sources"),
+    *("run.log_every_steps", "run.sample_every_steps", "run.checkpoint_every_steps"),
+    *("run.accumulation_steps", "run.remat", "run.shard_sources"),
+    *("report.features", "report.classifier", "report.neighbours", "report.diversity"),
+    "report.num_images",
 )
-PLACES = ("sources", "target")  # fields that say where something lies, whose digest is compared
+PLACES = (
+    "sources",
+    "target.images",
+)  # fields that say where something lies, whose digest is compared
 TARGET_PLACES = ("spec", "exclude", "skipped")
 PACKAGES = ("minegan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def claim(workdir: Path, identity: dict[str, Any], *, may_grow: str = "") -> None:
+def create_or_check(workdir: Path, identity: dict[str, Any], *, may_grow: str = "") -> None:
     """Makes the run folder, or makes sure that an existing one belongs to the same run.
 
     A run is the same wherever its sources and images lie, which their digests tell, whatever is
@@ -83,7 +87,7 @@ def _contents(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What decides every bit of two runs, without places, and without what does not matter."""
     free = {*FREE, *PLACES}
-    steps = [identity["config"].get(may_grow, 0) for identity in (there, here)]
+    steps = [_by_path(identity["config"]).get(may_grow, 0) for identity in (there, here)]
     if may_grow and steps[0] <= steps[1]:
         free.add(may_grow)
     return _content(there, free), _content(here, free)
@@ -93,10 +97,21 @@ def _content(identity: dict[str, Any], free: set[str]) -> dict[str, Any]:
     """A run's identity without these fields of its config; sources and images by digest alone."""
     sources, target = identity["sources"], identity["target"]
     return {
-        "config": {name: value for name, value in identity["config"].items() if name not in free},
+        "config": {
+            path: value for path, value in _by_path(identity["config"]).items() if path not in free
+        },
         "sources": {str(number): digest for number, digest in enumerate(sources.values())},
         "target": {name: value for name, value in target.items() if name not in TARGET_PLACES},
     }
+
+
+def _by_path(config: dict[str, Any]) -> dict[str, Any]:
+    """A config's values by path, such as "game.learning_rate"."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        section = {f"{name}.{each}": v for each, v in value.items()} if type(value) is dict else {}
+        found |= section or {name: value}
+    return found
 
 
 def _is_free(workdir: Path) -> bool:

@@ -105,21 +105,21 @@ def tiny_fields(tiny_source, tiny_images):
     """Fields of `Config` for a run that is as small as one gets."""
     return {
         "sources": (str(tiny_source),),
-        "target": f"folder:{tiny_images}",
-        "num_held_out": 4,
-        "miner_depth": 2,
-        "miner_width": 8,
-        "mine_steps": 3,
-        "finetune_steps": 2,
-        "batch_size": 8,
-        "critic_turns": 1,
-        "learning_rate": 0.01,  # so that a few steps change every pixel
-        "miner_learning_rate": 0.01,
-        "average_decay": 0.5,
-        "log_every_steps": 1,
-        "sample_every_steps": 0,
-        "checkpoint_every_steps": 1,
-        "num_report_images": 40,
+        "target.images": f"folder:{tiny_images}",
+        "target.num_held_out": 4,
+        "miner.depth": 2,
+        "miner.width": 8,
+        "run.mine_steps": 3,
+        "run.finetune_steps": 2,
+        "run.batch_size": 8,
+        "game.critic_steps": 1,
+        "game.learning_rate": 0.01,  # so that a few steps change every pixel
+        "miner.learning_rate": 0.01,
+        "game.ema_decay": 0.5,
+        "run.log_every_steps": 1,
+        "run.sample_every_steps": 0,
+        "run.checkpoint_every_steps": 1,
+        "report.num_images": 40,
     }
 
 
@@ -133,7 +133,7 @@ def tiny_config(tmp_path_factory, tiny_fields):
             "from minegan_jax.config import default_config\n\n\n"
             "def get_config():\n"
             "    config = default_config()\n"
-            f"    config.update({ ({**tiny_fields, **fields})!r})\n"
+            f"    config.update({config.nested({**tiny_fields, **fields})!r})\n"
             "    return config\n"
         )
         return file

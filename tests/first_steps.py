@@ -11,7 +11,7 @@ import oracles
 
 from minegan_jax import sources
 from minegan_jax.config import Config
-from minegan_jax.experiment import build, settings
+from minegan_jax.experiment import build
 from minegan_jax.mining.noise import zero_noise
 from minegan_jax.nets import family
 from minegan_jax.training import devices
@@ -43,7 +43,7 @@ PUBLISHED = {
 
 def of_config(config: Config) -> tuple[str, Mapping[str, Any]]:
     """The networks that a config trains from nothing, and leaves as a source."""
-    return config.family, settings.network_arguments(config)
+    return config.network.family, family.arguments_of(config.network)
 
 
 @functools.cache
@@ -83,7 +83,8 @@ def take(
     """
     packaged = sources.packaged_sources()
     built: list[build.Experiment] = []
-    mesh = devices.make_mesh(config.batch_size, jax.devices()[:1], accumulation=config.accumulation)
+    run = config.run
+    mesh = devices.make_mesh(run.batch_size, jax.devices()[:1], accumulation=run.accumulation_steps)
 
     def trace(weights: Mapping[str, Any]) -> Shapes:
         def load_traced(location: str) -> sources.Source:
@@ -123,7 +124,7 @@ def _trace(experiment: build.Experiment, mesh: jax.sharding.Mesh | None) -> Shap
 
 def _batch(experiment: build.Experiment) -> Batch:
     """A batch of black images."""
-    places = experiment.config.batch_size, experiment.config.critic_turns
+    places = experiment.config.run.batch_size, build.turns(experiment.config)
     size = experiment.resolution, experiment.resolution, experiment.channels
     numbers = jnp.zeros(places, jnp.int32)
     return Batch(jnp.zeros((*places, *size), jnp.uint8), numbers, numbers)

@@ -86,7 +86,7 @@ def authentic(train, queries) -> float:
     return float(np.mean([distance > spacing[index] for index, distance in found]))
 
 
-def average(tree, parts=None):
+def mean_over_devices(tree, parts=None):
     """Returns the mean over one device."""
     del parts
     return tree

@@ -10,27 +10,31 @@ import numpy as np
 import oracles
 import pytest
 from tiny_sources import save_source
+from toys import GAME, changed
 
 from minegan_jax import config, experiment
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
-from minegan_jax.experiment.settings import game_rules
 from minegan_jax.mining import minegan
-from minegan_jax.mining.game import Rules
 from minegan_jax.nets import progan
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import devices
-from minegan_jax.training.accumulation import in_parts
+from minegan_jax.training.accumulation import accumulate
 from minegan_jax.types import Batch
 
-RULES = Rules(
-    learning_rates={"miners": 1e-2, "generators": 1e-2, "critic": 1e-2},
-    batch_size=8,
-    critic_turns=2,
-    exploration=0.3,
-    exploration_steps=10,
+RULES = changed(
+    GAME,
+    {
+        "miner.learning_rate": 1e-2,
+        "game.learning_rate": 1e-2,
+        "game.critic_learning_rate": 1e-2,
+        "run.batch_size": 8,
+        "game.critic_steps": 2,
+        "selector.exploration": 0.3,
+        "selector.exploration_steps": 10,
+    },
 )
 # Without fusion emitters, which most tests do without, float32 rounds too unevenly for 1e-6.
 FLAG = "xla_cpu_use_fusion_emitters"
@@ -90,10 +94,12 @@ def test_parts_give_the_result_of_the_whole(num_sources, phase):
         sources = sources_of(num_sources)
         results = []
         for accumulation in (1, 4):
-            learner = learner_of(sources, RULES._replace(accumulation=accumulation), phase)
+            learner = learner_of(
+                sources, changed(RULES, {"run.accumulation_steps": accumulation}), phase
+            )
             draws = learner.draw(jax.random.key(1))
             step = jax.jit(
-                lambda *given, step=learner.step: step(*given, oracles.average),
+                lambda *given, step=learner.step: step(*given, oracles.mean_over_devices),
                 compiler_options=AS_FOR_USERS,
             )
             results.append(step(start(sources, phase), batch(), draws))
@@ -103,7 +109,9 @@ def test_parts_give_the_result_of_the_whole(num_sources, phase):
 def test_devices_that_share_go_through_parts_too():
     sources, results = sources_of(2), []
     for accumulation, spread, num_devices in ((1, False, 1), (2, True, 2)):
-        rules = RULES._replace(accumulation=accumulation, spread=spread)
+        rules = changed(
+            RULES, {"run.accumulation_steps": accumulation, "run.shard_sources": spread}
+        )
         learner = learner_of(sources, rules, "finetune")
         mesh = devices.make_mesh(8, jax.devices()[:num_devices], accumulation=accumulation)
         state = devices.place(learner, start(sources, "finetune"), mesh)
@@ -114,7 +122,7 @@ def test_devices_that_share_go_through_parts_too():
 
 
 def test_one_part_is_the_function_itself():
-    assert in_parts(start, 1) is start
+    assert accumulate(start, 1) is start
 
 
 def test_a_critic_that_compares_images_sees_each_part_by_itself():
@@ -122,7 +130,7 @@ def test_a_critic_that_compares_images_sees_each_part_by_itself():
     images = jax.random.normal(jax.random.key(0), (8, 4, 4, 1))
     score = partial(as_function(critic), critic.init(jax.random.key(1), images)["params"])
     by_part = jnp.stack([score(images[:4]).mean(), score(images[4:]).mean()])
-    found = in_parts(lambda part: score(part).mean(), 2)(images)
+    found = accumulate(lambda part: score(part).mean(), 2)(images)
     np.testing.assert_allclose(found, by_part.mean(), rtol=1e-6)
     assert abs(found - score(images).mean()) > 1e-4
 
@@ -153,7 +161,7 @@ def test_parts_that_do_not_come_out_even_are_one_line(
 
 
 def test_a_run_says_so_before_it_makes_a_folder(tiny_fields, tmp_path):
-    fields = {**tiny_fields, "accumulation": 3}
+    fields = {**tiny_fields, "run.accumulation_steps": 3}
     with pytest.raises(InputError, match="each in an accumulation of 3 parts"):
         experiment.train(config.from_values(fields), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -186,7 +194,7 @@ def test_parts_hold_whole_groups_of_a_critic_that_compares(
     method, batch_size, accumulation, group, said, tiny_fields, progans, monkeypatch
 ):
     source = progans[group]
-    fields = {**tiny_fields, "batch_size": batch_size, "accumulation": accumulation}
+    fields = {**tiny_fields, "run.batch_size": batch_size, "run.accumulation_steps": accumulation}
     given = {"sources": () if method == "scratch" else (str(source),), "method": method}
     networks = load_source(source).networks
     monkeypatch.setattr(build, "_fresh", lambda _: networks)
@@ -196,6 +204,7 @@ def test_parts_hold_whole_groups_of_a_critic_that_compares(
 
 
 def test_the_field_reaches_the_rules_and_is_checked():
-    assert game_rules(config.from_values({"accumulation": 4})).accumulation == 4
-    with pytest.raises(InputError, match="'accumulation': expected 1 or more, found 0"):
-        config.from_values({"accumulation": 0})
+    given = config.from_values({"run.accumulation_steps": 4})
+    assert given.game_settings().run.accumulation_steps == 4
+    with pytest.raises(InputError, match=r"'run\.accumulation_steps': expected 1 or more"):
+        config.from_values({"run.accumulation_steps": 0})

@@ -1,5 +1,6 @@
 """DGN-AM and PPGN: each update against a slow truth, and the encoder."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 
 from minegan_jax import sources
 from minegan_jax.baselines import dgn_am_ppgn
+from minegan_jax.baselines.settings import BaselineConfig
 from minegan_jax.mining.noise import sample_noise, zero_noise
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
@@ -22,7 +24,7 @@ WEIGHTS, INVERSE = RNG.normal(size=(4, 6)) / 2, RNG.normal(size=(6, 4))
 LINEAR, SQUARE = RNG.normal(size=(6, 5)), RNG.normal(size=(6, 5))
 LABEL = 3
 STARTS = 2.0 * RNG.normal(size=(7, 4))  # some beyond the limit
-RULES = dgn_am_ppgn.SearchRules(step_size=0.3, prior=0.02)
+RULES = BaselineConfig(search_step_size=0.3, search_prior=0.02)
 
 
 def make(latents):
@@ -72,7 +74,7 @@ def slow_ppgn(h, num_steps, scale):
 
 @pytest.mark.parametrize("num_steps", [0, 1, 5])
 def test_dgn_am_climbs_as_published(num_steps):
-    goal, rules = dgn_am_ppgn.Goal(logits, LABEL), RULES._replace(num_steps=num_steps)
+    goal, rules = dgn_am_ppgn.Goal(logits, LABEL), replace(RULES, search_steps=num_steps)
     search = partial(dgn_am_ppgn.search_dgn_am, goal, rules, make)
     found = jax.jit(search)(jnp.asarray(STARTS, "float32"))
     expected = [slow_dgn_am(start, num_steps) for start in STARTS]
@@ -84,7 +86,7 @@ def test_dgn_am_climbs_as_published(num_steps):
 @pytest.mark.parametrize("num_steps", [0, 1, 5])
 def test_ppgn_follows_class_and_prior(num_steps, scale):
     goal = dgn_am_ppgn.Goal(partial(logits, scale=scale), LABEL)
-    rules = RULES._replace(num_steps=num_steps)
+    rules = replace(RULES, search_steps=num_steps)
     search = partial(dgn_am_ppgn.search_ppgn, goal, rules, make, encode=encode)
     found = jax.jit(search)(jnp.asarray(STARTS, "float32"))
     expected = [slow_ppgn(start, num_steps, scale) for start in STARTS]
@@ -95,7 +97,7 @@ def test_a_class_that_is_certain_leaves_the_prior_alone():
     certain = dgn_am_ppgn.Goal(lambda images: 1e3 * jax.nn.one_hot([LABEL] * len(images), 5), LABEL)
     start = jnp.asarray(STARTS, "float32").clip(-3, 3)
     found = dgn_am_ppgn.search_ppgn(
-        certain, RULES._replace(num_steps=1), make, start, encode=encode
+        certain, replace(RULES, search_steps=1), make, start, encode=encode
     )
     towards = np.asarray(encode(make(start)) - start)
     step = 0.3 * towards / np.abs(towards).mean(axis=1, keepdims=True)
@@ -104,13 +106,16 @@ def test_a_class_that_is_certain_leaves_the_prior_alone():
 
 def test_nothing_to_climb_is_no_step():
     flat = dgn_am_ppgn.Goal(lambda images: jnp.zeros((len(images), 5)), LABEL)
-    found = dgn_am_ppgn.search_dgn_am(flat, RULES._replace(num_steps=3), make, jnp.ones((2, 4)))
+    found = dgn_am_ppgn.search_dgn_am(flat, replace(RULES, search_steps=3), make, jnp.ones((2, 4)))
     np.testing.assert_allclose(found, 0.98**3 * np.ones((2, 4)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_images_are_searched_by_themselves(noise):
-    goal, rules = dgn_am_ppgn.Goal(logits, LABEL), RULES._replace(num_steps=4, noise=noise)
+    goal, rules = (
+        dgn_am_ppgn.Goal(logits, LABEL),
+        replace(RULES, search_steps=4, search_noise=noise),
+    )
     start = jnp.asarray(STARTS, "float32")
     for search in (
         partial(dgn_am_ppgn.search_dgn_am, goal, rules, make),
@@ -125,7 +130,7 @@ def test_noise_is_as_large_as_told_and_drawn_anew_in_each_step():
     start = 0.1 * jax.random.normal(jax.random.key(0), (500, 4))
     moves = []
     for num_steps in (1, 2):
-        rules = dgn_am_ppgn.SearchRules(num_steps=num_steps, prior=0.0, noise=0.2)
+        rules = BaselineConfig(search_steps=num_steps, search_prior=0.0, search_noise=0.2)
         moves.append(np.asarray(dgn_am_ppgn.search_dgn_am(flat, rules, make, start) - start))
     first, second = moves[0], moves[1] - moves[0]
     assert np.std(first) == pytest.approx(0.2, rel=0.05)
@@ -150,13 +155,13 @@ def test_the_encoder_learns_to_invert_a_generator():
     )
     weights = {"w": 0.3 * jax.random.normal(jax.random.key(1), (4, 64))}
     source = sources.Source("toy", "toy", networks, weights, {}, "", {})
-    rules = dgn_am_ppgn.EncoderRules(width=4, batch_size=64, learning_rate=3e-3)
-    learner = dgn_am_ppgn.inversion(source, rules)
+    rules = BaselineConfig(encoder_width=4, learning_rate=3e-3)
+    learner = dgn_am_ppgn.inversion(source, rules, 64)
     state = learner.init(None, jax.random.key(0))
     nothing = jnp.zeros((64, 1), "int32")
     batch = Batch(jnp.zeros((64, 1, 8, 8, 1), "uint8"), nothing, nothing)
     step = jax.jit(
-        lambda state, key: learner.step(state, batch, learner.draw(key), oracles.average)
+        lambda state, key: learner.step(state, batch, learner.draw(key), oracles.mean_over_devices)
     )
     errors = []
     for number in range(150):
@@ -188,7 +193,7 @@ FIRST = dgn_am_ppgn.Goal(lambda images: images.reshape(-1, 2), 0)  # the vector'
 
 @pytest.mark.parametrize("num_steps", [0, 30])
 def test_a_search_starts_at_the_class_that_was_drawn_and_leaves_it(num_steps):
-    rules = dgn_am_ppgn.SearchRules(num_steps=num_steps, step_size=0.2, prior=0.0)
+    rules = BaselineConfig(search_steps=num_steps, search_step_size=0.2, search_prior=0.0)
     method = dgn_am_ppgn.dgn_am(of_classes(generate_vector, TABLE), FIRST, rules)
     noise = sample_noise(jax.random.key(0), (20,), method.sources[0].noise)
     found = oracles.images_of(method, method.learner.init(None, jax.random.key(0)), noise)
@@ -199,7 +204,7 @@ def test_a_search_starts_at_the_class_that_was_drawn_and_leaves_it(num_steps):
 
 
 def test_a_single_class_has_nowhere_to_go():
-    rules = dgn_am_ppgn.SearchRules(num_steps=3)
+    rules = BaselineConfig(search_steps=3)
     method = dgn_am_ppgn.dgn_am(of_classes(generate_vector, TABLE[1:2]), FIRST, rules)
     state, noise = (
         method.learner.init(None, jax.random.key(0)),
@@ -213,8 +218,8 @@ def test_the_encoder_inverts_latents_and_classes():
     def generate(_, latents, vectors):
         return jnp.tanh(0.3 * jnp.concatenate([latents, vectors], axis=1))[:, None, None]
 
-    rules = dgn_am_ppgn.EncoderRules(width=4, batch_size=64)
-    learner = dgn_am_ppgn.inversion(of_classes(generate, TABLE), rules)
+    rules = BaselineConfig(encoder_width=4)
+    learner = dgn_am_ppgn.inversion(of_classes(generate, TABLE), rules, 64)
     state = learner.init(None, jax.random.key(0))
     encode = as_function(Encoder(4, 4))
     assert encode(state.encoder, jnp.zeros((5, 1, 1, 1))).shape == (5, 4)

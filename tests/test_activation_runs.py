@@ -40,14 +40,19 @@ def classifier(tmp_path_factory):
 @pytest.fixture(scope="module")
 def searching(tiny_fields, classifier):
     """Fields of a tiny search."""
-    named = {"classifier": f"classifier:{classifier}", "sought_class": 3}
-    return {**tiny_fields, **named, "search_steps": 2, "method": "dgn_am"}
+    named = {"baseline.classifier": f"classifier:{classifier}", "baseline.target_class": 3}
+    return {**tiny_fields, **named, "baseline.search_steps": 2, "method": "dgn_am"}
 
 
 @pytest.fixture(scope="module", params=["dgn_am", "ppgn"])
 def run(request, searching, tmp_path_factory):
     """A finished run of one method."""
-    fields = {**searching, "method": request.param, "train_steps": 2, "width": 4}
+    fields = {
+        **searching,
+        "method": request.param,
+        "run.train_steps": 2,
+        "baseline.encoder_width": 4,
+    }
     return experiment.train(config.from_values(fields), tmp_path_factory.mktemp("runs") / "run")
 
 
@@ -76,7 +81,7 @@ def test_its_images_are_those_of_the_search(run):
         "dgn_am": dgn_am_ppgn.search_dgn_am,
         "ppgn": partial(dgn_am_ppgn.search_ppgn, encode=encode),
     }[settings.method]
-    rules = dgn_am_ppgn.SearchRules(num_steps=2, step_size=settings.search_step_size)
+    rules = settings.baseline
     start = jax.random.normal(jax.random.key(5), (6, 4))
     found = mined.generate(0, Noise(start))
     np.testing.assert_allclose(found, of_source(search(goal, rules, of_source, start)), atol=1e-3)
@@ -101,7 +106,7 @@ def test_a_finished_run_is_left_as_it_is(run, tmp_path):
 
 def test_a_changed_classifier_is_noticed(searching, classifier, tmp_path):
     own = shutil.copytree(classifier, tmp_path / "own")
-    fields = {**searching, "classifier": f"classifier:{own}"}
+    fields = {**searching, "baseline.classifier": f"classifier:{own}"}
     run = experiment.train(config.from_values(fields), tmp_path / "run")
     shutil.copytree(PACKAGED / "digits", own, dirs_exist_ok=True)
     with pytest.raises(InputError, match="trained with sources"):
@@ -113,10 +118,11 @@ def test_a_changed_classifier_is_noticed(searching, classifier, tmp_path):
 )
 def test_a_search_starts_at_the_class_that_is_asked_for(method, asked, searching, tmp_path):
     source = sources.load_source(save_source(tmp_path / "source", "dcgan", **CLASSES))
-    given = {"sources": (source.location,), "method": method, "classes": asked, "width": 4}
+    given = {"sources": (source.location,), "method": method, "classes": asked}
+    given["baseline.encoder_width"] = 4
 
     def made(num_steps, noise):
-        fields = config.from_values({**searching, **given, "search_steps": num_steps})
+        fields = config.from_values({**searching, **given, "baseline.search_steps": num_steps})
         method, state = only_method(build.build(fields))
         return oracles.images_of(method, state, noise)
 
@@ -129,7 +135,7 @@ def test_a_search_starts_at_the_class_that_is_asked_for(method, asked, searching
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("search_step_size", 0.5), ("search_prior", 0.5), ("search_noise", 0.5)],
+    [(f"baseline.search_{name}", 0.5) for name in ("step_size", "prior", "noise")],
 )
 def test_the_config_sets_the_sizes_of_a_search(field, value, searching):
     draws = jax.random.normal(jax.random.key(1), (2, 4))
@@ -143,12 +149,21 @@ def test_the_config_sets_the_sizes_of_a_search(field, value, searching):
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"classifier": ""}, "dgn_am seeks a class of a classifier: expected --config.classifier="),
-        ({"classifier": "digit"}, "unknown features 'digit': expected one of digits"),
-        ({"classifier": "digits_judge"}, "classifier 'digits_judge' is the judge, .* another"),
-        ({"sought_class": 10}, "class 10 of classifier 'classifier:.*: expected 0 to 9"),
-        ({"sought_class": None}, "expected a single one of --config.labels, .* found labels none"),
-        ({"sought_class": None, "labels": (1, 2)}, "found labels 1, 2"),
+        (
+            {"baseline.classifier": None},
+            "dgn_am seeks a class of a classifier: expected baseline.classifier=",
+        ),
+        ({"baseline.classifier": "digit"}, "unknown features 'digit': expected one of digits"),
+        (
+            {"baseline.classifier": "digits_judge"},
+            "'digits_judge' is report.classifier, .* another",
+        ),
+        ({"baseline.target_class": 10}, "class 10 of classifier 'classifier:.*: expected 0 to 9"),
+        (
+            {"baseline.target_class": None},
+            "expected a single one of target.labels, .* found labels none",
+        ),
+        ({"baseline.target_class": None, "target.labels": (1, 2)}, "found labels 1, 2"),
         (
             {"sources": ("mnist_without_9", "digits_0_to_4")},
             "dgn_am starts from one source, found 2",
@@ -162,25 +177,25 @@ def test_what_cannot_be_searched_is_one_line(fields, line, searching):
 
 
 def test_the_judge_by_another_name_is_the_judge(searching):
-    fields = {"method": "ppgn", "classifier": f"classifier:{PACKAGED / 'digits_judge'}"}
-    with pytest.raises(InputError, match="is the judge"):
+    fields = {"method": "ppgn", "baseline.classifier": f"classifier:{PACKAGED / 'digits_judge'}"}
+    with pytest.raises(InputError, match="no method may see"):
         build.build(config.from_values({**searching, **fields}))
 
 
 def test_a_single_label_is_what_is_sought(searching):
-    fields = config.from_values({**searching, "sought_class": None, "labels": (7,)})
+    fields = config.from_values({**searching, "baseline.target_class": None, "target.labels": (7,)})
     built = build.build(fields)
     assert load_classifiers.goal(fields, built.guide).label == 7
 
 
 def test_distances_in_the_climbed_network_are_warned_of(searching, caplog):
-    build.build(config.from_values({**searching, "classifier": "digits"}))
+    build.build(config.from_values({**searching, "baseline.classifier": "digits"}))
     assert "classifier 'digits' also measures" in caplog.text
 
 
 def test_mining_without_steps_is_the_source(tiny_fields, tmp_path):
     """Any phase may have no steps: it is kept, sampled and measured as it starts."""
-    fields = {**tiny_fields, "mine_steps": 0, "finetune_steps": 0}
+    fields = {**tiny_fields, "run.mine_steps": 0, "run.finetune_steps": 0}
     run = experiment.train(config.from_values(fields), tmp_path / "run")
     assert run.phases_done() == ["mine"]
     phases = json.loads((run.workdir / "report.json").read_text())["phases"]

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 
 import minegan_jax as mg
+from minegan_jax.mining.settings import MinerConfig
 from minegan_jax.nets import family
 from minegan_jax.sources import in_memory
 
-FEW = {"mine_steps": 2, "finetune_steps": 1, "miner_depth": 2, "miner_width": 8, "batch_size": 8}
-QUICK = {**FEW, "critic_turns": 1, "num_report_images": 40}
+QUICK = {
+    "run": {"mine_steps": 2, "finetune_steps": 1, "batch_size": 8},
+    "miner": {"depth": 2, "width": 8},
+    "game": {"critic_steps": 1},
+    "report": {"num_images": 40},
+}
 
 
 def test_mining_from_python(tiny_source, tiny_images, tmp_path):
@@ -21,13 +26,10 @@ def test_mining_from_python(tiny_source, tiny_images, tmp_path):
         [source],
         target,
         workdir=tmp_path / "run",
-        mine_steps=2,
-        finetune_steps=1,
-        miner_depth=2,
-        miner_width=8,
-        batch_size=8,
-        critic_turns=1,
-        num_report_images=40,
+        run={"mine_steps": 2, "finetune_steps": 1, "batch_size": 8},
+        miner=MinerConfig(depth=2, width=8),
+        game={"critic_steps": 1},
+        report={"num_images": 40},
     )
     images = run.sample(4, seed=0)
     assert images.shape == (4, 8, 8, 1)
@@ -40,19 +42,17 @@ def test_mining_from_python(tiny_source, tiny_images, tmp_path):
     np.testing.assert_array_equal(images, mg.open_run(tmp_path / "run").sample(4, seed=0))
 
 
-def test_without_a_judge_nothing_is_recognised(tiny_source, tiny_images, tmp_path):
+def test_without_a_classifier_nothing_is_recognised(tiny_source, tiny_images, tmp_path):
     run = mg.mine(
         [mg.load_source(tiny_source)],
         mg.open_images(f"folder:{tiny_images}"),
         workdir=tmp_path / "run",
-        mine_steps=1,
-        finetune_steps=0,
-        batch_size=8,
-        judge="",
+        run={"mine_steps": 1, "finetune_steps": 0, "batch_size": 8},
+        report={"classifier": None},
     )
     report = run.evaluate(20)
     assert [phase["recognised"] for phase in report["phases"].values()] == [{}, {}]
-    assert report["recipe"]["judge"] == ""
+    assert report["recipe"]["classifier"] is None
     assert "What is recognised" not in (tmp_path / "run" / "report.md").read_text()
 
 
@@ -138,6 +138,9 @@ def test_a_source_of_weights_that_do_not_fit():
 
 
 def test_a_field_that_is_not_there_has_a_near_name(tiny_source, tiny_images, tmp_path):
-    target = mg.open_images(f"folder:{tiny_images}")
-    with pytest.raises(mg.InputError, match="did you mean 'mine_steps'"):
-        mg.mine([mg.load_source(tiny_source)], target, workdir=tmp_path / "run", min_steps=3)
+    source, target = mg.load_source(tiny_source), mg.open_images(f"folder:{tiny_images}")
+    for given in ({"run": {"min_steps": 3}}, {"mine_steps": 3}, {"run": 3}):
+        with pytest.raises(mg.InputError, match=r"run\.mine_steps|fields of a section"):
+            mg.mine([source], target, workdir=tmp_path / "run", **given)
+    with pytest.raises(mg.InputError, match=r"did you mean 'target\.max_images'"):
+        mg.open_images(f"folder:{tiny_images}", max_image=3)

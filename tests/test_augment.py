@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from toys import RULES, toy_game
+from toys import RULES, changed, toy_game
 
 from minegan_jax.config import from_values
 from minegan_jax.errors import InputError
@@ -88,27 +88,40 @@ def test_r1_is_the_mean_square_of_the_slopes():
 def turn():
     """Plays one of the critic's turns by some rules; returns its weights and metrics."""
 
-    def play(rules, number=0, which="critic", **changes):
+    def score(rules, number=0, which="critic", **changes):
         game, state, draws, real = toy_game(2, rules)
-        game = game._replace(cast=game.cast._replace(policies=rules.augment))
-        lots = jax.tree.map(lambda numbers: numbers[:, 0], draws.critic)
+        game = game._replace(networks=game.networks._replace(policies=rules.game.augment))
+        noise = jax.tree.map(lambda numbers: numbers[:, 0], draws.critic)
         if which == "players":
-            turn = jax.jit(partial(players_turn, game, average=oracles.average))
-            return turn(state, lots=draws.players)
-        given = {"lots": lots, "mixes": draws.mixes[:, 0], "numbers": draws.real[:, 0], **changes}
-        turn = jax.jit(partial(critic_turn, game, average=oracles.average))
+            turn = jax.jit(partial(players_turn, game, mean_over_devices=oracles.mean_over_devices))
+            return turn(state, noise=draws.players)
+        given = {
+            "noise": noise,
+            "epsilons": draws.epsilons[:, 0],
+            "numbers": draws.real[:, 0],
+            **changes,
+        }
+        turn = jax.jit(partial(critic_turn, game, mean_over_devices=oracles.mean_over_devices))
         return turn(state, real=real[:, 0], number=number, **given)
 
-    return play
+    return score
 
 
-LAZY = RULES._replace(loss="logistic", penalty_weight=0.0, r1_weight=4.0, r1_every=3)
+LAZY = changed(
+    RULES,
+    {
+        "game.loss": "logistic",
+        "game.penalty_weight": 0.0,
+        "game.r1_weight": 4.0,
+        "game.r1_every": 3,
+    },
+)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_r1_is_computed_in_one_turn_of_some_and_weighs_as_many(number, turn):
     lazy, metrics = turn(LAZY, number)
-    without = turn(LAZY._replace(r1_weight=0.0), number)[1]
+    without = turn(changed(LAZY, {"game.r1_weight": 0.0}), number)[1]
     assert (metrics["r1"] > 0) == (number % 3 == 0)
     more = metrics["critic_loss"] - without["critic_loss"]
     np.testing.assert_allclose(more, 0.5 * 4.0 * 3 * metrics["r1"], rtol=1e-4, atol=1e-6)
@@ -122,26 +135,29 @@ def test_a_lazy_critic_moves_as_if_r1_were_spread():
     updates, _ = game.critic_optimizer.update(
         {"weights": jnp.ones(3)}, game.critic_optimizer.init(params), params
     )
-    rate = LAZY.learning_rates["critic"]
+    rate = LAZY.game.critic_learning_rate
     np.testing.assert_allclose(updates["weights"], -0.75 * rate, rtol=1e-5)
 
 
 @pytest.mark.parametrize("which", ["critic", "players"])
 def test_both_sides_see_changed_images(which, turn):
-    rules = RULES._replace(augment=ALL)
-    changed, plain = (turn(each, which=which)[1] for each in (rules, RULES))
+    rules = changed(RULES, {"game.augment": ALL})
+    augmented, plain = (turn(each, which=which)[1] for each in (rules, RULES))
     name = f"{which}_loss"
-    assert abs(changed[name] - plain[name]) > 1e-4
+    assert abs(augmented[name] - plain[name]) > 1e-4
     again = turn(rules, which=which)[1]
-    np.testing.assert_array_equal(again[name], changed[name])
+    np.testing.assert_array_equal(again[name], augmented[name])
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"augment": ("color",)}, "'augment': expected some of colour, translation, cutout"),
-        ({"r1_weight": -1.0}, "'r1_weight': expected 0.0 or more"),
-        ({"r1_every": 0}, "'r1_every': expected 1 or more"),
+        (
+            {"game.augment": ("color",)},
+            r"'game\.augment': expected colour or translation or cutout, found 'color'",
+        ),
+        ({"game.r1_weight": -1.0}, r"'game\.r1_weight': expected 0.0 or more"),
+        ({"game.r1_every": 0}, r"'game\.r1_every': expected 1 or more"),
     ],
 )
 def test_mistakes_are_one_line(fields, said):

@@ -9,10 +9,11 @@ import oracles
 import pytest
 from scipy import stats
 from tiny_sources import moved, save_source
+from toys import changed
 
 from minegan_jax import sources, trees
 from minegan_jax.baselines import bsa
-from minegan_jax.baselines.reconstruction import Rules
+from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.mining.noise import truncated
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
@@ -20,8 +21,17 @@ from minegan_jax.training import devices
 from minegan_jax.types import Batch
 
 FAMILIES = {"sngan": 8, "biggan": 8, "biggan_deep": 4}  # and how wide
-RULES = Rules(learning_rate=0.02, betas=(0.5, 0.9), batch_size=8)
-SETTINGS = {"latent_rate": 0.05, "truncation": 0.3}
+RULES = changed(
+    ReconstructionSettings(),
+    {
+        "baseline.learning_rate": 0.02,
+        "baseline.latent_learning_rate": 0.05,
+        "baseline.beta1": 0.5,
+        "baseline.beta2": 0.9,
+        "run.batch_size": 8,
+    },
+)
+BETAS = RULES.baseline.beta1, RULES.baseline.beta2
 COUNT = 6  # training images
 
 
@@ -65,8 +75,10 @@ def toy_source():
 def drawn_of(key):
     """The rows of latents, and the draws of the prior that they are compared with."""
     key_rows, key_prior = jax.random.split(key)
-    rows = jax.random.randint(key_rows, (RULES.batch_size,), 0, COUNT)
-    return np.asarray(rows), np.asarray(jax.random.normal(key_prior, (10 * RULES.batch_size, 3)))
+    rows = jax.random.randint(key_rows, (RULES.run.batch_size,), 0, COUNT)
+    return np.asarray(rows), np.asarray(
+        jax.random.normal(key_prior, (10 * RULES.run.batch_size, 3))
+    )
 
 
 def slow_terms(params, start, batch, jitter, drawn):
@@ -118,19 +130,19 @@ def slow_gradient(params, *given):
 def batch_of(shape, count=COUNT, seed=0):
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, *shape), np.uint8)
-    indices = rng.integers(0, count, (RULES.batch_size, 1))
+    indices = rng.integers(0, count, (RULES.run.batch_size, 1))
     return Batch(images[indices], *(indices.astype(np.int32),) * 2)
 
 
 def step_of(method):
-    return jax.jit(lambda *given: method.learner.step(*given, oracles.average))
+    return jax.jit(lambda *given: method.learner.step(*given, oracles.mean_over_devices))
 
 
 def test_two_steps_are_those_of_a_slow_oracle():
     with jax.enable_x64(True):
         source = toy_source()
-        rules = RULES._replace(maps=toy_maps, maps_weight=0.5)
-        method = bsa.bsa(source, rules, num_images=COUNT, **SETTINGS)
+        rules = changed(RULES, {"feature_maps": toy_maps, "baseline.perceptual_weight": 0.5})
+        method = bsa.bsa(source, rules, num_images=COUNT)
         state = method.learner.init(None, jax.random.key(0))
         step = step_of(method)
         np.testing.assert_array_equal(state.params["latents"], np.zeros((COUNT, 3)))
@@ -140,8 +152,8 @@ def test_two_steps_are_those_of_a_slow_oracle():
         start = jax.tree.map(np.asarray, state.params)
         expected = start
         adams = {
-            "latents": oracles.SlowAdam(0.05, RULES.betas),
-            "norms": oracles.SlowAdam(0.02, RULES.betas),
+            "latents": oracles.SlowAdam(0.05, BETAS),
+            "norms": oracles.SlowAdam(0.02, BETAS),
         }
         for number in range(2):
             batch = batch_of((2, 2, 1), seed=number)
@@ -166,7 +178,7 @@ def test_two_steps_are_those_of_a_slow_oracle():
 
 
 def test_devices_draw_the_same_latents_and_prior():
-    method = bsa.bsa(toy_source(), RULES, num_images=COUNT, **SETTINGS)
+    method = bsa.bsa(toy_source(), RULES, num_images=COUNT)
     keys = jax.random.key_data(method.learner.draw(jax.random.key(3)).prior)
     assert (keys == keys[:1]).all()
     other = jax.random.key_data(method.learner.draw(jax.random.key(4)).prior)
@@ -202,7 +214,7 @@ def source(request, saved):
 
 
 def method_of(source, rules=RULES, **changes):
-    settings = {"num_images": COUNT, **SETTINGS, **changes}
+    settings = {"num_images": COUNT, **changes}
     return bsa.bsa(source, rules, **settings)
 
 
@@ -257,8 +269,8 @@ def test_a_source_without_classes_learns_none(tmp_path):
 
 
 def test_four_images_are_learnt_by_heart(saved):
-    rules = RULES._replace(learning_rate=0.03)
-    method = method_of(saved["biggan"], rules, num_images=4, latent_rate=0.1)
+    rules = changed(RULES, {"baseline.learning_rate": 0.03, "baseline.latent_learning_rate": 0.1})
+    method = method_of(saved["biggan"], rules, num_images=4)
     state, step = method.learner.init(None, jax.random.key(0)), step_of(method)
     batch = batch_of((8, 8, 3), count=4)
     ramp = np.linspace(0, 255, 8 * 8 * 3).reshape(8, 8, 3).astype(np.uint8)
@@ -276,7 +288,7 @@ def placed(method, num_devices):
 
     Equal latents are all the nearest, until rounding, which differs between devices, decides.
     """
-    mesh = devices.make_mesh(RULES.batch_size, jax.devices()[:num_devices])
+    mesh = devices.make_mesh(RULES.run.batch_size, jax.devices()[:num_devices])
     state = method.learner.init(None, jax.random.key(0))
     apart = jax.random.normal(jax.random.key(9), state.params["latents"].shape)
     state = state._replace(params={**state.params, "latents": apart})
@@ -286,7 +298,7 @@ def placed(method, num_devices):
 
 def test_what_is_frozen_costs_no_gradient(saved, monkeypatch, count_flops):
     def flops():
-        rules = RULES._replace(accumulation=2)
+        rules = changed(RULES, {"run.accumulation_steps": 2})
         state, step, split = placed(method_of(saved["sngan"], rules), num_devices=2)
         batch = jax.device_put(batch_of((8, 8, 3)), split)
         return count_flops(step, state, batch, jax.random.key(0))

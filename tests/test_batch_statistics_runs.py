@@ -11,8 +11,8 @@ from minegan_jax.experiment import build
 
 def fields_of(directory, tiny_fields, **fields):
     given = {
-        **{"method": "bsa", "sources": (str(directory),), "colour": "convert", "critic_turns": 1},
-        **{"max_images": 8, "finetune_steps": 3, **fields},
+        **{"method": "bsa", "sources": (str(directory),), "target.colour": "convert"},
+        **{"target.max_images": 8, "run.finetune_steps": 3, **fields},
     }
     return config.from_values({**tiny_fields, **given})
 
@@ -24,7 +24,7 @@ def biggan(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(biggan, tmp_path_factory, tiny_fields):
-    settings = fields_of(biggan, tiny_fields, perceptual="digits")
+    settings = fields_of(biggan, tiny_fields, **{"baseline.perceptual": "digits"})
     return experiment.train(settings, tmp_path_factory.mktemp("runs") / "bsa")
 
 
@@ -49,11 +49,17 @@ def test_a_cut_run_goes_on_bit_for_bit(run, cut):
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"max_images": None}, "bsa learns a latent .*: expected --config.max_images=NUMBER"),
-        ({"flip": True}, "bsa learns a latent for each .* and --config.flip=False"),
-        ({"max_images": 9}, "8 training images: expected 9, as --config.max_images says"),
-        ({"perceptual": "digits_judge"}, "'digits_judge' is the judge, which no method may see"),
-        ({"perceptual": "vgg"}, "unknown features 'vgg': expected one of digits,"),
+        (
+            {"target.max_images": None},
+            "bsa learns a latent .*: expected target.max_images=NUMBER",
+        ),
+        ({"target.flip": True}, "bsa learns a latent for each .* and target.flip=False"),
+        (
+            {"target.max_images": 9},
+            "8 training images: expected as many as target.max_images=9 says",
+        ),
+        ({"baseline.perceptual": "digits_judge"}, "which no method may see"),
+        ({"baseline.perceptual": "vgg"}, "unknown features 'vgg': expected one of digits,"),
     ],
 )
 def test_a_users_mistake_is_one_line(fields, line, biggan, tiny_fields, tmp_path):
@@ -73,5 +79,5 @@ def test_it_starts_from_one_source_with_normalisations(biggan, tiny_source, tiny
 
 
 def test_a_network_that_trains_and_measures_is_warned_of(biggan, tiny_fields, caplog):
-    build.build(fields_of(biggan, tiny_fields, perceptual="digits"))
+    build.build(fields_of(biggan, tiny_fields, **{"baseline.perceptual": "digits"}))
     assert "perceptual 'digits' also measures: its distances mislead" in caplog.text

@@ -1,7 +1,5 @@
 """Conditional sources: where both miners start, classes that are fixed, labels learnt."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +19,12 @@ CONDITIONAL = ["biggan", "biggan_deep", "sngan", "dcgan"]
 
 
 def fields_of(directory, tiny_fields, **fields):
-    given = {"sources": (str(directory),), "colour": "convert", "enlarge": True, **fields}
+    given = {
+        "sources": (str(directory),),
+        "target.colour": "convert",
+        "target.enlarge": True,
+        **fields,
+    }
     return config.from_values({**tiny_fields, **given})
 
 
@@ -36,7 +39,7 @@ def test_it_starts_with_the_sources_own_images_of_all_classes(
     name, tmp_path, tiny_fields, tiny_source
 ):
     directory = save_source(tmp_path / "source", name)
-    critic = {"critic": str(tiny_source)} if name == "biggan_deep" else {}
+    critic = {"game.critic": str(tiny_source)} if name == "biggan_deep" else {}
     method, state = first_state(fields_of(directory, tiny_fields, **critic))
     source = sources.load_source(directory)
     noise = sample_noise(jax.random.key(1), (30,), method.sources[0].noise)
@@ -88,7 +91,7 @@ def test_affine_and_collapsed_miners_mine_classes_too(tmp_path, tiny_fields):
     directory = save_source(tmp_path / "source", "biggan")
     starts = {"affine": ("SpectralDense_0", 4), "collapsed": ("Dense_0", 4 + 3)}
     for start, (kernels, inputs) in starts.items():
-        _, state = first_state(fields_of(directory, tiny_fields, miner_start=start))
+        _, state = first_state(fields_of(directory, tiny_fields, **{"miner.start": start}))
         for miner in state.params["miners"][0].values():
             assert miner[kernels]["kernel"].shape[0] == inputs  # only one is told the class
 
@@ -96,7 +99,11 @@ def test_affine_and_collapsed_miners_mine_classes_too(tmp_path, tiny_fields):
 @pytest.mark.parametrize("loss", ["hinge", "logistic"])
 def test_other_losses_run_without_a_penalty(loss, tmp_path, tiny_fields):
     directory = save_source(tmp_path / "source", "dcgan")
-    settings = fields_of(directory, tiny_fields, loss=loss, penalty_weight=0.0, finetune_steps=0)
+    settings = fields_of(
+        directory,
+        tiny_fields,
+        **{"game.loss": loss, "game.penalty_weight": 0.0, "run.finetune_steps": 0},
+    )
     run = experiment.train(settings, tmp_path / "run")
     lines = [x for x in log.read(run.workdir / "metrics.jsonl") if "critic_loss" in x]
     assert len(lines) == 3
@@ -120,14 +127,25 @@ def labelled(tmp_path_factory):
 
 
 def pretrain(labelled, tiny_fields, **fields):
-    given = {"method": "scratch", "sources": (), "target": f"npz:{labelled}", "num_held_out": 0}
-    shape = {"resolution": 8, "width": 4, "latent_size": 4, "num_classes": 2, "train_steps": 2}
+    given = {
+        "method": "scratch",
+        "sources": (),
+        "target.images": f"npz:{labelled}",
+        "target.num_held_out": 0,
+    }
+    shape = {
+        "network.resolution": 8,
+        "network.width": 4,
+        "network.latent_size": 4,
+        "network.num_classes": 2,
+        "run.train_steps": 2,
+    }
     return config.from_values({**tiny_fields, **given, **shape, **fields})
 
 
 @pytest.mark.parametrize("family", ["biggan", "sngan", "dcgan"])
 def test_each_family_learns_from_labels(family, labelled, tiny_fields, tmp_path):
-    settings = pretrain(labelled, tiny_fields, family=family)
+    settings = pretrain(labelled, tiny_fields, **{"network.family": family})
     run = experiment.train(settings, tmp_path / "run")
     source = sources.load_source(run.workdir / "source")
     assert source.networks.num_classes == 2
@@ -138,7 +156,9 @@ def test_each_family_learns_from_labels(family, labelled, tiny_fields, tmp_path)
 
 def test_both_sides_are_told_the_classes(labelled, tiny_fields, tmp_path):
     """After some steps, images of the bright class are brighter, which no label-free game gives."""
-    settings = pretrain(labelled, tiny_fields, train_steps=60, critic_learning_rate=0.01)
+    settings = pretrain(
+        labelled, tiny_fields, **{"run.train_steps": 60, "game.critic_learning_rate": 0.01}
+    )
     run = experiment.train(settings, tmp_path / "run")
     draws = np.random.default_rng(1).normal(size=(50, 4))
     source = sources.load_source(run.workdir / "source")
@@ -147,13 +167,15 @@ def test_both_sides_are_told_the_classes(labelled, tiny_fields, tmp_path):
 
 
 def test_a_label_beyond_the_classes_is_refused(labelled, tiny_fields, tmp_path):
-    settings = pretrain(labelled, tiny_fields, num_classes=1)
+    settings = pretrain(labelled, tiny_fields, **{"network.num_classes": 1})
     with pytest.raises(InputError, match=r"labels 0, 1 of npz:.*: expected 0 to 0"):
         experiment.train(settings, tmp_path / "run")
 
 
 def test_without_labels_a_family_of_classes_has_one(labelled, tiny_fields, tmp_path):
-    settings = pretrain(labelled, tiny_fields, family="biggan", num_classes=0)
+    settings = pretrain(
+        labelled, tiny_fields, **{"network.family": "biggan", "network.num_classes": 0}
+    )
     run = experiment.train(settings, tmp_path / "run")
     source = sources.load_source(run.workdir / "source")
     assert source.networks.num_classes == 1
@@ -161,8 +183,12 @@ def test_without_labels_a_family_of_classes_has_one(labelled, tiny_fields, tmp_p
 
 
 def test_a_source_knows_its_classes_names(tmp_path, tiny_fields):
-    settings = pretrain("", tiny_fields, target="digits", labels=(0, 1), enlarge=False)
-    settings = dataclasses.replace(settings, max_images=20)
+    settings = pretrain(
+        "",
+        tiny_fields,
+        **{"target.images": "digits", "target.labels": (0, 1), "target.enlarge": False},
+    )
+    settings = config.replaced(settings, {"target.max_images": 20})
     run = experiment.train(settings, tmp_path / "run")
     described = sources.load_source(run.workdir / "source").description
     assert described["class_names"] == ["0", "1"]

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from minegan_jax import main
+
 # The config flag of ml_collections reads its file the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
@@ -43,7 +45,7 @@ FOLDERS = {
 @pytest.mark.parametrize("problem", FOLDERS)
 def test_images_that_cannot_be_used(problem, train, tmp_path):
     make, said = FOLDERS[problem]
-    status, line = train(f"--config.target=folder:{make(tmp_path / 'images')}")
+    status, line = train(f"--config.target.images=folder:{make(tmp_path / 'images')}")
     assert status == 2
     assert said in line
     assert str(tmp_path / "images") in line
@@ -51,24 +53,24 @@ def test_images_that_cannot_be_used(problem, train, tmp_path):
 
 
 FLAGS = {
-    "--config.mine_step=3": "'mine_step': did you mean 'mine_steps'?",
-    "--config.labels.x=3": "--config.labels.x: there is no 'x' in",
+    "--config.mine_step=3": "there is no 'mine_step': did you mean 'run.mine_steps'?",
+    "--config.target.labels.x=3": "--config.target.labels.x: there is no 'x' in",
     "--config=sngan": "expected one --config, found",
-    "--config.mine_steps=x": "mine_steps",
-    "--config.mine_steps=3.5": "mine_steps",
-    "--config.labels=7": "label 7: no image has it",
-    "--config.target=nowhere": "expected one of digits, folder, npz, tfds",
+    "--config.run.mine_steps=x": "mine_steps",
+    "--config.run.mine_steps=3.5": "mine_steps",
+    "--config.target.labels=7": "label 7: no image has it",
+    "--config.target.images=nowhere": "expected one of digits, folder, npz, tfds",
     "--config.method=ganmining": "unknown method 'ganmining': expected minegan",
     "--config.sources=nowhere": "no source 'nowhere'",
     "--config.sources=": "at least one source",
-    "--config.batch_size=12": "batch_size 12 does not split evenly over 8 devices",
-    "--config.miner_start=middle": "miner_start",
-    "--config.miner_width=0": "'miner_width': expected 1 or more, found 0",
-    "--config.critic_turns=0": "critic_turns",
-    "--config.batch_size=0": "batch_size",
-    "--config.features=inception": "unknown features 'inception'",
-    "--config.judge=me": "unknown features 'me'",
-    "--config.num_held_out=12": "too few images",
+    "--config.run.batch_size=12": "batch_size 12 does not split evenly over 8 devices",
+    "--config.miner.start=middle": "'miner.start': expected prior or residual or collapsed or",
+    "--config.miner.width=0": "'miner.width': expected 1 or more, found 0",
+    "--config.game.critic_steps=0": "'game.critic_steps': expected 1 or more",
+    "--config.run.batch_size=0": "batch_size",
+    "--config.report.features=inception": "unknown features 'inception'",
+    "--config.report.classifier=me": "unknown features 'me'",
+    "--config.target.num_held_out=12": "too few images",
     "--mode=bake": "mode",
     "--modee=train": "modee",
     "train": "unexpected argument 'train'",
@@ -80,8 +82,8 @@ FLAGS = {
     "--workdir=twice": "--workdir is given 2 times",
     "--config.sources=gs://bucket/source": "expected a local path, found a URL",
     "--config.sources=my source,2024_05_01": "no source 'my source'",
-    "--config.critic=~no-such-user/critic": "no such home",
-    "--config.features=classifier:s3://a": "expected a local path, found a URL",
+    "--config.game.critic=~no-such-user/critic": "no such home",
+    "--config.report.features=classifier:s3://a": "expected a local path, found a URL",
 }
 
 
@@ -94,7 +96,7 @@ def test_a_wrong_flag(flag, train, tmp_path):
 
 
 def test_a_family_too_small_for_its_images(cli, tmp_path):
-    flags = ("--config.method=scratch", "--config.resolution=4")
+    flags = ("--config.method=scratch", "--config.network.resolution=4")
     status, line = cli("--config=mnist", f"--workdir={tmp_path / 'run'}", *flags)
     assert status == 2
     assert "resolution" in line
@@ -103,17 +105,17 @@ def test_a_family_too_small_for_its_images(cli, tmp_path):
 def test_what_is_missing_is_named(cli, config_file, tmp_path):
     assert "--workdir is missing" in cli(f"--config={config_file}")[1]
     assert "--config is missing" in cli(f"--workdir={tmp_path / 'run'}")[1]
-    assert "--config is missing" in cli("--config.seed=3")[1]
+    assert "--config is missing" in cli("--config.run.seed=3")[1]
     assert "mnist_pretrain" in cli("--config=mnits", f"--workdir={tmp_path / 'run'}")[1]
     assert "no config" in cli("--config=gone.py", f"--workdir={tmp_path / 'run'}")[1]
 
 
-@pytest.mark.parametrize("seed", ["--config.seed=x", "-config.seed=x"])
+@pytest.mark.parametrize("seed", ["--config.run.seed=x", "-config.run.seed=x"])
 def test_a_configs_fields_may_come_before_it(seed, cli, config_file):
     for config in (["--config", str(config_file)], [f"-config={config_file}"]):
         status, line = cli(seed, *config)
         assert status == 2
-        assert "--config.seed=x: invalid literal" in line
+        assert "--config.run.seed=x: invalid literal" in line
 
 
 def test_several_processes_only_train(cli, tmp_path):
@@ -127,7 +129,7 @@ def test_several_processes_only_train(cli, tmp_path):
     [
         ("sample", ("--config=mnist",)),
         ("sample", ("--features=digits",)),
-        ("evaluate", ("--config=mnist", "--config.features=nonsense")),
+        ("evaluate", ("--config=mnist", "--config.report.features=nonsense")),
         ("evaluate", ("--out=a.npz",)),
         ("evaluate", ("--source=a",)),
         ("compare", ("--config=table2_digits", "--phase=mine")),
@@ -192,6 +194,57 @@ def test_a_folder_that_is_no_run(mode, cli, tmp_path):
 
 def test_a_single_image_can_be_learned_from(train, tmp_path):
     folder = pictures(tmp_path / "images", count=1)
-    flags = ("--config.num_held_out=0", "--config.mine_steps=1", "--config.finetune_steps=1")
-    assert train(f"--config.target=folder:{folder}", *flags)[0] == 0
+    flags = (
+        "--config.target.num_held_out=0",
+        "--config.run.mine_steps=1",
+        "--config.run.finetune_steps=1",
+    )
+    assert train(f"--config.target.images=folder:{folder}", *flags)[0] == 0
     assert (tmp_path / "run" / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "a.png: target.enlarge=True enlarges it",
+            "a.png: --config.target.enlarge=True enlarges it",
+        ),
+        ("expected target.max_images=NUMBER", "expected --config.target.max_images=NUMBER"),
+        ("exclude_broken=True leaves it out", "--config.exclude_broken=True leaves it out"),
+        ("--config.run.seed=x: no number", "--config.run.seed=x: no number"),
+        ("config field 'run.seed': expected int", "config field 'run.seed': expected int"),
+        ("a/target.fit=crop.png: damaged", "a/target.fit=crop.png: damaged"),
+    ],
+)
+def test_fields_in_messages_are_flags(message, said):
+    """Python's users read the field, the command line's the flag."""
+    assert main.as_flags(message) == said
+
+
+DEFAULT = "from minegan_jax.config import default_config\ndef get_config():\n"
+BROKEN_CONFIGS = {
+    f"{DEFAULT}    config = default_config()\n    config.learning_rate = 1\n": (
+        "line 4: there is no field 'learning_rate': did you mean 'miner.learning_rate' or"
+    ),
+    f"{DEFAULT}    config = default_config()\n    config.run.mine_step = 1\n": (
+        "line 4: there is no field 'mine_step': did you mean 'run.mine_steps'?"
+    ),
+    f"{DEFAULT}    return 1 / 0\n": "line 3: ZeroDivisionError: division by zero",
+    f"{DEFAULT}    return 3\n": "expected get_config to return a config, found 3",
+    "def get_config(:\n": "line 1: SyntaxError: invalid syntax",
+    "x = 3\n": "expected a function get_config, found none",
+    "import nothing_like_it\n": "line 1: ModuleNotFoundError: No module named 'nothing_like_it'",
+}
+
+
+@pytest.mark.parametrize("flags", [(), ("--config.run.seed=3",)], ids=["alone", "with a flag"])
+@pytest.mark.parametrize("code", BROKEN_CONFIGS)
+def test_a_config_that_fails_is_one_line(code, flags, cli, tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(code)
+    status, line = cli(f"--config={file}", f"--workdir={tmp_path / 'run'}", *flags)
+    assert status == 2
+    assert BROKEN_CONFIGS[code] in line
+    assert line.startswith(f"error: {file}")
+    assert not (tmp_path / "run").exists()

@@ -27,10 +27,12 @@ def snapshot(folder):
 
 def test_another_config_is_refused_and_nothing_changed(cli, config_file, finished):
     before = snapshot(finished)
-    status, line = cli(f"--config={config_file}", f"--workdir={finished}", "--config.mine_steps=99")
+    status, line = cli(
+        f"--config={config_file}", f"--workdir={finished}", "--config.run.mine_steps=99"
+    )
     assert status == 2
     assert "holds another run" in line
-    assert "config.mine_steps is 3 there and 99 here" in line
+    assert "config.run.mine_steps is 3 there and 99 here" in line
     assert snapshot(finished) == before
 
 
@@ -53,7 +55,11 @@ def test_a_damaged_run_description(cli, finished, tmp_path):
 
 def test_a_source_that_changed_since(cli, config_file, tmp_path, make_source):
     source, run = make_source(tmp_path / "source"), tmp_path / "run"
-    flags = (f"--config.sources={source}", "--config.mine_steps=1", "--config.finetune_steps=0")
+    flags = (
+        f"--config.sources={source}",
+        "--config.run.mine_steps=1",
+        "--config.run.finetune_steps=0",
+    )
     assert cli(f"--config={config_file}", f"--workdir={run}", *flags)[0] == 0
     old = sources.load_source(source).sha256
     sample = ("--mode=sample", f"--workdir={run}", f"--out={tmp_path / 'a.npz'}")
@@ -121,8 +127,8 @@ def test_what_a_config_file_says_is_the_whole_line(cli, tmp_path):
 
 
 def test_a_list_can_be_emptied():
-    values = main.parse(["minegan_jax", "--config=mnist", "--config.labels="])
-    assert config.from_config_dict(values.config).labels == ()
+    values = main.parse(["minegan_jax", "--config=mnist", "--config.target.labels="])
+    assert config.from_config_dict(values.config).target.labels == ()
 
 
 def test_help(monkeypatch, capsys):
@@ -171,7 +177,9 @@ def test_evaluation_can_be_repeated(cli, finished):
 
 
 def test_a_loss_that_explodes_stops_the_run(train, tmp_path):
-    rates = [f"--config.{name}=1e30" for name in ("critic_learning_rate", "miner_learning_rate")]
+    rates = [
+        f"--config.{name}=1e30" for name in ("game.critic_learning_rate", "miner.learning_rate")
+    ]
     status, line = train(*rates)
     assert status == 2
     metric, _, _, _, _, step, _, phase = line.removeprefix("error: ").split()[:8]
@@ -181,7 +189,7 @@ def test_a_loss_that_explodes_stops_the_run(train, tmp_path):
 
 
 def test_the_last_good_checkpoint_stays(train, tmp_path):
-    status, line = train("--config.learning_rate=1e30", "--config.finetune_steps=9")
+    status, line = train("--config.game.learning_rate=1e30", "--config.run.finetune_steps=9")
     assert status == 2
     step = int(line.split(" at step ")[1].split()[0])
     assert f"at step {step} of finetune: stopped" in line

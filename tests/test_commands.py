@@ -223,7 +223,7 @@ def small_sources(settings, recipe):
     given = test_first_steps.GIVEN.get(recipe, "dcgan")
     kinds = {
         name: test_first_steps.NAMED.get(name, given).partition("_")[0]
-        for name in (*settings.sources, settings.critic)
+        for name in (*settings.sources, settings.game.critic)
         if name and name not in (*sources.packaged_sources(), "fresh")
     }
     families = {name: {"scenes": "biggan"}.get(kind, kind) for name, kind in kinds.items()}
@@ -243,15 +243,16 @@ def test_a_command_that_trains(command, execute, monkeypatch):
         stand_ins = small_sources(settings, Path(recipe.partition("=")[2].partition(":")[0]).stem)
         built, shapes = first_steps.take(settings, stand_ins, monkeypatch, with_step=False)
         begun.append(shapes)
-        kind, _, where = settings.target.partition(":")
+        target, num_classes = settings.target, settings.network.num_classes
+        kind, _, where = target.images.partition(":")
         if kind == "folder":
-            per_class = max(settings.ratios, default=1.0)
-            wanted = (settings.max_images or 20) + settings.num_held_out
+            per_class = max(target.ratios, default=1.0)
+            wanted = (target.max_images or 20) + target.num_held_out
             photographs(
                 Path(where),
                 built.resolution,
                 built.channels,
-                classes=max(*settings.labels, settings.num_classes - 1, 1) + 1,
+                classes=max(*target.labels, num_classes - 1, 1) + 1,
                 count=math.ceil(wanted * per_class),
             )
         if kind != "tfds":  # which would be fetched
@@ -351,7 +352,7 @@ def test_the_readmes_python(tiny_source, tiny_fields, tmp_path, monkeypatch):
     few = {
         name: value
         for name, value in tiny_fields.items()
-        if not name.startswith(("sources", "target", "num_held"))
+        if not name.startswith(("sources", "target"))
     }
 
     def load_small(name, dtype="float32"):

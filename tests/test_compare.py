@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from loading import load_dataset
 from PIL import Image
 
 from minegan_jax import experiment, main, run_folder
-from minegan_jax.config import default_config, from_values
-from minegan_jax.data import load_dataset
+from minegan_jax.config import default_config, from_values, nested, replaced
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import compare, comparison_config, records, used_fields
 from minegan_jax.report import evaluator, measure, table
@@ -26,10 +26,10 @@ FILE = """from minegan_jax.experiment.comparison_config import default_compariso
 def get_config():
     config = default_comparison()
     config.fields.update({fields!r})
-    config.settings = {{"on-manifold": {{"num_held_out": 5}}}}
+    config.settings = {{"on-manifold": {{"target": {{"num_held_out": 5}}}}}}
     config.methods = {{
         "TransferGAN": {{"method": "transfergan"}},
-        "MineGAN": {{"mine_steps": 2}},
+        "MineGAN": {{"run": {{"mine_steps": 2}}}},
     }}
     config.max_images = (4, 6)
     config.seeds = (0, 1)
@@ -41,9 +41,12 @@ def get_config():
 def small(tiny_fields):
     """A comparison of two methods, with one seed."""
     values = comparison_config.default_comparison()
-    values.fields.update({**tiny_fields, "finetune_steps": 1})
+    values.fields.update(nested({**tiny_fields, "run.finetune_steps": 1}))
     values.settings = {"off-manifold": {}, "on-manifold": {}}
-    values.methods = {"TransferGAN": {"method": "transfergan"}, "MineGAN": {"mine_steps": 1}}
+    values.methods = {
+        "TransferGAN": {"method": "transfergan"},
+        "MineGAN": {"run": {"mine_steps": 1}},
+    }
     values.update(max_images=(6,), seeds=(0,))
     return values
 
@@ -53,9 +56,9 @@ def done(tmp_path_factory, tiny_fields):
     """The folder of a comparison that the command line made."""
     folder = tmp_path_factory.mktemp("compare")
     file, workdir = folder / "two.py", folder / "table"
-    file.write_text(FILE.format(fields={**tiny_fields, "finetune_steps": 1}))
+    file.write_text(FILE.format(fields=nested({**tiny_fields, "run.finetune_steps": 1})))
     with pytest.MonkeyPatch.context() as patch:
-        flags = f"--config={file}", f"--workdir={workdir}", "--config.fields.seed=7"
+        flags = f"--config={file}", f"--workdir={workdir}", "--config.fields.run.seed=7"
         patch.setattr(sys, "argv", ["minegan_jax", "--mode=compare", *flags])
         assert main.main() == 0
     return workdir
@@ -106,17 +109,19 @@ def test_a_row_says_what_made_it(done, tiny_source):
     source = load_source(tiny_source)
     for row in made:
         assert row["sources"] == {"tiny": source.sha256}
-        assert row["networks"].keys() == {"features", "judge"}
+        assert row["networks"].keys() == {"features", "classifier"}
     assert len({row["images"] for row in made}) == 2 * 2  # sizes and seeds
     assert len({row["config"] for row in made}) == 2 * 2 * 2  # and methods
 
 
 def test_a_configs_digest():
     """It knows what is said, not where a source lies or what has its default."""
-    there, here = ({"sources": (f"/{place}/a",), "mine_steps": 3} for place in ("there", "here"))
+    there, here = (
+        {"sources": (f"/{place}/a",), "run.mine_steps": 3} for place in ("there", "here")
+    )
     digest = records.config_digest(from_values(there), ["a"])
-    assert digest == records.config_digest(from_values({**here, "batch_size": 64}), ["a"])
-    assert digest != records.config_digest(from_values({**here, "batch_size": 63}), ["a"])
+    assert digest == records.config_digest(from_values({**here, "run.batch_size": 64}), ["a"])
+    assert digest != records.config_digest(from_values({**here, "run.batch_size": 63}), ["a"])
     assert digest != records.config_digest(from_values(here), ["b"])
 
 
@@ -157,7 +162,7 @@ def test_a_comparison_that_was_cut_goes_on(small, tmp_path, monkeypatch):
     assert first.stat().st_mtime_ns == before
     assert len(read(tmp_path)["rows"]) == 2 * 3
     assert len(list(tmp_path.glob("figure_o*_manifold.png"))) == 2
-    changed = {**given.fields, "batch_size": 16}
+    changed = {**given.fields, "run": {**given.fields["run"], "batch_size": 16}}
     with pytest.raises(InputError, match=r"holds another run.*batch_size is 8 there and 16 here"):
         compare.compare(given.__class__(**{**vars(given), "fields": changed}), tmp_path)
 
@@ -166,7 +171,7 @@ def test_an_evaluation_of_one_run_changes_no_row(small, tmp_path):
     """Neither while the comparison is cut, when a run's last phase is missing, nor later."""
     values = small.copy_and_resolve_references()
     values.settings = {"a": {}}
-    values.methods = {"MineGAN": {"mine_steps": 1}}
+    values.methods = {"MineGAN": {"run": {"mine_steps": 1}}}
     given = comparison_config.from_config_dict(values)
     rows = compare.compare(given, tmp_path)
     folder = tmp_path / rows[0]["folder"]
@@ -179,11 +184,11 @@ def test_an_evaluation_of_one_run_changes_no_row(small, tmp_path):
 
 def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
     values = small.copy_and_resolve_references()
-    scratch = {"method": "scratch", "sources": (), "resolution": 8, "width": 4, "latent_size": 4}
-    fields = {**tiny_fields, **scratch, "train_steps": 1}
+    network = {"network.resolution": 8, "network.width": 4, "network.latent_size": 4}
+    fields = {**tiny_fields, **network, "method": "scratch", "sources": (), "run.train_steps": 1}
     read = used_fields.READ["scratch"]
     values.pretrained = {
-        "new": {name: fields[name] for name in fields if name in {*read, "sources"}}
+        "new": nested({path: fields[path] for path in fields if path in {*read, "sources"}})
     }
     values.settings = {"from a new one": {"sources": ("new",)}}
     values.methods = {"TransferGAN": {"method": "transfergan"}}
@@ -198,7 +203,7 @@ def test_sources_are_trained_first_and_once(small, tiny_fields, tmp_path):
     before = losses.read_text()
     assert compare.compare(comparison_config.from_config_dict(values), tmp_path) == records
     assert losses.read_text() == before
-    values.pretrained.new.seed = 2
+    values.pretrained.new.run.seed = 2
     with pytest.raises(InputError, match=r"holds another run.*seed is 0 there and 2 here"):
         compare.compare(comparison_config.from_config_dict(values), tmp_path)
 
@@ -207,8 +212,11 @@ def test_mistakes(small):
     for changes, said in [
         ({"seeds": ()}, "nothing to compare: seeds of the comparison are empty"),
         ({"methods": {}}, "nothing to compare: methods"),
-        ({"methods": {"a": {"mine_step": 1}}}, "'mine_step': did you mean 'mine_steps'?"),
-        ({"pretrained": {"a": {"widht": 1}}}, "'widht': did you mean 'width'?"),
+        (
+            {"methods": {"a": {"run": {"mine_step": 1}}}},
+            "'run.mine_step': did you mean",
+        ),
+        ({"pretrained": {"a": {"network": {"widht": 1}}}}, "did you mean 'network.width'?"),
         (
             {"figures": ("fid",)},
             "unknown figure 'fid' of a table: expected one of frechet_distance",
@@ -218,7 +226,10 @@ def test_mistakes(small):
         ({"figures": ("recognised:12",)}, "'recognised:12' of a table: expected one of 0, 1"),
         ({"figures": ("hits", "recognised:nine")}, "figure 'recognised:nine'"),
         ({"figures": ("probability:none",)}, "'probability:none' of a table: expected one of tiny"),
-        ({"settings": {"a": {"labels": "nine"}}}, "'labels': expected int, found 'nine'"),
+        (
+            {"settings": {"a": {"target": {"labels": "nine"}}}},
+            "'target.labels': expected int",
+        ),
     ]:
         values = small.copy_and_resolve_references()
         for name, value in changes.items():
@@ -231,12 +242,12 @@ def test_mistakes(small):
 
 PARTS = {
     "setings=3": "--config.setings: there is no 'setings': did you mean 'settings'?",
-    "fields.mine_step=3": "--config.fields.mine_step: there is no 'mine_step': did you mean",
-    'methods["BSSA"].width=3': "there is no 'BSSA': did you mean 'BSA'?",
-    "methods.QQQ.width=3": "there is no 'QQQ': expected one of BSA, DGN-AM",
-    "methods.DGN-AM.width=3": '["NAME"] where one is no word',
+    "fields.run.mine_step=3": "fields.run.mine_step: there is no 'mine_step': did you mean",
+    'methods["BSSA"].run.train_steps=3': "there is no 'BSSA': did you mean 'BSA'?",
+    "methods.QQQ.run.train_steps=3": "there is no 'QQQ': expected one of BSA, DGN-AM",
+    "methods.DGN-AM.run.train_steps=3": '["NAME"] where one is no word',
     "seeds[9]=3": "--config.seeds[9]: there is no 9 in (0, 1, 2)",
-    "fields.mine_steps=x": "--config.fields.mine_steps=x: invalid literal",
+    "fields.run.mine_steps=x": "--config.fields.run.mine_steps=x: invalid literal",
 }
 
 
@@ -246,14 +257,14 @@ def test_names_that_some_run_has(small):
     values.settings = {
         "both": {"sources": ("new", *small.fields.sources)},
         "twice": {"sources": small.fields.sources * 2},
-        "none": {"sources": (), "method": "scratch", "judge": ""},
+        "none": {"sources": (), "method": "scratch", "report": {"classifier": None}},
     }
     names = ("new", "tiny", "tiny_2", "scratch")
     values.figures = (*(f"probability:{name}" for name in names), "recognised:9")
     values.methods = {"MineGAN": {}}
     assert comparison_config.from_config_dict(values).figures == values.figures
-    values.fields.judge = ""
-    with pytest.raises(InputError, match=r"'recognised:9'.*as no run has a judge"):
+    values.fields.report.classifier = None
+    with pytest.raises(InputError, match=r"'recognised:9'.*as no run has a classifier"):
         comparison_config.from_config_dict(values)
 
 
@@ -269,9 +280,9 @@ def test_a_wrong_part_is_one_line(part, cli, tmp_path):
 
 def test_methods_that_are_told_the_class(small):
     (first, *_) = comparison_config.cells(comparison_config.from_config_dict(small), {})
-    assert not records.is_told(first.config)
+    assert not records.uses_label(first.config)
     told = {"classes": "1"}
-    assert records.is_told(first.config.__class__(**{**vars(first.config), **told}))
+    assert records.uses_label(replaced(first.config, told))
 
 
 def test_hits_are_images_of_the_targets_classes():
@@ -327,15 +338,15 @@ def test_figures_that_are_missing_leave_a_dash():
 @pytest.mark.parametrize(
     ("fields", "score", "guide", "images", "searched"),
     [
-        ({"method": "minegan", "critic_turns": 5}, len, None, 7 * 4 * 5, 0),
-        ({"method": "vae", "critic_turns": 5}, None, "seen", 7 * 4, 0),
-        ({"method": "ppgn", "search_steps": 9}, None, "seen", 0, 9),
-        ({"method": "bsa", "search_steps": 9}, None, None, 7 * 4, 0),
+        ({"method": "minegan", "game.critic_steps": 5}, len, None, 7 * 4 * 5, 0),
+        ({"method": "vae", "game.critic_steps": 5}, None, "seen", 7 * 4, 0),
+        ({"method": "ppgn", "baseline.search_steps": 9}, None, "seen", 0, 9),
+        ({"method": "bsa", "baseline.search_steps": 9}, None, None, 7 * 4, 0),
     ],
 )
 def test_what_other_methods_are_given(fields, score, guide, images, searched):
     """Only critics take several minibatches a step; a search sees no real image."""
-    config = from_values({"batch_size": 4, **fields})
+    config = from_values({"run.batch_size": 4, **fields})
     phases = [SimpleNamespace(name="early"), SimpleNamespace(name="late")]
     built = SimpleNamespace(
         phases=phases,
@@ -356,7 +367,13 @@ def test_what_other_methods_are_given(fields, score, guide, images, searched):
 
 
 def test_settings_that_give_the_same_share_a_row():
-    given = {"steps": 3, "images": 24, "guide": "seen", "search_steps": 9, "weights": "raw"}
+    given = {
+        "steps": 3,
+        "images": 24,
+        "guide": "seen",
+        "search_steps": 9,
+        "weights": "raw",
+    }
     row = {"title": "a", "label": False, "given": given}
     told = {**row, "setting": "z", "label": True}
     text = table.given_to_markdown([{**row, "setting": s} for s in "xyx"] + [told])

@@ -7,8 +7,15 @@ from types import NoneType
 import pytest
 from ml_collections import ConfigDict
 
-from minegan_jax import config, ranges
-from minegan_jax.config import Config, default_config, from_config_dict, from_values
+from minegan_jax import config, setting
+from minegan_jax.config import (
+    FIELDS,
+    Config,
+    default_config,
+    from_config_dict,
+    from_values,
+    value_of,
+)
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import comparison_config
 
@@ -21,9 +28,10 @@ def is_a(value, expected):
     return type(value) in (typing.get_args(expected) or (expected,))
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(Config), ids=lambda field: field.name)
-def test_every_default_has_its_declared_type(field):
-    assert is_a(getattr(Config(), field.name), typing.get_type_hints(Config)[field.name])
+@pytest.mark.parametrize("path", FIELDS)
+def test_every_default_has_its_declared_type(path):
+    assert is_a(FIELDS[path].default, FIELDS[path].kind)
+    assert value_of(Config(), path) == FIELDS[path].default
 
 
 def test_defaults_survive_the_way_through_a_config_dict():
@@ -32,61 +40,68 @@ def test_defaults_survive_the_way_through_a_config_dict():
 
 def test_a_config_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Config().seed = 1
+        Config().method = "scratch"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().run.seed = 1
     with pytest.raises(AttributeError, match='Did you mean "seed"'):
-        default_config().sed = 1
+        default_config().run.sed = 1
 
 
-OPTIONAL = [
-    name for name, kind in typing.get_type_hints(Config).items()
-    if NoneType in typing.get_args(kind)
-]  # fmt: skip
+OPTIONAL = [path for path, field in FIELDS.items() if NoneType in typing.get_args(field.kind)]
 
 
-@pytest.mark.parametrize("name", OPTIONAL)
-def test_a_none_can_be_overridden(name):
-    (kind,) = (k for k in typing.get_args(typing.get_type_hints(Config)[name]) if k is not NoneType)
+@pytest.mark.parametrize("path", OPTIONAL)
+def test_a_none_can_be_overridden(path):
+    (kind,) = (kind for kind in typing.get_args(FIELDS[path].kind) if kind is not NoneType)
     values = default_config()
-    values[name] = kind(3)
-    assert getattr(from_config_dict(values), name) == kind(3)
-    assert from_values({name: None}) == Config()
+    section, _, name = path.partition(".")
+    values[section][name] = kind(3)
+    assert value_of(from_config_dict(values), path) == kind(3)
+    for nothing in (None, ""):
+        assert value_of(from_values({path: nothing}), path) is None
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"learning_rate": 1}, {"learning_rate": 1.0}),
-        ({"labels": [3, 4]}, {"labels": (3, 4)}),
-        ({"labels": 9}, {"labels": (9,)}),
-        ({"labels": ("",)}, {"labels": ()}),
-        ({"ratios": (1, 0.5)}, {"ratios": (1.0, 0.5)}),
+        ({"game.learning_rate": 1}, {"game.learning_rate": 1.0}),
+        ({"target.labels": [3, 4]}, {"target.labels": (3, 4)}),
+        ({"target.labels": 9}, {"target.labels": (9,)}),
+        ({"target.labels": ("",)}, {"target.labels": ()}),
+        ({"target.ratios": (1, 0.5)}, {"target.ratios": (1.0, 0.5)}),
         ({"sources": "a,b"}, {"sources": ("a", "b")}),
         ({"sources": ("a", "b,c")}, {"sources": ("a", "b", "c")}),
         ({"sources": "one"}, {"sources": ("one",)}),
-        ({"exclude": ""}, {"exclude": None}),
+        ({"target.exclude": ""}, {"target.exclude": None}),
     ],
 )
 def test_what_is_meant_is_understood(given, expected):
-    assert from_values(given) == dataclasses.replace(Config(), **expected)
-    (name,) = given
-    assert is_a(getattr(from_values(given), name), typing.get_type_hints(Config)[name])
+    ((path, value),) = expected.items()
+    assert value_of(from_values(given), path) == value
+    assert is_a(value_of(from_values(given), path), FIELDS[path].kind)
+    assert from_values(given) == from_values(config.nested(given)) == from_values(expected)
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"mine_step": 3}, "unknown config field 'mine_step': did you mean 'mine_steps'?"),
-        ({"learningrate": 3}, "did you mean 'learning_rate'?"),
+        ({"run.mine_step": 3}, "config field 'run.mine_step': did you mean 'run.mine_steps'?"),
+        ({"mine_steps": 3}, "unknown config field 'mine_steps': did you mean 'run.mine_steps'?"),
+        ({"game.mine_steps": 3}, "did you mean 'run.mine_steps'?"),
+        ({"mine_step": 3}, "did you mean 'run.mine_steps'?"),
+        ({"width": 3}, "did you mean 'miner.width' or 'network.width'?"),
+        ({"run": {"mine_step": 3}}, "did you mean 'run.mine_steps'?"),
+        ({"run": 3}, "config field 'run': expected fields of a section, found 3"),
         ({"qqqq": 3}, "expected one of method, sources"),
-        ({"mine_steps": "x"}, "'mine_steps': expected int, found 'x' (str)"),
-        ({"mine_steps": 3.5}, "'mine_steps': expected int, found 3.5 (float)"),
-        ({"mine_steps": True}, "'mine_steps': expected int, found True (bool)"),
-        ({"mine_steps": None}, "'mine_steps': expected int, found None"),
-        ({"flip": 1}, "'flip': expected bool, found 1 (int)"),
-        ({"learning_rate": "fast"}, "'learning_rate': expected float, found 'fast'"),
-        ({"max_images": 1.5}, "'max_images': expected int or NoneType, found 1.5"),
-        ({"labels": ("nine",)}, "'labels': expected int, found 'nine'"),
-        ({"target": 3}, "'target': expected str, found 3 (int)"),
+        ({"run.mine_steps": "x"}, "'run.mine_steps': expected int, found 'x' (str)"),
+        ({"run.mine_steps": 3.5}, "'run.mine_steps': expected int, found 3.5 (float)"),
+        ({"run.mine_steps": True}, "'run.mine_steps': expected int, found True (bool)"),
+        ({"run.mine_steps": None}, "'run.mine_steps': expected int, found None"),
+        ({"target.flip": 1}, "'target.flip': expected bool, found 1 (int)"),
+        ({"game.learning_rate": "fast"}, "'game.learning_rate': expected float, found 'fast'"),
+        ({"target.max_images": 1.5}, "'target.max_images': expected int or None, found 1.5"),
+        ({"target.labels": ("nine",)}, "'target.labels': expected int, found 'nine'"),
+        ({"target.images": 3}, "'target.images': expected str, found 3 (int)"),
     ],
 )
 def test_what_is_wrong_is_named(given, said):
@@ -96,65 +111,75 @@ def test_what_is_wrong_is_named(given, said):
     assert "\n" not in str(caught.value)
 
 
-def numbers_of(field):
+def is_number(path):
     """Whether a field, or each part of it, is a number."""
-    kind = typing.get_type_hints(Config)[field]
+    kind = FIELDS[path].kind
     return bool({int, float} & {kind, *typing.get_args(kind)})
 
 
-NUMBERS = [name for name in config.FIELDS if numbers_of(name) and name != "labels"]
+def allowed(path):
+    """Which values a field may have."""
+    return FIELDS[path].metadata["allowed"]
 
 
-@pytest.mark.parametrize("name", NUMBERS)
-def test_every_number_has_a_range_that_its_default_lies_in(name):
-    assert (name in ranges.RANGES) != (name in ranges.ONE_OF)
-    assert from_values({name: getattr(Config(), name)}) == Config()
+NUMBERS = [path for path in FIELDS if is_number(path) and path != "target.labels"]
+
+
+@pytest.mark.parametrize("path", NUMBERS)
+def test_every_number_has_a_range_that_its_default_lies_in(path):
+    assert allowed(path) is not None
+    assert from_values({path: FIELDS[path].default}) == Config()
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_every_field_says_what_it_is(path):
+    assert len(FIELDS[path].metadata["meaning"]) > 5
+    assert f"--config.{path}=" in config.in_words()
 
 
 OUTSIDE = {
-    ranges.POSITIVE: (0.0, -1e-4),
-    ranges.SHARE: (-0.1, 1.0000001, 7.0),
-    ranges.DECAY: (-0.1, 1.0, 1.5),
-    ranges.COUNT: (0, -3),
-    ranges.COUNT_OR_NONE: (-1,),  # the same as NOT_NEGATIVE
-    ranges.SEED: (-1, 2**32),
+    setting.POSITIVE: (0.0, -1e-4),
+    setting.SHARE: (-0.1, 1.0000001, 7.0),
+    setting.DECAY: (-0.1, 1.0, 1.5),
+    setting.COUNT: (0, -3),
+    setting.COUNT_OR_NONE: (-1,),  # the same as NOT_NEGATIVE
+    setting.SEED: (-1, 2**32),
 }
 INSIDE = {
-    ranges.POSITIVE: (1e-12, 5.0),
-    ranges.SHARE: (0.0, 1.0),
-    ranges.DECAY: (0.0, 0.9999999),
-    ranges.COUNT: (1, 10**9),
-    ranges.COUNT_OR_NONE: (0, 10**9),
-    ranges.SEED: (0, 2**32 - 1),
+    setting.POSITIVE: (1e-12, 5.0),
+    setting.SHARE: (0.0, 1.0),
+    setting.DECAY: (0.0, 0.9999999),
+    setting.COUNT: (1, 10**9),
+    setting.COUNT_OR_NONE: (0, 10**9),
+    setting.SEED: (0, 2**32 - 1),
 }
 
 
-@pytest.mark.parametrize("name", [n for n in NUMBERS if ranges.RANGES.get(n) in OUTSIDE])
-def test_both_ends_of_every_range(name):
-    allowed = ranges.RANGES[name]
-    for value in INSIDE[allowed]:
-        assert getattr(from_values({name: value}), name) == value
-    for value in OUTSIDE[allowed]:
-        with pytest.raises(InputError, match=f"{name!r}: expected {allowed}, found {value}"):
-            from_values({name: value})
+@pytest.mark.parametrize("path", [path for path in NUMBERS if allowed(path) in OUTSIDE])
+def test_both_ends_of_every_range(path):
+    for value in INSIDE[allowed(path)]:
+        assert value_of(from_values({path: value}), path) == value
+    for value in OUTSIDE[allowed(path)]:
+        with pytest.raises(InputError, match=f"{path!r}: expected {allowed(path)}, found {value}"):
+            from_values({path: value})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("name", [n for n in NUMBERS if isinstance(getattr(Config(), n), float)])
-def test_no_field_is_nan_or_infinite(name, value):
-    with pytest.raises(InputError, match=f"{name!r}: expected .*, found {value}"):
-        from_values({name: value})
+@pytest.mark.parametrize("path", [path for path in NUMBERS if FIELDS[path].kind is float])
+def test_no_field_is_nan_or_infinite(path, value):
+    with pytest.raises(InputError, match=f"{path!r}: expected .*, found {value}"):
+        from_values({path: value})
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"ratios": (0.5, float("nan"))}, "expected more than 0.0, at most 1.0, found nan"),
-        ({"ratios": (0.0, 1.0)}, "expected more than 0.0, at most 1.0, found 0.0"),
-        ({"channels": 2}, "expected 1 or 3, found 2"),
-        ({"miner_depth": 1}, "expected 2 or more, found 1"),
-        ({"beta1": 1.5}, "expected 0.0 or more, less than 1.0, found 1.5"),
-        ({"exploration": 7}, "expected 0.0 to 1.0, found 7.0"),
+        ({"target.ratios": (0.5, float("nan"))}, "expected more than 0.0, at most 1.0, found nan"),
+        ({"target.ratios": (0.0, 1.0)}, "expected more than 0.0, at most 1.0, found 0.0"),
+        ({"network.channels": 2}, "expected 1 or 3, found 2"),
+        ({"miner.depth": 1}, "expected 2 or more, found 1"),
+        ({"game.beta1": 1.5}, "expected 0.0 or more, less than 1.0, found 1.5"),
+        ({"selector.exploration": 7}, "expected 0.0 to 1.0, found 7.0"),
     ],
 )
 def test_what_a_range_says(given, said):
@@ -178,13 +203,13 @@ def test_every_packaged_config_is_one(name):
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [
-        ("mnist:3", "labels", (3,)),
-        ("mnist_pretrain:01234", "labels", (0, 1, 2, 3, 4)),
-        ("digits_classifier:judge", "seed", 1),
+        ("mnist:3", "target.labels", (3,)),
+        ("mnist_pretrain:01234", "target.labels", (0, 1, 2, 3, 4)),
+        ("digits_classifier:judge", "run.seed", 1),
     ],
 )
 def test_arguments_reach_a_packaged_config(name, field, value):
-    assert getattr(from_config_dict(config.load_config(name)), field) == value
+    assert value_of(from_config_dict(config.load_config(name)), field) == value
 
 
 @pytest.mark.parametrize(

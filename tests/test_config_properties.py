@@ -10,8 +10,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from minegan_jax import ranges
-from minegan_jax.config import FIELDS, TYPES, Config, default_config, from_config_dict, from_values
+from minegan_jax import setting
+from minegan_jax.config import (
+    FIELDS,
+    default_config,
+    from_config_dict,
+    from_values,
+    nested,
+    value_of,
+)
 from minegan_jax.errors import InputError
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters=","), min_size=1, max_size=8)
@@ -33,17 +40,16 @@ def numbers(kind, limits):
 def of_kind(name, kind):
     """Values of one type that a field may have."""
     if kind in (int, float):
-        return numbers(kind, ranges.RANGES.get(name, ranges.Range(-BIGGEST)))
+        return numbers(kind, FIELDS[name].metadata["allowed"] or setting.Range(-BIGGEST))
     return {bool: st.booleans(), str: WORDS, NoneType: st.none()}[kind]
 
 
 def values_of(name):
     """Values that a field may have."""
-    kind = TYPES[name]
-    if name in ranges.ONE_OF:
-        return st.sampled_from(ranges.ONE_OF[name])
-    if name in ranges.SOME_OF:
-        return st.lists(st.sampled_from(ranges.SOME_OF[name]), max_size=3).map(tuple)
+    kind, allowed = FIELDS[name].kind, FIELDS[name].metadata["allowed"]
+    if isinstance(allowed, setting.OneOf):
+        one = st.sampled_from(allowed.values)
+        return st.lists(one, max_size=3).map(tuple) if kind == tuple[str, ...] else one
     if typing.get_origin(kind) is tuple:
         return st.lists(of_kind(name, typing.get_args(kind)[0]), max_size=3).map(tuple)
     return st.one_of([of_kind(name, each) for each in typing.get_args(kind) or (kind,)])
@@ -67,7 +73,7 @@ def refusal(values):
 @given(data=st.data())
 def test_every_field_keeps_what_it_is_given(name, data):
     value = data.draw(values_of(name))
-    found = getattr(from_values({name: value}), name)
+    found = value_of(from_values({name: value}), name)
     assert (found, type(found)) == (value, type(value))
 
 
@@ -82,8 +88,8 @@ def test_json_gives_a_config_back(values):
 @given(SOME)
 def test_a_config_dict_gives_a_config_back(values):
     overridden = default_config()
-    overridden.update(values)
-    assert from_config_dict(overridden) == dataclasses.replace(Config(), **values)
+    overridden.update(nested(values))
+    assert from_config_dict(overridden) == from_values(values)
 
 
 def slipped(name, place, slip, letter):
@@ -105,10 +111,11 @@ def slipped(name, place, slip, letter):
     st.sampled_from("abcdefghijklmnopqrstuvwxyz_"),
 )
 def test_a_slip_is_put_right(name, place, slip, letter):
-    wrong = slipped(name, place, slip, letter)
+    section, dot, last = name.rpartition(".")
+    wrong = f"{section}{dot}{slipped(last, place, slip, letter)}"
     assume(wrong not in FIELDS)
-    said = refusal({wrong: getattr(Config(), name)})
-    meant = said.rpartition("did you mean ")[2].strip("'?")
+    said = refusal({wrong: FIELDS[name].default})
+    meant = said.rpartition("did you mean ")[2].partition(" or ")[0].strip("'?")
     assert meant in FIELDS, said
 
     def alike(field):

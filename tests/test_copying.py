@@ -18,6 +18,7 @@ from minegan_jax.mining.method import MinedSource
 from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.report import evaluator
 from minegan_jax.report.report import Subject, write_report
+from minegan_jax.report.settings import ReportConfig
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.types import to_pixels, to_unit_range
 
@@ -122,7 +123,6 @@ def test_memorisation_informed_distance_punishes_copies():
 
 
 def test_a_perceptual_distance_has_a_known_name():
-    assert evaluator.load_diversity("") is None
     with pytest.raises(InputError, match="unknown diversity 'vgg': expected lpips:FILE"):
         evaluator.load_diversity("vgg")
 
@@ -167,8 +167,7 @@ def test_a_report_calls_copies_by_their_name(tmp_path, monkeypatch):
     }
     seen = lpips.Perceptual("brightness", "0" * 64, brightness)
     monkeypatch.setattr(lpips, "load_lpips", lambda file: seen if file == "FILE" else None)
-    recipe = evaluator.Recipe("digits", "digits_judge", 5, num_images=300, seed=0)
-    recipe = recipe._replace(diversity="lpips:FILE")
+    recipe = evaluator.Recipe(ReportConfig(num_images=300, diversity="lpips:FILE"))
     dataset = Dataset(train, labels[:60], held_out, labels[60:], train[:0], {}, *NO_DIGESTS)
     write_report(tmp_path, Subject(recipe, dataset, phases, {}, ()))
     report = json.loads((tmp_path / "report.json").read_text())

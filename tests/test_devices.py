@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 from tiny_sources import save_source
+from toys import GAME, changed
 
 from minegan_jax.baselines import transfergan
 from minegan_jax.errors import InputError
 from minegan_jax.mining import minegan
-from minegan_jax.mining.game import Rules
 from minegan_jax.nets import progan
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.spectral import SpectralDense
@@ -21,10 +21,15 @@ from minegan_jax.sources import load_source
 from minegan_jax.training import devices, sharding
 from minegan_jax.types import Batch
 
-RULES = Rules(
-    learning_rates={"miners": 1e-3, "generators": 1e-3, "critic": 1e-3},
-    batch_size=8,
-    critic_turns=2,
+RULES = changed(
+    GAME,
+    {
+        "miner.learning_rate": 1e-3,
+        "game.learning_rate": 1e-3,
+        "game.critic_learning_rate": 1e-3,
+        "run.batch_size": 8,
+        "game.critic_steps": 2,
+    },
 )
 
 
@@ -66,8 +71,8 @@ def learner(methods):
 
 def batch_at(step):
     rng = np.random.default_rng(step)
-    images = rng.integers(0, 256, (8, RULES.critic_turns, 8, 8, 1), np.uint8)
-    return Batch(jnp.asarray(images), *jnp.zeros((2, 8, RULES.critic_turns), jnp.int32))
+    images = rng.integers(0, 256, (8, RULES.game.critic_steps, 8, 8, 1), np.uint8)
+    return Batch(jnp.asarray(images), *jnp.zeros((2, 8, RULES.game.critic_steps), jnp.int32))
 
 
 def run(step, state):
@@ -79,7 +84,7 @@ def run(step, state):
 
 def on_devices(learner, num_devices, previous=None):
     """Returns the same, where the devices hold it."""
-    mesh = devices.make_mesh(RULES.batch_size, jax.devices()[:num_devices])
+    mesh = devices.make_mesh(RULES.run.batch_size, jax.devices()[:num_devices])
     step = devices.compile_step(learner, mesh)
     state = devices.place(learner, learner.init(previous, jax.random.key(0)), mesh)
     share = devices.split(mesh)
@@ -103,7 +108,7 @@ def test_one_device_and_eight_agree(learner, on_all):
 
 def test_pmap_runs_the_same_body(learner, on_all):
     body = jax.pmap(
-        lambda state, batch, draws: learner.step(state, batch, draws, sharding.average),
+        lambda state, batch, draws: learner.step(state, batch, draws, sharding.mean_over_devices),
         axis_name=sharding.AXIS,
         in_axes=(None, 0, 0),
         out_axes=(None, None),
@@ -125,7 +130,7 @@ def bytes_on_each(tree):
 def test_devices_that_share_generators_learn_the_same_in_less_memory(methods):
     results = {}
     for spread in (False, True):
-        rules = RULES._replace(spread=spread)
+        rules = changed(RULES, {"run.shard_sources": spread})
         mined, metrics = on_devices(methods["mine"](rules), 8)
         finetuned, more_metrics = on_devices(methods["finetune"](rules), 8, mined)
         results[spread] = mined, metrics, finetuned, more_metrics
@@ -135,7 +140,7 @@ def test_devices_that_share_generators_learn_the_same_in_less_memory(methods):
         state.params["generators"][1]["first"]["u"] for state in (results[True][0], shared)
     )
     assert not np.array_equal(first, last)
-    for part in (lambda state: state.params["generators"], lambda state: state.averages):
+    for part in (lambda state: state.params["generators"], lambda state: state.ema_params):
         assert bytes_on_each(part(shared)) < 0.5 * bytes_on_each(part(alone))
 
 
@@ -150,7 +155,7 @@ def comparing(request, tmp_path_factory):
 @pytest.mark.parametrize("phase", ["mine", "transfergan"])
 def test_a_critic_that_compares_images_compares_those_of_all_devices(phase, comparing):
     """In both turns and through the penalty's slope, however many images each device has."""
-    rules = RULES._replace(drift_weight=0.1)
+    rules = changed(RULES, {"game.drift_weight": 0.1})
     critic = minegan.critic_of(comparing)
     shape = minegan.MinerShape(depth=2, width=9)
     make = {

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny_sources import save_source
-from toys import as_shown
+from toys import GAME, as_shown
 
 from minegan_jax import config, experiment, run_folder
 from minegan_jax.baselines import transfergan
@@ -16,7 +16,6 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment import target_images
 from minegan_jax.metrics import overfitting
 from minegan_jax.metrics.overfitting import Signs, critic_gap, overfits, signs
-from minegan_jax.mining.game import Rules
 from minegan_jax.sources import load_source
 from minegan_jax.training import log
 
@@ -24,7 +23,12 @@ from minegan_jax.training import log
 @pytest.fixture(scope="module")
 def fields(tiny_fields):
     """A run that looks for signs after each two steps."""
-    return {**tiny_fields, "mine_steps": 6, "num_left_out": 2, "evaluate_every_steps": 2}
+    return {
+        **tiny_fields,
+        "run.mine_steps": 6,
+        "target.num_validation": 2,
+        "run.evaluate_every_steps": 2,
+    }
 
 
 def test_the_critics_gap():
@@ -106,14 +110,14 @@ def test_a_phase_that_ended_stays_ended(fields, tmp_path, monkeypatch):
     assert len([x for x in log.read(tmp_path / "run" / run_folder.METRICS) if "signs" in x]) == 3
 
 
-def test_images_left_out_are_never_trained_on(fields):
+def test_validation_images_are_never_trained_on(fields):
     built = experiment.build.build(config.from_values(fields))
     dataset = target_images.load(built)
     whole = target_images.load(
-        built._replace(config=config.from_values({**fields, "num_left_out": 0}))
+        built._replace(config=config.from_values({**fields, "target.num_validation": 0}))
     )
-    assert len(dataset.left_out) == 2
-    np.testing.assert_array_equal(np.concatenate([dataset.train, dataset.left_out]), whole.train)
+    assert len(dataset.validation) == 2
+    np.testing.assert_array_equal(np.concatenate([dataset.train, dataset.validation]), whole.train)
     np.testing.assert_array_equal(dataset.held_out, whole.held_out)
 
 
@@ -131,7 +135,7 @@ def test_a_critic_that_compares_images_is_asked_in_the_groups_that_it_was_traine
 ):
     """In their order; the last one is filled up. Fewer images than a group are one."""
     source = load_source(save_source(tmp_path / "source", "progan", minibatch_stddev_group=4))
-    method = transfergan.transfergan(source, Rules())
+    method = transfergan.transfergan(source, GAME)
     state = method.learner.init(None, jax.random.key(0))
     images = jax.random.uniform(jax.random.key(1), (count, 16, 16, 1), minval=-1.0)
     found = np.asarray(method.score(state, images, count))
@@ -147,12 +151,12 @@ def test_a_critic_that_compares_images_is_asked_in_the_groups_that_it_was_traine
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"evaluate_every_steps": 0}, "num_left_out without --config.evaluate_every_steps"),
-        ({"num_left_out": 8}, "8 of 8 training images to leave out: expected one"),
-        ({"num_left_out": 6}, "training images: expected at least 3 that differ, found 2"),
-        ({"num_left_out": -1}, "num_left_out"),
+        ({"run.evaluate_every_steps": 0}, "target.num_validation without run.evaluate_every_steps"),
+        ({"target.num_validation": 8}, "8 of 8 training images are for validation: expected one"),
+        ({"target.num_validation": 6}, "training images: expected at least 3 that differ, found 2"),
+        ({"target.num_validation": -1}, "target.num_validation"),
         (
-            {"method": "vae", "sources": (), "resolution": 8, "train_steps": 1},
+            {"method": "vae", "sources": (), "network.resolution": 8, "run.train_steps": 1},
             "'vae' has no critic to ask",
         ),
     ],

@@ -54,7 +54,7 @@ def test_features_are_those_of_pytorch(arrays, tmp_path):
     converted = efficientnet_lite0.convert(str(tmp_path / "lite.pth"))
     assert trees.count_parameters(converted.params) == 4_652_008 + 2 * 21_008  # and statistics
     said = efficientnet_lite0.deliver(converted, tmp_path / "lite.safetensors")
-    name = said.split("--config.features=")[1]
+    name = said.split("--config.report.features=")[1]
     assert name == f"efficientnet_lite0:{tmp_path / 'lite.safetensors'}"
     extractor = catalogue.load_extractor(name)._replace(together=2)
     seen = embed(extractor, pictures())

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from toys import RULES, toy_source
+from toys import RULES, changed, toy_source
 
 from minegan_jax import config, experiment
 from minegan_jax.baselines import vae
-from minegan_jax.baselines.reconstruction import Rules as FitRules
+from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.config import from_values
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, comparison_config
@@ -20,6 +20,7 @@ from minegan_jax.mining import minegan
 from minegan_jax.mining.game import ema_decay, ema_start_share, update_ema
 from minegan_jax.mining.turns import by_source
 from minegan_jax.report import evaluator
+from minegan_jax.report.settings import ReportConfig
 from minegan_jax.sampling import generator
 from minegan_jax.sampling.adapter import load_adapter
 from minegan_jax.types import Batch
@@ -55,30 +56,33 @@ def runs_of(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_config_leaves_little_of_a_phases_start(name):
     for run in runs_of(name):
-        for steps in (getattr(run, field) for field in STEPS.get(run.method, ())):
+        for steps in (getattr(run.run, field) for field in STEPS.get(run.method, ())):
             assert not steps or (
-                ema_start_share(run.average_decay, steps - run.warmup_steps) <= build.MOST_LEFT
+                ema_start_share(run.game.ema_decay, steps - run.game.warmup_steps)
+                <= build.MOST_LEFT
             )
 
 
 def shifted(state, by):
     """Returns a state whose averages lie elsewhere."""
-    return state._replace(averages=jax.tree.map(lambda leaf: leaf + by, state.averages))
+    return state._replace(ema_params=jax.tree.map(lambda leaf: leaf + by, state.ema_params))
 
 
 @pytest.mark.parametrize("warmup", [0, 2])
 @pytest.mark.parametrize("decay", [0.0, 0.25, 0.999])
 def test_the_share_of_the_start_is_what_is_said(decay, warmup):
     """What is added to the averages after the warm-up is found again in that share."""
-    rules = RULES._replace(average_decay=decay, warmup_steps=warmup)
+    rules = changed(RULES, {"game.ema_decay": decay, "game.warmup_steps": warmup})
     sources = [toy_source(0), toy_source(1)]
     given = sources, rules, minegan.MinerShape(depth=2, width=8), minegan.critic_of(sources[0])
-    images = np.random.default_rng(0).integers(0, 256, (4, RULES.critic_turns, 2, 2, 1), np.uint8)
-    batch = Batch(jnp.asarray(images), *jnp.zeros((2, 4, RULES.critic_turns), jnp.int32))
+    images = np.random.default_rng(0).integers(
+        0, 256, (4, RULES.game.critic_steps, 2, 2, 1), np.uint8
+    )
+    batch = Batch(jnp.asarray(images), *jnp.zeros((2, 4, RULES.game.critic_steps), jnp.int32))
     state = None
     for method, turns in ((minegan.mine(*given), 3), (minegan.finetune(*given), 2)):
         learner = method.learner
-        step = jax.jit(lambda *given, step=learner.step: step(*given, oracles.average))
+        step = jax.jit(lambda *given, step=learner.step: step(*given, oracles.mean_over_devices))
         state = learner.init(state, jax.random.key(0))
         for turn in range(warmup):
             state, _ = step(state, batch, learner.draw(jax.random.key(turn)))
@@ -86,12 +90,12 @@ def test_the_share_of_the_start_is_what_is_said(decay, warmup):
         for turn in range(turns):
             draws = learner.draw(jax.random.key(warmup + turn))
             state, elsewhere = (step(each, batch, draws)[0] for each in (state, elsewhere))
-        difference = jax.tree.map(jnp.subtract, elsewhere.averages, state.averages)
+        difference = jax.tree.map(jnp.subtract, elsewhere.ema_params, state.ema_params)
         for leaf in jax.tree.leaves(difference):
             np.testing.assert_allclose(
                 leaf, 1000.0 * ema_start_share(decay, turns), rtol=1e-3, atol=1e-3
             )
-        assert sorted(difference) == sorted(state.averages)
+        assert sorted(difference) == sorted(state.ema_params)
 
 
 def test_while_the_critic_warms_up_the_ema_comes_to_the_weights():
@@ -113,19 +117,27 @@ def test_vectors_of_spectral_norms_are_taken_as_they_are():
     ("changes", "said"),
     [
         ({}, []),
-        ({"mine_steps": 1}, ["mine: its EMA will keep 10 % of"]),
-        ({"finetune_steps": 1}, ["finetune: its EMA will keep 10 % of"]),
-        ({"mine_steps": 1, "average_decay": 0.04}, []),
-        ({"mine_steps": 1, "average_miners": False}, []),
-        ({"mine_steps": 0, "finetune_steps": 0}, []),
-        ({"warmup_steps": 1, "finetune_steps": 2}, ["finetune: "]),
-        ({"warmup_steps": 3}, ["mine: its EMA will keep 100 % of", "finetune: "]),
-        ({"method": "transfergan", "finetune_steps": 1}, ["finetune: "]),
-        ({"method": "dgn_am", "classifier": "digits", "sought_class": 1, "judge": ""}, []),
+        ({"run.mine_steps": 1}, ["mine: its EMA will keep 10 % of"]),
+        ({"run.finetune_steps": 1}, ["finetune: its EMA will keep 10 % of"]),
+        ({"run.mine_steps": 1, "game.ema_decay": 0.04}, []),
+        ({"run.mine_steps": 1, "miner.ema": False}, []),
+        ({"run.mine_steps": 0, "run.finetune_steps": 0}, []),
+        ({"game.warmup_steps": 1, "run.finetune_steps": 2}, ["finetune: "]),
+        ({"game.warmup_steps": 3}, ["mine: its EMA will keep 100 % of", "finetune: "]),
+        ({"method": "transfergan", "run.finetune_steps": 1}, ["finetune: "]),
+        (
+            {
+                "method": "dgn_am",
+                "baseline.classifier": "digits",
+                "baseline.target_class": 1,
+                "report.classifier": "",
+            },
+            [],
+        ),
     ],
 )
 def test_a_phase_too_short_for_its_ema_is_named(changes, said, tiny_fields):
-    fields = {**tiny_fields, "resolution": 8, "average_decay": 0.9, **changes}
+    fields = {**tiny_fields, "network.resolution": 8, "game.ema_decay": 0.9, **changes}
     lines = list(build.lagging_emas(build.build(from_values(fields))))
     assert len(lines) == len(said)
     assert all(line.startswith(start) for line, start in zip(lines, said, strict=True))
@@ -134,7 +146,7 @@ def test_a_phase_too_short_for_its_ema_is_named(changes, said, tiny_fields):
 @pytest.fixture(scope="module")
 def unaveraged(tmp_path_factory, tiny_fields):
     """A run whose miner has no EMA, and what it logged."""
-    fields = {**tiny_fields, "average_miners": False, "mine_steps": 1, "finetune_steps": 1}
+    fields = {**tiny_fields, "miner.ema": False, "run.mine_steps": 1, "run.finetune_steps": 1}
     records = []
     handler = logging.Handler()
     handler.emit = lambda record: records.append(record.getMessage())
@@ -148,8 +160,8 @@ def test_miners_may_do_without_an_ema(unaveraged):
     run, logged = unaveraged
     assert [line.partition(":")[0] for line in logged] == ["finetune"]
     mined, finetuned = (run.generator(phase) for phase in ("mine", "finetune"))
-    assert (mined.kind, run.state("mine").averages) == ("raw", {})
-    assert (finetuned.kind, list(run.state("finetune").averages)) == ("ema", ["generators"])
+    assert (mined.kind, run.state("mine").ema_params) == ("raw", {})
+    assert (finetuned.kind, list(run.state("finetune").ema_params)) == ("ema", ["generators"])
     weights = {name: phase["weights"] for name, phase in report_of(run)["phases"].items()}
     assert weights == {"source": "raw", "mine": "raw", "finetune": "ema"}
     adapter = json.loads((run.workdir / "adapter" / "adapter.json").read_text())
@@ -223,11 +235,11 @@ def test_weights_that_are_not_there(flags, said, cli, tiny_run, tmp_path):
 
 def test_methods_without_an_ema_draw_from_raw_weights():
     networks = toy_source(0).networks
-    method = vae.vae(networks, 4, FitRules(), kl_weight=0.1)
+    method = vae.vae(networks, 4, ReconstructionSettings())
     assert generator.chosen_kind(method, None) == generator.chosen_kind(method, "raw") == "raw"
     with pytest.raises(InputError, match="no EMA was kept"):
         generator.chosen_kind(method, "ema")
 
 
 def test_a_recipe_takes_the_ema_unless_told():
-    assert evaluator.Recipe("", "", 1, 1, 0).weights is None
+    assert evaluator.Recipe(ReportConfig()).weights is None

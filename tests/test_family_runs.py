@@ -23,9 +23,10 @@ STATISTICS = {"mean", "variance", "means", "variances", "noise"}
 def run(request, tmp_path_factory, tiny_fields, tiny_source):
     """A finished run with a source of one family; grey images of 8 pixels are its target."""
     directory = save_source(tmp_path_factory.mktemp("sources") / request.param, request.param)
-    fields = {"sources": (str(directory),), "colour": "convert", "enlarge": True}
+    fields = {"sources": (str(directory),), "target.colour": "convert"}
+    fields["target.enlarge"] = True
     if not family.FAMILIES[request.param].critic:
-        fields["critic"] = str(tiny_source)
+        fields["game.critic"] = str(tiny_source)
     settings = config.from_values({**tiny_fields, **fields})
     return experiment.train(settings, tmp_path_factory.mktemp("runs") / request.param)
 
@@ -124,11 +125,11 @@ def test_where_sources_compete_each_image_is_scored_by_itself(critic, tmp_path):
     """Else the images of one source would win together, for how much they differ."""
     names = ("first", "second")
     both = [save_source(tmp_path / name, "progan", resolution=4) for name in names]
-    fields = {"sources": tuple(map(str, both)), "critic": critic}
+    fields = {"sources": tuple(map(str, both)), "game.critic": critic}
     method = build.build(config.from_values(fields)).methods["mine"]
     state = method.learner.init(None, jax.random.key(0))
     # Six images are no multiple of a group of four, which a critic that compares would refuse.
-    assert np.isfinite(method.contest(state, jax.random.key(1), 6)).all()
+    assert np.isfinite(method.score_sources(state, jax.random.key(1), 6)).all()
 
 
 def test_only_a_critic_alone_scores_images_by_themselves(tmp_path):
@@ -151,7 +152,7 @@ def test_a_fresh_critic_needs_none_in_the_file(tmp_path):
     description = json.loads((directory / "source.json").read_text())
     del description["weights"]["critic"]
     (directory / "source.json").write_text(json.dumps(description))
-    built = build.build(fields_of(directory, critic="fresh"))
+    built = build.build(fields_of(directory, **{"game.critic": "fresh"}))
     state = built.phases[0].learner.init(None, jax.random.key(0))
     (source,) = built.sources
     assert trees.named_shapes(state.params["critic"]) == trees.named_shapes(
@@ -163,9 +164,9 @@ def test_a_fresh_critic_needs_none_in_the_file(tmp_path):
 
 def test_a_family_without_a_critic_has_no_fresh_one_either(tmp_path):
     directory = save_source(tmp_path / "deep", "biggan_deep")
-    line = "source 'deep': family 'biggan_deep' has no critic: expected one, or .*--config.critic="
+    line = "source 'deep': family 'biggan_deep' has no critic: expected one, or .*game.critic="
     with pytest.raises(InputError, match=line):
-        build.build(fields_of(directory, critic="fresh"))
+        build.build(fields_of(directory, **{"game.critic": "fresh"}))
     for critic in ("", str(directory)):
         with pytest.raises(InputError, match="source 'deep' has no critic: expected one, or"):
-            build.build(fields_of(directory, critic=critic))
+            build.build(fields_of(directory, **{"game.critic": critic}))

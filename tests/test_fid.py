@@ -50,7 +50,7 @@ def file(tmp_path_factory):
     (folder / "inception.pth").write_bytes(legacy_layout(arrays))
     converted = inception_fid.convert(str(folder / "inception.pth"))
     said = inception_fid.deliver(converted, folder / "inception.safetensors")
-    assert "--config.features=torch_fidelity:" in said
+    assert "--config.report.features=torch_fidelity:" in said
     return folder / "inception.safetensors"
 
 

@@ -3,7 +3,6 @@
 Sources have the shapes of the published ones, and no weights.
 """
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -65,22 +64,27 @@ GIVEN = {
 }
 # Fields that reach no network: runs that differ in nothing else have the same first step.
 UNSEEN = (
-    *("target", "ratios", "num_held_out", "num_left_out", "target_seed", "seed", "exclude", "part"),
-    *("skip_unreadable", "num_report_images", "mine_steps", "finetune_steps", "train_steps"),
-    *("sample_every_steps", "checkpoint_every_steps", "average_decay", "kl_weight", "drop_below"),
-    *("learning_rate", "critic_learning_rate", "miner_learning_rate", "beta1", "beta2"),
+    *("target.images", "target.ratios", "target.num_held_out", "target.num_validation"),
+    *("target.seed", "target.exclude", "target.part", "target.skip_unreadable"),
+    *("run.seed", "run.mine_steps", "run.finetune_steps", "run.train_steps"),
+    *("run.sample_every_steps", "run.checkpoint_every_steps", "report.num_images"),
+    *("game.learning_rate", "game.critic_learning_rate", "game.beta1", "game.beta2"),
+    *("game.ema_decay", "miner.learning_rate", "selector.drop_below"),
+    *("baseline.kl_weight", "baseline.learning_rate", "baseline.latent_learning_rate"),
+    *("baseline.beta1", "baseline.beta2"),
 )
 ASKED = ("bsa", "dgn_am", "ppgn")  # methods that are built for so many images, or for a label
 
 
 def known(settings, named):
     """Returns a run's config without what reaches no network, and the sources that stand in."""
-    unseen = (*UNSEEN, *(() if settings.method in ASKED else ("labels", "max_images")))
-    plain = {name: getattr(config.Config(), name) for name in unseen}
-    plain |= {name: min(getattr(settings, name), 1) for name in unseen if name.endswith("_steps")}
+    images = () if settings.method in ASKED else ("target.labels", "target.max_images")
+    plain = {path: config.FIELDS[path].default for path in (*UNSEEN, *images)}
+    steps = (path for path in UNSEEN if path.endswith("_steps"))
+    plain |= {path: min(config.value_of(settings, path), 1) for path in steps}
     kinds = tuple(NAMED.get(name, name) for name in settings.sources)
-    settings = dataclasses.replace(settings, **plain, sources=kinds)
-    used = {name for name in (*kinds, settings.critic) if name in named}
+    settings = config.replaced(settings, {**plain, "sources": kinds})
+    used = {name for name in (*kinds, settings.game.critic) if name in named}
     return settings, {name: first_steps.stand_in(name, named[name]) for name in sorted(used)}
 
 
@@ -94,7 +98,7 @@ def runs_of(name):
             assert not settings.sources
             scenes = config.from_config_dict(config.load_config("bigGAN_photos_pretrain"))
             named["scenes"] = first_steps.of_config(scenes)
-            settings = dataclasses.replace(settings, sources=(GIVEN[recipe],))
+            settings = config.replaced(settings, {"sources": (GIVEN[recipe],)})
         yield settings, named
         return
     compared = comparison_config.from_config_dict(values)
@@ -152,15 +156,15 @@ def test_a_config_gets_to_its_first_step(name, taken, monkeypatch):
 SHOWN = {
     **{f"digits in {kind}": ("mnist", (kind,), {}) for kind in ("biggan", "sngan", "progan_256")},
     **{
-        f"StyleGAN2 in {space}": ("stylegan2", ("stylegan2",), {"miner_space": space})
+        f"StyleGAN2 in {space}": ("stylegan2", ("stylegan2",), {"miner.space": space})
         for space in ("w", "w+")
     },
     "MobileStyleGAN": (
         *("stylegan2", ("mobilestylegan",)),
-        {"miner_space": "w", "critic": "stylegan2"},
+        {"miner.space": "w", "game.critic": "stylegan2"},
     ),
-    "BigGAN-deep": ("biggan", ("biggan_deep",), {"critic": "biggan"}),
-    "affine": ("biggan", ("biggan",), {"miner_start": "affine", "loss": "logistic"}),
+    "BigGAN-deep": ("biggan", ("biggan_deep",), {"game.critic": "biggan"}),
+    "affine": ("biggan", ("biggan",), {"miner.start": "affine", "game.loss": "logistic"}),
     "one class": ("bigGAN_imagenet:cock", ("biggan",), {"method": "transfergan", "classes": "7"}),
     "the mean": ("sngan", ("sngan",), {"classes": "mean"}),
 }
@@ -171,8 +175,8 @@ def test_published_sources_by_other_settings(case, taken, monkeypatch):
     """They are built and started; the steps are those of the recipes."""
     name, kinds, fields = SHOWN[case]
     settings = config.from_config_dict(config.load_config(name))
-    fields = {"colour": "convert", "enlarge": True, **fields}
-    settings = dataclasses.replace(settings, sources=kinds, **fields)
+    fields = {"target.colour": "convert", "target.enlarge": True, **fields}
+    settings = config.replaced(settings, {"sources": kinds, **fields})
     experiment, _ = take(settings, first_steps.PUBLISHED, taken, monkeypatch, with_step=False)
     assert experiment.resolution >= 128
 
@@ -201,7 +205,7 @@ def test_how_wide_miners_are(name, expected, taken, monkeypatch):
     experiment, shapes = take(settings, named, taken, monkeypatch)
     state, _ = shapes["mine"]
     assert widths(state.params["miners"][0]) == expected
-    depth = experiment.config.miner_depth
+    depth = experiment.config.miner.depth
     assert depth == (2 if "digits" in name or name == "mnist" else 4)  # as the paper has it
 
 

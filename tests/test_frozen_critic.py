@@ -32,7 +32,7 @@ def test_layers_come_in_the_order_in_which_images_pass_them(name, extra, first, 
 
 @pytest.mark.parametrize("method", ["transfergan", "minegan"])
 def test_only_the_others_learn(method, tiny_fields, tiny_source, tmp_path):
-    fields = {**tiny_fields, "method": method, "freeze_critic_layers": 1}
+    fields = {**tiny_fields, "method": method, "game.freeze_critic_layers": 1}
     run = experiment.train(config.from_values(fields), tmp_path / "run")
     before, after = load_source(str(tiny_source)).critic, run.state().params["critic"]
     frozen = run.experiment.sources[0].networks.critic_layers()[:1]
@@ -43,6 +43,6 @@ def test_only_the_others_learn(method, tiny_fields, tiny_source, tmp_path):
 
 
 def test_one_layer_must_learn(tiny_fields, tmp_path):
-    fields = {**tiny_fields, "method": "transfergan", "freeze_critic_layers": 9}
+    fields = {**tiny_fields, "method": "transfergan", "game.freeze_critic_layers": 9}
     with pytest.raises(InputError, match=r"expected fewer than the critic's [0-9], found 9"):
         experiment.train(config.from_values(fields), tmp_path / "run")

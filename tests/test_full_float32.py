@@ -11,14 +11,14 @@ import numpy as np
 import oracles
 import pytest
 from tiny_sources import ARGUMENTS, save_source
+from toys import GAME, changed
 
 from minegan_jax.baselines import bsa, dgn_am_ppgn, transfergan, vae
-from minegan_jax.baselines.reconstruction import Rules as FitRules
+from minegan_jax.baselines.settings import BaselineConfig, ReconstructionSettings
 from minegan_jax.features import catalogue, efficientnet_lite, fid, lpips, stored
 from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.mining import class_conditioning, minegan
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.noise import zero_noise
 from minegan_jax.sources import load_source
 from minegan_jax.types import Batch
@@ -59,8 +59,8 @@ def test_samples_and_verdicts_of_the_game(start, tmp_path):
     sources = sources_of(tmp_path, "dcgan", "sngan")
     shape, critic = SHAPE._replace(start=start), minegan.critic_of(sources[0], alone=True)
     for method in (
-        minegan.mine(sources, Rules(batch_size=2), shape, critic),
-        transfergan.transfergan(sources[0], Rules(batch_size=2)),
+        minegan.mine(sources, changed(GAME, {"run.batch_size": 2}), shape, critic),
+        transfergan.transfergan(sources[0], changed(GAME, {"run.batch_size": 2})),
     ):
         state = method.learner.init(None, jax.random.key(0))
         source, weights = method.sources[0], method.weights(state)[0]
@@ -69,7 +69,7 @@ def test_samples_and_verdicts_of_the_game(start, tmp_path):
         if state.params["miners"][0]:
             assert_exact(source.mined.trace(weights, noise))
         assert_exact(method.score.trace(state, jnp.zeros((2, 8, 8, 1)), 2))
-        assert_exact(method.contest.trace(state, jax.random.key(0), 2))
+        assert_exact(method.score_sources.trace(state, jax.random.key(0), 2))
 
 
 def logits(images):
@@ -78,12 +78,13 @@ def logits(images):
 
 def test_samples_of_the_baselines(tmp_path):
     (source,) = sources_of(tmp_path, "biggan")
-    goal, rules = dgn_am_ppgn.Goal(logits, 1), dgn_am_ppgn.SearchRules(num_steps=2)
+    goal = dgn_am_ppgn.Goal(logits, 1)
+    search = BaselineConfig(search_steps=2, encoder_width=2)
     for method in (
-        bsa.bsa(source, FitRules(), num_images=3, latent_rate=0.1, truncation=1.0),
-        vae.vae(source.networks, 2, FitRules(), kl_weight=0.1),
-        dgn_am_ppgn.dgn_am(source, goal, rules),
-        dgn_am_ppgn.ppgn(source, goal, rules, dgn_am_ppgn.EncoderRules(width=2)),
+        bsa.bsa(source, ReconstructionSettings(), num_images=3),
+        vae.vae(source.networks, 2, ReconstructionSettings()),
+        dgn_am_ppgn.dgn_am(source, goal, search),
+        dgn_am_ppgn.ppgn(source, goal, search, batch_size=4),
     ):
         state = method.learner.init(None, jax.random.key(0))
         (source,) = method.sources
@@ -93,10 +94,12 @@ def test_samples_of_the_baselines(tmp_path):
 
 def test_the_training_step_keeps_the_platforms_default(tmp_path):
     (source,) = sources_of(tmp_path, "dcgan")
-    learner = transfergan.transfergan(source, Rules(batch_size=2, critic_turns=1)).learner
+    learner = transfergan.transfergan(
+        source, changed(GAME, {"run.batch_size": 2, "game.critic_steps": 1})
+    ).learner
     state, draws = learner.init(None, jax.random.key(0)), learner.draw(jax.random.key(0))
     batch = Batch(jnp.zeros((2, 1, 8, 8, 1), jnp.uint8), *jnp.zeros((2, 2, 1), jnp.int32))
-    traced = jax.jit(lambda *given: learner.step(*given, oracles.average)).trace(
+    traced = jax.jit(lambda *given: learner.step(*given, oracles.mean_over_devices)).trace(
         state, batch, draws
     )
     assert all("DEFAULT" in line for line in products(traced, "tpu"))
@@ -140,7 +143,7 @@ def test_distances_of_lpips(monkeypatch):
         seen.append(jax.jit(lambda x: x @ x.T).trace(images.reshape(len(images), -1)))
         return images.reshape(len(images), -1)
 
-    kept = stored.Kept("LPIPS", "", {})
+    kept = stored.StoredNetwork("LPIPS", "", {})
     monkeypatch.setattr(lpips.stored, "load_network", lambda *_, **__: kept)
     monkeypatch.setattr(lpips, "as_function", lambda _: look)
     pixels = np.zeros((2, 16, 16, 1), np.uint8)

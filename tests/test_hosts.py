@@ -16,12 +16,12 @@ from minegan_jax.training import hosts, log
 
 SECONDS = 120.0  # after which a process is taken to hang
 FIELDS = {
-    "mine_steps": 12,
-    "finetune_steps": 8,
-    "sample_every_steps": 6,
-    "checkpoint_every_steps": 2,
-    "learning_rate": 1e-3,
-    "miner_learning_rate": 1e-3,
+    "run.mine_steps": 12,
+    "run.finetune_steps": 8,
+    "run.sample_every_steps": 6,
+    "run.checkpoint_every_steps": 2,
+    "game.learning_rate": 1e-3,
+    "miner.learning_rate": 1e-3,
 }
 
 
@@ -72,7 +72,7 @@ def start_two(start, tmp_path):
 
     def start_both(*flags, seeds=(0, 0)):
         together = f"--coordinator=127.0.0.1:{free_port()}", "--num_processes=2"
-        own = [[f"--process_id={i}", f"--config.seed={seed}"] for i, seed in enumerate(seeds)]
+        own = [[f"--process_id={i}", f"--config.run.seed={seed}"] for i, seed in enumerate(seeds)]
         return [start(tmp_path / str(i), *together, *own[i], *flags) for i in (0, 1)]
 
     return start_both
@@ -114,7 +114,7 @@ def assert_same(workdir, expected):
 
 def test_two_that_are_killed_and_resumed_equal_one(start, start_two, tmp_path):
     """Some of their arrays are whole on all devices, and some are shared."""
-    flags = ["--config.spread_sources=True"]
+    flags = ["--config.run.shard_sources=True"]
     alone = start(tmp_path / "alone", *flags, num_devices=4)
     both = start_two(*flags)
     wait_for_checkpoints(tmp_path / "0", both[0], 2)
@@ -130,7 +130,7 @@ def test_two_that_are_killed_and_resumed_equal_one(start, start_two, tmp_path):
 
 @pytest.mark.parametrize("dying", [0, 1])
 def test_one_that_dies_stops_the_other(dying, start_two, tmp_path):
-    both = start_two("--config.mine_steps=100000", "--host_timeout=5")
+    both = start_two("--config.run.mine_steps=100000", "--host_timeout=5")
     wait_for_checkpoints(tmp_path / "0", both[0], 1)
     kill(both[dying])
     status, said = end(both[1 - dying])
@@ -163,8 +163,11 @@ def test_one_that_waits_for_nobody_says_so_in_time(start, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "line"),
     [
-        (["--config.max_images=1"], "error: 1 training images for 2 processes: expected one for"),
-        (["--config.batch_size=2"], "error: batch_size 2 does not split evenly over 4 devices"),
+        (
+            ["--config.target.max_images=1"],
+            "error: 1 training images for 2 processes: expected one for",
+        ),
+        (["--config.run.batch_size=2"], "error: batch_size 2 does not split evenly over 4 devices"),
     ],
 )
 def test_more_processes_than_data_are_a_mistake(flags, line, start_two, tmp_path):

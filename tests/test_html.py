@@ -213,7 +213,13 @@ def test_a_step_of_the_walk_shows_every_walk(tmp_path):
 @pytest.fixture
 def compared(tmp_path):
     """A comparison's record, of two methods with two seeds, and its folder."""
-    given = {"steps": 3, "images": 5, "guide": None, "search_steps": None, "weights": "ema"}
+    given = {
+        "steps": 3,
+        "images": 5,
+        "guide": None,
+        "search_steps": None,
+        "weights": "ema",
+    }
     rows = [
         {"title": title, "setting": "nines & <more>", "max_images": size, "seed": seed,
          "label": False, "folder": f"runs/{title}_{size}_{seed}", "remarks": [], "given": given,

@@ -13,10 +13,10 @@ from minegan_jax import experiment, trees
 from minegan_jax.training import log
 
 FIELDS = {
-    "mine_steps": 300,  # enough that no life before the last two gets to the end
-    "finetune_steps": 200,
-    "log_every_steps": 5,
-    "checkpoint_every_steps": 5,
+    "run.mine_steps": 300,  # enough that no life before the last two gets to the end
+    "run.finetune_steps": 200,
+    "run.log_every_steps": 5,
+    "run.checkpoint_every_steps": 5,
 }
 # How each life ends: while the program starts, after a checkpoint, or while it reports.
 LIVES = ["start", "checkpoint"] * 9 + ["report"] * 2

@@ -60,7 +60,7 @@ def files(tmp_path_factory):
 def test_distances_are_those_of_the_package(files):
     converted = lpips_vgg.convert(str(files / "trunk.pth"), str(files / "heads.pth"))
     said = lpips_vgg.deliver(converted, files / "lpips.safetensors")
-    assert said.endswith(f"--config.diversity=lpips:{files / 'lpips.safetensors'}")
+    assert said.endswith(f"--config.report.diversity=lpips:{files / 'lpips.safetensors'}")
     loaded = lpips.load_lpips(files / "lpips.safetensors", resolution=48)
     assert loaded.name == "lpips_vgg16 at 48 pixels"
     found = loaded.distances(pictures(), pictures())

@@ -54,16 +54,15 @@ class Nothing:
 def of_package(pixels):
     """Trains by the package, as much; returns phases, losses, and the players' weights."""
     batch_size, turns = SMALL["BATCH_SIZE"], SMALL["CRITIC_TURNS"]
-    values = config.load_config("mnist").to_dict()
-    values |= {"batch_size": batch_size, "critic_turns": turns}
-    values |= {f"{name}_steps": count for name, count in SMALL["STEPS"].items()}
-    settings = config.from_values(values)
+    values = {"run.batch_size": batch_size, "game.critic_steps": turns}
+    values |= {f"run.{name}_steps": count for name, count in SMALL["STEPS"].items()}
+    settings = config.replaced(config.from_config_dict(config.load_config("mnist")), values)
     mesh, seen = devices.make_mesh(batch_size, jax.devices()[:1]), []
     batch_at = batches.make_batch_at(
         *(pixels, np.full(len(pixels), 9)),
         batch_size=batch_size,
         turns=turns,
-        seed=settings.seed,
+        seed=settings.run.seed,
         sharding=devices.split(mesh),
     )
 
@@ -73,7 +72,9 @@ def of_package(pixels):
 
     phases = build.build(settings).phases
     stores = [Nothing()] * len(phases)
-    last = loop.run(phases, batch_at, mesh=mesh, seed=settings.seed, stores=stores, hooks=[note])
+    last = loop.run(
+        phases, batch_at, mesh=mesh, seed=settings.run.seed, stores=stores, hooks=[note]
+    )
     players = [
         {"miner": state.params["miners"][0], "generator": state.params["generators"][0]}
         for state in last
@@ -102,19 +103,20 @@ def test_it_trains_as_the_package_does(example, source):
 def test_its_settings_are_those_of_the_config(whole):
     """The others of `configs/mnist.py` do not touch the game: images held out, logs, the EMA."""
     settings = config.from_config_dict(config.load_config("mnist"))
-    assert {"mine": settings.mine_steps, "finetune": settings.finetune_steps} == whole.STEPS
+    assert {"mine": settings.run.mine_steps, "finetune": settings.run.finetune_steps} == whole.STEPS
     assert {
-        "miner": settings.miner_learning_rate,
-        "generator": settings.learning_rate,
-        "critic": settings.critic_learning_rate,
+        "miner": settings.miner.learning_rate,
+        "generator": settings.game.learning_rate,
+        "critic": settings.game.critic_learning_rate,
     } == whole.RATES
-    assert (settings.beta1, settings.beta2) == whole.BETAS
-    expected = settings.seed, settings.batch_size, settings.critic_turns, settings.penalty_weight
+    assert (settings.game.beta1, settings.game.beta2) == whole.BETAS
+    expected = settings.run.seed, settings.run.batch_size
+    expected += settings.game.critic_steps, settings.game.penalty_weight
     assert expected == (
         *(whole.SEED, whole.BATCH_SIZE, whole.CRITIC_TURNS),
         whole.PENALTY_WEIGHT,
     )
-    assert (settings.miner_width, settings.miner_depth) == (whole.MINER_WIDTH, 2)
+    assert (settings.miner.width, settings.miner.depth) == (whole.MINER_WIDTH, 2)
 
 
 def test_it_draws_a_row_of_each(example, tmp_path, capsys):

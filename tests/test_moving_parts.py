@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import oracles
 import pytest
-from toys import LATENT, RULES, generate, toy_cast, toy_networks, toy_source
+from toys import LATENT, RULES, generate, toy_networks, toy_networks_of, toy_source
 
 from minegan_jax.baselines import transfergan
 from minegan_jax.mining import losses, minegan, selector, supersamples
@@ -41,33 +41,33 @@ def one_step(name):
         previous = METHODS["mine"][0]().learner.init(None, jax.random.key(0))
     state = learner.init(previous, jax.random.key(0))
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (4, RULES.critic_turns, 2, 2, 1), np.uint8)
-    batch = Batch(jnp.asarray(images), *jnp.zeros((2, 4, RULES.critic_turns), jnp.int32))
-    step = jax.jit(lambda *given: learner.step(*given, oracles.average))
+    images = rng.integers(0, 256, (4, RULES.game.critic_steps, 2, 2, 1), np.uint8)
+    batch = Batch(jnp.asarray(images), *jnp.zeros((2, 4, RULES.game.critic_steps), jnp.int32))
+    step = jax.jit(lambda *given: learner.step(*given, oracles.mean_over_devices))
     return state, *step(state, batch, learner.draw(jax.random.key(1)))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_only_the_moving_parts_move(name):
     before, after, _ = one_step(name)
-    moving = (*METHODS[name][1], "critic")
+    trainable = (*METHODS[name][1], "critic")
     for part, tree in before.params.items():
         pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(after.params[part]), strict=True)
         for old, new in pairs:
-            assert (np.asarray(old).tobytes() != np.asarray(new).tobytes()) == (part in moving)
+            assert (np.asarray(old).tobytes() != np.asarray(new).tobytes()) == (part in trainable)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_only_movers_are_averaged(name):
     before, after, _ = one_step(name)
-    moving = METHODS[name][1]
-    assert set(before.averages) == set(after.averages) == set(moving)
+    trainable = METHODS[name][1]
+    assert set(before.ema_params) == set(after.ema_params) == set(trainable)
     expected = jax.tree.map(
         lambda old, new: 0.1 * old + 0.9 * new,  # the EMA's first turn
-        before.averages,
-        {part: after.params[part] for part in moving},
+        before.ema_params,
+        {part: after.params[part] for part in trainable},
     )
-    oracles.assert_close(after.averages, expected, rtol=1e-6, atol=1e-7)
+    oracles.assert_close(after.ema_params, expected, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -77,8 +77,8 @@ def test_only_movers_cost_optimizer_state(name):
     def count_floats(tree):
         return sum(leaf.size for leaf in jax.tree.leaves(tree) if leaf.dtype == jnp.float32)
 
-    moving = {part: state.params[part] for part in METHODS[name][1]}
-    assert count_floats(state.players_optimizer) == 2 * count_floats(moving)
+    trainable = {part: state.params[part] for part in METHODS[name][1]}
+    assert count_floats(state.players_optimizer) == 2 * count_floats(trainable)
     assert count_floats(state.critic_optimizer) == 2 * count_floats(state.params["critic"])
 
 
@@ -99,7 +99,7 @@ def test_images_come_from_the_averages(name):
     method = METHODS[name][0]()
     _, state, _ = one_step(name)
     latents = jax.random.normal(jax.random.key(2), (4, LATENT))
-    params = {**state.params, **state.averages}
+    params = {**state.params, **state.ema_params}
     mined = latents
     if "miners" in METHODS[name][1]:
         miner = Miner(LATENT, at_prior(LATENT), SHAPE.depth, SHAPE.width)
@@ -112,8 +112,8 @@ def test_finetuning_goes_on_where_mining_stopped():
     _, mined, _ = one_step("mine")
     state = METHODS["finetune"][0]().learner.init(mined, jax.random.key(9))
     oracles.assert_close(state.params, mined.params, rtol=0)
-    oracles.assert_close(state.averages["miners"], mined.averages["miners"], rtol=0)
-    oracles.assert_close(state.averages["generators"], mined.params["generators"], rtol=0)
+    oracles.assert_close(state.ema_params["miners"], mined.ema_params["miners"], rtol=0)
+    oracles.assert_close(state.ema_params["generators"], mined.params["generators"], rtol=0)
     oracles.assert_close(state.selector, mined.selector, rtol=0)
     with pytest.raises(ValueError, match="goes on from another"):
         METHODS["finetune"][0]().learner.init(None, jax.random.key(0))
@@ -121,37 +121,39 @@ def test_finetuning_goes_on_where_mining_stopped():
 
 def test_a_frozen_generator_costs_no_gradient(tiny_source, count_flops):
     source, miner = load_source(tiny_source), Miner(4, at_prior(4), depth=2, width=9)
-    networks, look, count = source.networks, as_function(miner), 32
-    cast = toy_cast((look,), (networks.generate,), networks.criticise, 4)
+    own, look, count = source.networks, as_function(miner), 32
+    networks = toy_networks_of((look,), (own.generate,), own.criticise, 4)
     params = {
         "miners": (miner.init(jax.random.key(0), jnp.zeros((1, 4)))["params"],),
         "generators": (source.generator,),
         "critic": source.critic,
     }
-    lots = supersamples.draw_lots(jax.random.key(1), (count,), (NoiseShape(4),))
+    noise = supersamples.sample_supersample_noise(jax.random.key(1), (count,), (NoiseShape(4),))
 
-    def flops_of(moving):
-        game = make_game(cast, RULES, moving)
-        turn = partial(players_turn, game, average=oracles.average)
-        return count_flops(turn, start(game, params, None), lots=lots)
+    def flops_of(trainable):
+        game = make_game(networks, RULES, trainable)
+        turn = partial(players_turn, game, mean_over_devices=oracles.mean_over_devices)
+        return count_flops(turn, start(game, params, None), noise=noise)
 
-    def by_hand(miners, frozen, averages, optimizer, record, latents):
+    def by_hand(miners, frozen, ema_params, optimizer, record, latents):
         """Differentiates with respect to the miner and nothing else."""
 
         def loss(miners):
-            fake = networks.generate(frozen["generators"][0], look(miners[0], latents[0]))
-            scores = networks.criticise(frozen["critic"], fake)
+            fake = own.generate(frozen["generators"][0], look(miners[0], latents[0]))
+            scores = own.criticise(frozen["critic"], fake)
             return losses.wasserstein_players_loss(scores)
 
         total, gradients = jax.value_and_grad(loss)(miners)
-        updates, optimizer = optax.adam(0.01, *RULES.betas).update(gradients, optimizer)
+        updates, optimizer = optax.adam(0.01, RULES.game.beta1, RULES.game.beta2).update(
+            gradients, optimizer
+        )
         miners = optax.apply_updates(miners, updates)
-        averages = optax.incremental_update(miners, averages, 0.9)
+        ema_params = optax.incremental_update(miners, ema_params, 0.9)
         record = selector.record(record, selector.win_rates(jnp.zeros(count, jnp.int32), 1))
-        return miners, frozen, averages, optimizer, record, total
+        return miners, frozen, ema_params, optimizer, record, total
 
     miners, adam = params["miners"], optax.adam(0.01)
-    latents = [u.latents for u in lots.noise]
+    latents = [u.latents for u in noise.u]
     expected = count_flops(
         by_hand,
         miners,

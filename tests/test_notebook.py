@@ -15,9 +15,12 @@ from minegan_jax.sampling import adapter
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "tests" / "fixtures" / "biggan32"
+RUN = {"mine_steps": 2, "finetune_steps": 1, "batch_size": 16, "accumulation_steps": 2}
 FIELDS = {
-    **{"miner_width": 32, "mine_steps": 2, "finetune_steps": 1, "batch_size": 16},
-    **{"accumulation": 2, "num_report_images": 20, "num_held_out": 3, "sample_every_steps": 0},
+    "miner": {"width": 32},
+    "run": {**RUN, "sample_every_steps": 0},
+    "report": {"num_images": 20},
+    "target": {"num_held_out": 3},
 }
 
 

@@ -7,21 +7,25 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+from toys import GAME, changed
 
 from minegan_jax import config
 from minegan_jax.errors import InputError
-from minegan_jax.experiment import settings
 from minegan_jax.mining import losses, minegan
-from minegan_jax.mining.game import Rules
 from minegan_jax.nets import family
-from minegan_jax.nets.precision import lighter
+from minegan_jax.nets.precision import mixed_precision
 from minegan_jax.sources import load_source
 from minegan_jax.types import Batch
 
-RULES = Rules(
-    learning_rates={"miners": 1e-3, "generators": 1e-3, "critic": 1e-3},
-    batch_size=8,
-    critic_turns=2,
+RULES = changed(
+    GAME,
+    {
+        "miner.learning_rate": 1e-3,
+        "game.learning_rate": 1e-3,
+        "game.critic_learning_rate": 1e-3,
+        "run.batch_size": 8,
+        "game.critic_steps": 2,
+    },
 )
 FAMILIES = {
     "biggan": {"latent_size": 6, "num_classes": 3, "embedding_size": 2, "attention": [0]},
@@ -43,7 +47,7 @@ def networks_of(name):
 def gradients_of(networks, generator, critic, **options):
     """Returns the gradients of a game's losses, the slope's own included."""
     generate, criticise = (
-        lighter(network, **options) for network in (networks.generate, networks.criticise)
+        mixed_precision(network, **options) for network in (networks.generate, networks.criticise)
     )
 
     def players_loss(generator):
@@ -70,7 +74,7 @@ def test_bfloat16_is_near_and_its_gradients_are_float32(name):
     pairs = {"generate": (generator, LATENTS), "criticise": (critic, images)}
     for network, given in pairs.items():
         exact = getattr(networks, network)
-        found, expected = (jax.jit(f)(*given) for f in (lighter(exact, "bfloat16"), exact))
+        found, expected = (jax.jit(f)(*given) for f in (mixed_precision(exact, "bfloat16"), exact))
         assert found.dtype == jnp.float32
         assert 0 < np.abs(found - expected).max() < 0.05 * max(np.abs(expected).max(), 1.0)
     exact = exact_gradients(name)
@@ -89,7 +93,7 @@ def test_computing_twice_changes_nothing(name):
 
 def test_float32_leaves_a_network_as_it_is():
     networks, *_ = networks_of("dcgan")
-    assert lighter(networks.generate) is networks.generate
+    assert mixed_precision(networks.generate) is networks.generate
 
 
 LAST_BIAS = {
@@ -112,7 +116,7 @@ def test_scores_far_from_zero_do_not_tie_in_bfloat16(name, offset):
     criticise = partial(networks.criticise, **options)
     exact, rounded = (
         np.stack([jax.jit(f)(critic, x) for x in images])
-        for f in (criticise, lighter(criticise, "bfloat16"))
+        for f in (criticise, mixed_precision(criticise, "bfloat16"))
     )
     assert np.abs(exact.mean() - offset) < 0.1 * offset
     assert len(np.unique(rounded)) > 0.9 * len(np.unique(exact))
@@ -121,16 +125,16 @@ def test_scores_far_from_zero_do_not_tie_in_bfloat16(name, offset):
     assert abs(wins[0] - wins[1]) < 0.05
 
 
-def trained(directory, **settings):
+def trained(directory, values):
     """Returns the state and the metrics after a few steps of finetuning two sources."""
     sources = [load_source(directory)] * 2
     given = minegan.MinerShape(depth=2, width=9), minegan.critic_of(sources[0])
-    learner = minegan.finetune(sources, RULES._replace(**settings), *given).learner
+    learner = minegan.finetune(sources, changed(RULES, values), *given).learner
     state = minegan.mine(sources, RULES, *given).learner.init(None, jax.random.key(0))
     state = learner.init(state, jax.random.key(0))
     images = np.random.default_rng(0).integers(0, 256, (8, 2, 8, 8, 1), np.uint8)
     batch = Batch(jnp.asarray(images), *jnp.zeros((2, 8, 2), jnp.int32))
-    step = jax.jit(lambda *given: learner.step(*given, oracles.average))
+    step = jax.jit(lambda *given: learner.step(*given, oracles.mean_over_devices))
     for i in range(3):
         state, metrics = step(state, batch, learner.draw(jax.random.key(i)))
     return state, metrics
@@ -138,11 +142,11 @@ def trained(directory, **settings):
 
 @pytest.fixture(scope="module")
 def exact(tiny_source):
-    return trained(tiny_source)
+    return trained(tiny_source, {})
 
 
 def test_training_in_bfloat16_keeps_float32_state(tiny_source, exact):
-    found, expected = trained(tiny_source, precision="bfloat16"), exact
+    found, expected = trained(tiny_source, {"run.precision": "bfloat16"}), exact
     kinds = [[leaf.dtype for leaf in jax.tree.leaves(tree)] for tree in (found, expected)]
     assert kinds[0] == kinds[1]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
@@ -151,13 +155,13 @@ def test_training_in_bfloat16_keeps_float32_state(tiny_source, exact):
 
 
 def test_training_that_computes_twice_is_the_same(tiny_source, exact):
-    found = trained(tiny_source, remat=True)
+    found = trained(tiny_source, {"run.remat": True})
     np.testing.assert_allclose(found[1]["critic_loss"], exact[1]["critic_loss"], rtol=1e-4)
     np.testing.assert_allclose(found[1]["players_loss"], exact[1]["players_loss"], rtol=1e-4)
 
 
-def test_the_fields_reach_the_rules_and_are_checked():
-    read = settings.game_rules(config.from_values({"precision": "bfloat16", "remat": True}))
-    assert (read.precision, read.remat) == ("bfloat16", True)
-    with pytest.raises(InputError, match="'precision': expected float32 or bfloat16"):
-        config.from_values({"precision": "float16"})
+def test_the_fields_reach_the_game_and_are_checked():
+    given = config.from_values({"run.precision": "bfloat16", "run.remat": True})
+    assert given.game_settings().run == given.run
+    with pytest.raises(InputError, match=r"'run\.precision': expected float32 or bfloat16"):
+        config.from_values({"run.precision": "float16"})

@@ -9,7 +9,8 @@ import pytest
 
 from minegan_jax import config, experiment, run_folder
 from minegan_jax.experiment import target_images
-from minegan_jax.report import report
+from minegan_jax.report import evaluator, report
+from minegan_jax.report.settings import ReportConfig
 from minegan_jax.training.checkpoints import Checkpoints
 
 
@@ -78,7 +79,7 @@ def test_another_number_seed_or_kind_of_weights(recipe, finished, finish):
 
 def test_other_features(finished, finish):
     full, run = read(finished), experiment.open_run(finished)
-    how = experiment.recipe(run.experiment.config)._replace(features="digits_judge")
+    how = evaluator.Recipe(ReportConfig(features="digits_judge", num_images=40))
     report.write_report(finished, run.subject(how, target_images.load(run.experiment)))
     assert read(finished)["recipe"]["features"] != full["recipe"]["features"]
     assert len(finish(finished)) == 1
@@ -88,9 +89,9 @@ def test_other_features(finished, finish):
 def test_other_weights_in_a_checkpoint(finished, finish):
     run = experiment.open_run(finished)
     state = run.state("finetune")
-    miners = jax.tree.map(np.zeros_like, state.averages["miners"])
-    moved = state._replace(averages={**state.averages, "miners": miners})
-    Checkpoints(finished / "checkpoints" / "finetune").save(2, moved)
+    miners = jax.tree.map(np.zeros_like, state.ema_params["miners"])
+    updated = state._replace(ema_params={**state.ema_params, "miners": miners})
+    Checkpoints(finished / "checkpoints" / "finetune").save(2, updated)
     before = read(finished)["provenance"]["phases"]
     assert len(finish(finished)) == 1
     after = read(finished)["provenance"]["phases"]
@@ -108,11 +109,11 @@ def test_a_damaged_report_is_made_again(damage, finished, finish):
 def test_a_run_that_goes_on_longer(tiny_fields, finished):
     """Its report is not the shorter one's."""
     fields = json.loads((finished / "config.json").read_text())
-    fields["config"]["finetune_steps"] = 3
+    fields["config"]["run"]["finetune_steps"] = 3
     (finished / "config.json").write_text(json.dumps(fields))
     short = read(finished)["provenance"]["phases"]["finetune"]
     assert short["steps"] == {"done": 2, "planned": 2}
-    experiment.train(config.from_values({**tiny_fields, "finetune_steps": 3}), finished)
+    experiment.train(config.from_values({**tiny_fields, "run.finetune_steps": 3}), finished)
     longer = read(finished)["provenance"]["phases"]["finetune"]
     assert longer["steps"] == {"done": 3, "planned": 3}
     assert longer["weights"] != short["weights"]

@@ -11,7 +11,7 @@ from minegan_jax.training import log
 @pytest.fixture(scope="module")
 def cut_config(tiny_fields):
     """Four steps of mining and three of finetuning."""
-    steps = {"mine_steps": 4, "finetune_steps": 3, "critic_turns": 2}
+    steps = {"run.mine_steps": 4, "run.finetune_steps": 3, "game.critic_steps": 2}
     return config.from_values({**tiny_fields, **steps})
 
 

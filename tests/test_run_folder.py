@@ -27,7 +27,7 @@ KILLED = """
 import os, pathlib, signal
 from minegan_jax import run_folder
 {moment} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-run_folder.claim(pathlib.Path({workdir!r}), {identity!r})
+run_folder.create_or_check(pathlib.Path({workdir!r}), {identity!r})
 """
 
 
@@ -44,7 +44,7 @@ def test_a_kill_while_the_folder_is_made_leaves_it_usable(moment, tmp_path):
     for _ in range(2):
         killed(code)
     assert workdir.is_dir()
-    run_folder.claim(workdir, IDENTITY)
+    run_folder.create_or_check(workdir, IDENTITY)
     assert [path.name for path in workdir.iterdir()] == ["config.json"]
     assert run_folder.read_identity(workdir) == IDENTITY
 
@@ -53,38 +53,38 @@ def test_a_kill_while_the_folder_is_made_leaves_it_usable(moment, tmp_path):
 def test_a_folder_of_other_files_is_left_alone(name, tmp_path):
     (tmp_path / name).write_text("mine")
     with pytest.raises(InputError, match="found other files"):
-        run_folder.claim(tmp_path, IDENTITY)
+        run_folder.create_or_check(tmp_path, IDENTITY)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_what_kills_left_is_cleaned_when_a_run_goes_on(tmp_path):
-    run_folder.claim(tmp_path, IDENTITY)
+    run_folder.create_or_check(tmp_path, IDENTITY)
     (tmp_path / "samples").mkdir()
     left = [tmp_path / ".report.json.7", tmp_path / "samples" / ".walk.png.4242"]
     kept = [tmp_path / ".note", tmp_path / "samples" / "walk.png.4242"]
     for path in (*left, *kept):
         path.write_text("")
-    run_folder.claim(tmp_path, IDENTITY)
+    run_folder.create_or_check(tmp_path, IDENTITY)
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in kept)
 
 
 def test_other_versions_are_named_when_a_run_goes_on(tmp_path, caplog):
-    run_folder.claim(tmp_path, IDENTITY)
-    run_folder.claim(tmp_path, IDENTITY)
+    run_folder.create_or_check(tmp_path, IDENTITY)
+    run_folder.create_or_check(tmp_path, IDENTITY)
     assert not caplog.records
     config = json.loads((tmp_path / "config.json").read_text())
     config["versions"]["jax"] = "0.0.1"
     del config["versions"]["optax"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    run_folder.claim(tmp_path, IDENTITY)
+    run_folder.create_or_check(tmp_path, IDENTITY)
     (line,) = [record.getMessage() for record in caplog.records]
     assert f"jax 0.0.1 there, {run_folder.versions()['jax']} here" in line
     assert "optax unknown there" in line
     assert "flax" not in line
 
 
-DAMAGED = ("[]", "3", "{", '{"format": 1, "config": 1}', "[" * 100_000, '{"format": 1}')
+DAMAGED = ("[]", "3", "{", '{"format": 2, "config": 1}', "[" * 100_000, '{"format": 2}')
 
 
 @pytest.mark.parametrize("content", DAMAGED)
@@ -100,7 +100,7 @@ def test_a_damaged_config_is_one_line(content, tmp_path):
     ("content", "said"),
     [
         ("{}", "an older version"),
-        ('{"format": 2}', "a newer version .* expected format 1, found 2"),
+        ('{"format": 3}', "a newer version .* expected format 2, found 3"),
     ],
 )
 def test_a_run_of_another_format_is_named(content, said, tmp_path):
@@ -146,7 +146,7 @@ def test_a_kill_in_the_first_checkpoint_of_a_phase_leaves_the_one_before(
 def short_run(tmp_path_factory, tiny_fields):
     """A run that ends after one step of finetuning."""
     workdir = tmp_path_factory.mktemp("short") / "run"
-    experiment.train(config.from_values({**tiny_fields, "finetune_steps": 1}), workdir)
+    experiment.train(config.from_values({**tiny_fields, "run.finetune_steps": 1}), workdir)
     return workdir
 
 
@@ -154,19 +154,21 @@ def test_a_longer_last_phase_goes_on_and_equals_one_that_was_not_cut(
     short_run, tmp_path, tiny_fields, tiny_run
 ):
     workdir = shutil.copytree(short_run, tmp_path / "run")
-    longer = experiment.train(config.from_values({**tiny_fields, "finetune_steps": 2}), workdir)
+    longer = experiment.train(config.from_values({**tiny_fields, "run.finetune_steps": 2}), workdir)
     whole = experiment.open_run(tiny_run)
     np.testing.assert_array_equal(longer.sample(4), whole.sample(4))
     stored = run_folder.read_identity(workdir)["config"]
-    assert stored["finetune_steps"] == 2
+    assert stored["run"]["finetune_steps"] == 2
     with pytest.raises(InputError, match="finetune_steps is 2 there and 1 here"):
-        experiment.train(config.from_values({**tiny_fields, "finetune_steps": 1}), workdir)
+        experiment.train(config.from_values({**tiny_fields, "run.finetune_steps": 1}), workdir)
 
 
-@pytest.mark.parametrize("field", ["mine_steps", "learning_rate", "seed", "batch_size"])
+@pytest.mark.parametrize(
+    "field", ["run.mine_steps", "game.learning_rate", "run.seed", "run.batch_size"]
+)
 def test_what_changes_the_result_is_another_run(field, short_run, tmp_path, tiny_fields):
     workdir = shutil.copytree(short_run, tmp_path / "run")
-    other = {**tiny_fields, "finetune_steps": 1}
+    other = {**tiny_fields, "run.finetune_steps": 1}
     other[field] = 2 * tiny_fields.get(field, 1)
     with pytest.raises(InputError, match=f"holds another run.*config.{field}"):
         experiment.train(config.from_values(other), workdir)
@@ -179,8 +181,17 @@ def test_a_run_is_the_same_wherever_its_parts_lie(
     workdir = shutil.copytree(short_run, tmp_path / "run")
     source = shutil.copytree(tiny_source, tmp_path / "moved source")
     images = shutil.copytree(tiny_images, tmp_path / "moved images")
-    moved = {"sources": (str(source),), "target": f"folder:{images}", "finetune_steps": 1}
-    free = {"log_every_steps": 7, "num_report_images": 30, "neighbours": 2, "remat": True}
+    moved = {
+        "sources": (str(source),),
+        "target.images": f"folder:{images}",
+        "run.finetune_steps": 1,
+    }
+    free = {
+        "run.log_every_steps": 7,
+        "report.num_images": 30,
+        "report.neighbours": 2,
+        "run.remat": True,
+    }
     run = experiment.train(config.from_values({**tiny_fields, **moved, **free}), workdir)
     np.testing.assert_array_equal(run.sample(4), experiment.open_run(short_run).sample(4))
     assert json.loads((workdir / "report.json").read_text())["recipe"]["num_images"] == 30

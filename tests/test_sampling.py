@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny_sources
+from toys import GAME
 
 from minegan_jax.baselines import dgn_am_ppgn, transfergan
+from minegan_jax.baselines.settings import BaselineConfig
 from minegan_jax.mining import minegan
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.method import MinedSource
 from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.nets import family
@@ -141,16 +142,14 @@ def test_a_walk_keeps_the_class_that_u_draws():
     assert (latents != latents[:, :1])[:, 1:].all()
 
 
-GOAL, RULES = dgn_am_ppgn.Goal(lambda images: images[:, 0, 0], 0), dgn_am_ppgn.SearchRules(1)
+GOAL, RULES = dgn_am_ppgn.Goal(lambda images: images[:, 0, 0], 0), BaselineConfig(search_steps=1)
 CONDITIONAL = {
     "minegan": lambda source, of: minegan.mine(
-        [source, source], Rules(), minegan.MinerShape(classes=of), minegan.critic_of(source)
+        [source, source], GAME, minegan.MinerShape(classes=of), minegan.critic_of(source)
     ),
-    "transfergan": lambda source, of: transfergan.transfergan(source, Rules(), of),
+    "transfergan": lambda source, of: transfergan.transfergan(source, GAME, of),
     "dgn_am": lambda source, of: dgn_am_ppgn.dgn_am(source, GOAL, RULES, of),
-    "ppgn": lambda source, of: dgn_am_ppgn.ppgn(
-        source, GOAL, RULES, dgn_am_ppgn.EncoderRules(), of
-    ),
+    "ppgn": lambda source, of: dgn_am_ppgn.ppgn(source, GOAL, RULES, batch_size=8, of_classes=of),
 }
 
 

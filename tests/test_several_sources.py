@@ -28,7 +28,7 @@ def three(tmp_path_factory, make_source):
 @pytest.fixture(scope="module")
 def fields(three, tiny_fields):
     """Fields of a tiny run with two sources that differ."""
-    return {**tiny_fields, "sources": tuple(map(str, three[:2])), "exploration": 0.5}
+    return {**tiny_fields, "sources": tuple(map(str, three[:2])), "selector.exploration": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,9 @@ def test_the_adapter_draws_what_the_run_draws(run):
 
 def test_a_dropped_source_is_in_no_later_phase(run, fields, tmp_path):
     """Dropping is a part of finetuning: what mining found, and its adapter, are as without it."""
-    dropped = experiment.train(config.from_values({**fields, "drop_below": 0.9}), tmp_path / "run")
+    dropped = experiment.train(
+        config.from_values({**fields, "selector.drop_below": 0.9}), tmp_path / "run"
+    )
     report = json.loads((dropped.workdir / "report.json").read_text())
     table = report["selector"]
     assert sorted(row["probability"] for row in table) == [0.0, 1.0]
@@ -111,7 +113,7 @@ def test_a_dropped_source_is_in_no_later_phase(run, fields, tmp_path):
 
 def test_devices_may_share_the_sources(run, fields, tmp_path):
     """All that follows training reads such a state as any other, after a cut as well."""
-    values = config.from_values({**fields, "spread_sources": True})
+    values = config.from_values({**fields, "run.shard_sources": True})
     shared = experiment.train(values, tmp_path / "run")
     np.testing.assert_allclose(shared.sample(5), run.sample(5), atol=1)
     (shared.workdir / "report.json").unlink()
@@ -124,7 +126,7 @@ def test_devices_may_share_the_sources(run, fields, tmp_path):
 
 @pytest.mark.parametrize(("critic", "resolution"), [("", 8), ("large", 12), ("fresh", 8)])
 def test_whose_critic(fields, critic, resolution):
-    built = build.build(config.from_values({**fields, "critic": critic}))
+    built = build.build(config.from_values({**fields, "game.critic": critic}))
     assert built.resolution == resolution
     state = built.phases[0].learner.init(None, jax.random.key(0))
     found, *own = (
@@ -138,7 +140,7 @@ def test_whose_critic(fields, critic, resolution):
 def test_an_unknown_critic(fields):
     assert (
         "no critic 'huge': expected 'fresh', a directory of a source or one of small, large, biggan"
-        in complaint(**{**fields, "critic": "huge"})
+        in complaint(**{**fields, "game.critic": "huge"})
     )
 
 
@@ -150,22 +152,22 @@ def test_a_critic_of_a_source_that_is_not_mined(critic, fields, three, tmp_path,
     del description["weights"]["generator"]
     (other / "source.json").write_text(json.dumps(description))
     name = {"other": str(other)}.get(critic, critic)
-    built = build.build(config.from_values({**fields, "critic": name}))
+    built = build.build(config.from_values({**fields, "game.critic": name}))
     assert built.critics_source.name == critic
     assert built.resolution == {"other": 9}.get(critic, 28)
     assert [source.name for source in built.sources] == ["small", "large"]
     state = built.phases[0].learner.init(None, jax.random.key(0))
     expected = sources.load_source(name).critic
     assert trees.digest(state.params["critic"]) == trees.digest(expected)
-    built = build.build(config.from_values({**fields, "critic": str(three[1])}))
+    built = build.build(config.from_values({**fields, "game.critic": str(three[1])}))
     assert built.critics_source is built.sources[1]
-    colourful = {**fields, "critic": str(three[2])}
+    colourful = {**fields, "game.critic": str(three[2])}
     assert "(channels: small 1, large 1, colourful 3)" in complaint(**colourful)
 
 
 def test_a_run_belongs_to_its_critic(fields, tmp_path, make_source):
     other = make_source(tmp_path / "other", seed=9)
-    judged = {**fields, "critic": str(other), "mine_steps": 1, "finetune_steps": 0}
+    judged = {**fields, "game.critic": str(other), "run.mine_steps": 1, "run.finetune_steps": 0}
     finished = experiment.train(config.from_values(judged), tmp_path / "run")
     assert (finished.workdir / "report.json").exists()
     make_source(other, seed=10)
@@ -178,7 +180,7 @@ def test_grey_and_colour_need_a_rule(three, fields):
     assert "grey and of colour images (channels: small 1, large 1, colourful 3)" in complaint(
         **mixed
     )
-    built = build.build(config.from_values({**mixed, "colour": "convert"}))
+    built = build.build(config.from_values({**mixed, "target.colour": "convert"}))
     assert built.channels == 1
 
 

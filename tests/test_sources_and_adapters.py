@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+from toys import GAME
 
 from minegan_jax import config, experiment, files, sources, weights
 from minegan_jax.errors import InputError
-from minegan_jax.experiment import build
+from minegan_jax.experiment import build, used_fields
 from minegan_jax.features.digits import load_classifier
 from minegan_jax.mining import minegan
-from minegan_jax.mining.game import Rules
 from minegan_jax.nets import family
 from minegan_jax.sampling.adapter import load_adapter, save_adapter
 from minegan_jax.sources import PACKAGED
@@ -237,7 +237,7 @@ def test_an_adapters_folder_is_small(tmp_path, make_source):
     """With the miner of `configs/mnist.py`: 2 layers of 256 units for latents of length 16."""
     source = sources.load_source(make_source(tmp_path / "source", latent_size=16))
     shape = minegan.MinerShape(depth=2)
-    method = minegan.mine([source], Rules(), shape, minegan.critic_of(source))
+    method = minegan.mine([source], GAME, shape, minegan.critic_of(source))
     state = method.learner.init(None, jax.random.key(0))
     directory = tmp_path / "adapter"
     save_adapter(
@@ -317,15 +317,21 @@ def test_a_finetuned_generator_is_a_source_again(tmp_path, tiny_fields, make_sou
     rng = np.random.default_rng(0)
     for name in "ab":
         np.savez(tmp_path / f"{name}.npz", images=rng.integers(0, 256, (6, 8, 8), np.uint8))
-    shared = {**tiny_fields, "num_held_out": 0}
-    unused = ("sources", "miner_depth", "miner_width", "mine_steps", "finetune_steps")
-    begun = {name: value for name, value in shared.items() if name not in unused}
-    begun |= {"method": "scratch", "train_steps": 1, "resolution": 8, "channels": 1, "width": 4}
-    begun |= {"latent_size": 4, "target": f"npz:{tmp_path / 'a.npz'}"}
+    shared = {**tiny_fields, "target.num_held_out": 0}
+    read = used_fields.READ["scratch"]
+    begun = {name: value for name, value in shared.items() if name in read}
+    begun |= {
+        "method": "scratch",
+        "run.train_steps": 1,
+        "network.resolution": 8,
+        "network.channels": 1,
+        "network.width": 4,
+    }
+    begun |= {"network.latent_size": 4, "target.images": f"npz:{tmp_path / 'a.npz'}"}
     experiment.train(config.from_values(begun), tmp_path / "begun")
     first = sources.load_source(tmp_path / "begun" / "source")
     fields = {"method": "transfergan", "sources": (first.location,)}
-    finetuned = {**shared, **fields, "target": f"npz:{tmp_path / 'b.npz'}"}
+    finetuned = {**shared, **fields, "target.images": f"npz:{tmp_path / 'b.npz'}"}
     run = experiment.train(config.from_values(finetuned), tmp_path / "finetuned")
     found = sources.load_source(tmp_path / "finetuned" / "source")
     assert found.description["family"] == "dcgan"
@@ -334,7 +340,7 @@ def test_a_finetuned_generator_is_a_source_again(tmp_path, tiny_fields, make_sou
     assert len(found.seen) == 12
     assert set(first.seen) < set(found.seen)
     state = run.state()
-    half = weights.cast(state.averages["generators"][0], "float16")
+    half = weights.cast(state.ema_params["generators"][0], "float16")
     trees = found.generator, weights.cast(half, "float32")
     jax.tree.map(lambda one, other: np.testing.assert_array_equal(one, other), *trees)
     unknown = {**finetuned, "sources": (str(make_source(tmp_path / "unknown")),)}

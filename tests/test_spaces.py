@@ -92,10 +92,15 @@ def test_the_start_may_be_repeated(copies):
 
 @pytest.mark.parametrize("space", ["w", "w+"])
 def test_a_run_mines_in_w(space, saved, tiny_fields, tmp_path):
-    fields = {**tiny_fields, "sources": (saved["stylegan2"],), "colour": "convert"}
-    fields |= {"miner_space": space, "miner_start": "residual", "enlarge": True}
-    fields |= {"loss": "logistic", "penalty_weight": 0.0, "r1_weight": 1.0, "r1_every": 2}
-    fields |= {"augment": ("colour", "translation", "cutout")}
+    fields = {**tiny_fields, "sources": (saved["stylegan2"],), "target.colour": "convert"}
+    fields |= {"miner.space": space, "miner.start": "residual", "target.enlarge": True}
+    fields |= {
+        "game.loss": "logistic",
+        "game.penalty_weight": 0.0,
+        "game.r1_weight": 1.0,
+        "game.r1_every": 2,
+    }
+    fields |= {"game.augment": ("colour", "translation", "cutout")}
     run = experiment.train(from_values(fields), tmp_path / "run")
     images = run.generator("mine").sample(5)
     again = load_adapter(run.workdir / "adapter").sample(5)
@@ -107,4 +112,4 @@ def test_a_run_mines_in_w(space, saved, tiny_fields, tmp_path):
 
 def test_a_source_without_a_mapping_network_has_no_w(tiny_fields):
     with pytest.raises(InputError, match="'dcgan' has no mapping network behind which to mine"):
-        build.build(from_values({**tiny_fields, "miner_space": "w"}))
+        build.build(from_values({**tiny_fields, "miner.space": "w"}))

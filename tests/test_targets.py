@@ -9,7 +9,7 @@ from PIL import Image
 from toys import toy_source
 
 from minegan_jax import experiment, sources, weights
-from minegan_jax.data import load_dataset
+from minegan_jax.data import TargetConfig, load_dataset
 from minegan_jax.experiment import target_images
 
 IMAGES = np.random.default_rng(9).integers(256, size=(12, 8, 8), dtype=np.uint8)
@@ -18,7 +18,8 @@ IMAGES = np.random.default_rng(9).integers(256, size=(12, 8, 8), dtype=np.uint8)
 @pytest.fixture
 def dataset(tmp_path):
     np.savez(tmp_path / "a.npz", images=IMAGES)
-    return load_dataset(f"npz:{tmp_path}/a.npz", resolution=8, channels=1, num_held_out=4)
+    target = TargetConfig(images=f"npz:{tmp_path}/a.npz", num_held_out=4)
+    return load_dataset(target, resolution=8, channels=1)
 
 
 def source(name, seen):
@@ -37,11 +38,11 @@ def test_what_a_source_saw_of_the_held_out_images_is_said(dataset):
     assert remark.startswith("source 'saw three' was trained on 3 of the 4 held-out images")
 
 
-def moved(workdir, **config):
-    """Changes fields of a run's config, its folder's only."""
+def moved(workdir, **target):
+    """Changes fields of a run's target, in its folder only."""
     path = workdir / "config.json"
     found = json.loads(path.read_text())
-    found["config"] |= config
+    found["config"]["target"] |= target
     path.write_text(json.dumps(found))
 
 
@@ -49,7 +50,7 @@ def moved(workdir, **config):
 def folder(tmp_path, tiny_images, finished):
     """The images of a finished run, as a copy that may change."""
     copy = shutil.copytree(tiny_images, tmp_path / "copied")
-    moved(finished, target=f"folder:{copy}")
+    moved(finished, images=f"folder:{copy}")
     return copy
 
 
@@ -94,8 +95,8 @@ def test_the_same_images_elsewhere_are_measured(finished, tiny_source, tmp_path)
     seen = weights.save_tree(copy / sources.SEEN, {"images": np.sort(digests)[:3]})
     described |= {"name": "saw", "seen": seen}
     weights.save_description(copy / "source.json", described, sources.source.FORMAT)
-    moved(finished, sources=[str(copy)])
     config = json.loads((finished / "config.json").read_text())
+    config["config"]["sources"] = [str(copy)]
     config["sources"] = {str(copy): sources.load_source(copy).sha256}
     (finished / "config.json").write_text(json.dumps(config))
     report = experiment.open_run(finished).evaluate()

@@ -1,6 +1,6 @@
 """Fields that do nothing are refused where somebody named them, dropped where all share them."""
 
-import dataclasses
+import typing
 
 import pytest
 
@@ -14,6 +14,7 @@ from minegan_jax.experiment import (
     target_images,
     used_fields,
 )
+from minegan_jax.setting import OneOf
 
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
@@ -25,15 +26,13 @@ def test_every_field_is_read_by_some_method_and_every_method_is_in_the_table():
 
 def another(name):
     """Returns a value of a field that is not its default."""
-    value = getattr(Config(), name)
-    if name in config.ranges.ONE_OF:
-        return next(one for one in config.ranges.ONE_OF[name] if one != value)
-    if name in config.ranges.SOME_OF:
-        return config.ranges.SOME_OF[name][:1]
+    value, allowed = config.FIELDS[name].default, config.FIELDS[name].metadata["allowed"]
+    if isinstance(allowed, OneOf):
+        return next(one for one in allowed.values if one != value)
     if isinstance(value, bool):
         return not value
     if value is None:
-        return 1 if name != "exclude" else "digits"
+        return 1 if int in typing.get_args(config.FIELDS[name].kind) else "digits"
     if isinstance(value, float):
         return value / 2 or 0.5
     if isinstance(value, int):
@@ -51,7 +50,7 @@ READ_BY_NONE = [
 
 @pytest.mark.parametrize(("method", "name"), READ_BY_NONE)
 def test_what_a_method_does_not_read_is_refused_by_name(method, name):
-    given = dataclasses.replace(Config(method=method), **{name: another(name)})
+    given = from_values({"method": method, name: another(name)})
     with pytest.raises(InputError) as caught:
         used_fields.check(given, [name])
     assert f"config field {name!r} does nothing for method {method!r}" in str(caught.value)
@@ -63,28 +62,28 @@ def test_what_a_method_does_not_read_is_refused_by_name(method, name):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"selector_window": 50}, "'selector_window' does nothing beside a single source"),
-        ({"drop_below": 0.1}, "'drop_below' does nothing beside a single source"),
-        ({"miner_start": "affine", "miner_width": 9}, "'miner_width' does nothing beside affine"),
+        ({"selector.window": 50}, "'selector.window' does nothing beside a single source"),
+        ({"selector.drop_below": 0.1}, "'selector.drop_below' does nothing beside a single source"),
+        ({"miner.start": "affine", "miner.width": 9}, "'miner.width' does nothing beside affine"),
         (
-            {"miner_start": "affine", "miner_draws_class": False},
-            "'miner_draws_class' does nothing beside affine",
+            {"miner.start": "affine", "miner.draws_class": False},
+            "'miner.draws_class' does nothing beside affine",
         ),
         (
-            {"classes": "mean", "miner_draws_class": False},
-            "'miner_draws_class' does nothing beside classes that are given",
+            {"classes": "mean", "miner.draws_class": False},
+            "'miner.draws_class' does nothing beside classes that are given",
         ),
         (
-            {"critic": "fresh", "freeze_critic_layers": 1},
-            "'freeze_critic_layers' does nothing beside a fresh critic",
+            {"game.critic": "fresh", "game.freeze_critic_layers": 1},
+            "'game.freeze_critic_layers' does nothing beside a fresh critic",
         ),
         (
-            {"sources": ("a", "b"), "exploration": 0.0, "exploration_steps": 9},
-            "'exploration_steps' does nothing beside exploration=0",
+            {"sources": ("a", "b"), "selector.exploration": 0.0, "selector.exploration_steps": 9},
+            "'selector.exploration_steps' does nothing beside selector.exploration=0",
         ),
         (
-            {"method": "vae", "perceptual_weight": 0.1},
-            "'perceptual_weight' does nothing beside no perceptual",
+            {"method": "vae", "baseline.perceptual_weight": 0.1},
+            "'baseline.perceptual_weight' does nothing beside no perceptual",
         ),
     ],
 )
@@ -96,11 +95,11 @@ def test_what_does_nothing_beside_another_value(fields, said):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"sources": ("a", "b"), "selector_window": 50, "drop_below": 0.1},
-        {"exploration": 0.0},  # asks for nothing
-        {"method": "scratch", "sources": (), "penalty_weight": 0.0},
-        {"method": "dgn_am", "penalty_weight": 0.0, "classifier": "digits"},
-        {"method": "transfergan", "freeze_critic_layers": 2},
+        {"sources": ("a", "b"), "selector.window": 50, "selector.drop_below": 0.1},
+        {"selector.exploration": 0.0},  # asks for nothing
+        {"method": "scratch", "sources": (), "game.penalty_weight": 0.0},
+        {"method": "dgn_am", "game.penalty_weight": 0.0, "baseline.classifier": "digits"},
+        {"method": "transfergan", "game.freeze_critic_layers": 2},
     ],
 )
 def test_what_does_something_or_asks_for_nothing_is_no_mistake(fields):
@@ -118,9 +117,11 @@ def test_no_packaged_config_has_a_field_that_does_nothing(name):
 
 def cells_of(**methods):
     values = comparison_config.default_comparison()
-    values.fields.update(mine_steps=7, miner_width=9, train_steps=5, kl_weight=0.3, seed=4)
-    values.settings = {"one": {"classes": "3", "exploration": 0.4}}
-    values.methods = methods
+    values.fields.run.update(mine_steps=7, train_steps=5, seed=4)
+    values.fields.miner.width = 9
+    values.fields.baseline.kl_weight = 0.3
+    values.settings = {"one": {"classes": "3", "selector": {"exploration": 0.4}}}
+    values.methods = {name: config.nested(fields) for name, fields in methods.items()}
     values.seeds = (0,)
     parsed = comparison_config.from_config_dict(values)
     return {cell.method: cell.config for cell in comparison_config.cells(parsed, {})}
@@ -128,18 +129,19 @@ def cells_of(**methods):
 
 def test_a_comparison_drops_from_shared_fields_what_a_method_does_not_read():
     found = cells_of(
-        MineGAN={}, scratch={"method": "scratch"}, VAE={"method": "vae", "kl_weight": 0.5}
+        MineGAN={}, scratch={"method": "scratch"}, VAE={"method": "vae", "baseline.kl_weight": 0.5}
     )
     mined, scratch, vae = (found[name] for name in ("MineGAN", "scratch", "VAE"))
-    assert (mined.mine_steps, mined.miner_width, mined.classes, mined.kl_weight) == (7, 9, "3", 0.1)
-    assert mined.exploration == 0.4
-    assert (scratch.train_steps, scratch.mine_steps, scratch.classes) == (5, 1000, "all")
+    assert (mined.run.mine_steps, mined.miner.width, mined.classes) == (7, 9, "3")
+    assert (mined.selector.exploration, mined.baseline.kl_weight) == (0.4, 0.1)
+    assert (scratch.run.train_steps, scratch.run.mine_steps, scratch.classes) == (5, 1000, "all")
     assert (scratch.sources, mined.sources) == ((), Config().sources)
-    assert (vae.kl_weight, vae.train_steps) == (0.5, 5)
+    assert (vae.baseline.kl_weight, vae.run.train_steps) == (0.5, 5)
 
 
 @pytest.mark.parametrize(
-    "own", [{"method": "scratch", "mine_steps": 3}, {"kl_weight": 0.5}, {"critic_turn": 2}]
+    "own",
+    [{"method": "scratch", "run.mine_steps": 3}, {"baseline.kl_weight": 0.5}, {"critic_turn": 2}],
 )
 def test_a_comparison_refuses_what_does_nothing_for_the_method_that_names_it(own):
     with pytest.raises(InputError, match=r"does nothing for method|unknown config field"):
@@ -149,11 +151,26 @@ def test_a_comparison_refuses_what_does_nothing_for_the_method_that_names_it(own
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--config.method=transfergan", "--config.critic=fresh"), "'critic' does nothing"),
-        (("--config.kl_weight=0.5",), "'kl_weight' does nothing for method 'minegan'"),
-        (("--config.drop_below=0.5",), "'drop_below' does nothing beside a single source"),
-        (("--config.beta1=1.5",), "'beta1': expected 0.0 or more, less than 1.0, found 1.5"),
-        (("--config.learning_rate=nan",), "'learning_rate': expected more than 0.0, found nan"),
+        (
+            ("--config.method=transfergan", "--config.game.critic=fresh"),
+            "'game.critic' does nothing",
+        ),
+        (
+            ("--config.baseline.kl_weight=0.5",),
+            "'baseline.kl_weight' does nothing for method 'minegan'",
+        ),
+        (
+            ("--config.selector.drop_below=0.5",),
+            "'selector.drop_below' does nothing beside a single source",
+        ),
+        (
+            ("--config.game.beta1=1.5",),
+            "'game.beta1': expected 0.0 or more, less than 1.0, found 1.5",
+        ),
+        (
+            ("--config.game.learning_rate=nan",),
+            "'game.learning_rate': expected more than 0.0, found nan",
+        ),
     ],
 )
 def test_the_command_line_refuses_what_does_nothing(flags, said, train, tmp_path):
@@ -165,16 +182,16 @@ def test_the_command_line_refuses_what_does_nothing(flags, said, train, tmp_path
 
 def test_a_file_is_refused_too_but_not_for_a_method_that_flags_change(cli, tiny_config, tmp_path):
     workdir = f"--workdir={tmp_path / 'run'}"
-    file = tiny_config(kl_weight=0.5)
-    assert "'kl_weight' does nothing" in cli(f"--config={file}", workdir)[1]
+    file = tiny_config(**{"baseline.kl_weight": 0.5})
+    assert "'baseline.kl_weight' does nothing" in cli(f"--config={file}", workdir)[1]
     changed = "--config.method=transfergan", "--config.sources=nowhere"
     assert "no source 'nowhere'" in cli(f"--config={tiny_config()}", workdir, *changed)[1]
 
 
 def test_fields_named_from_python_do_something(tmp_path, tiny_source, tiny_images):
     source, target = sources_and_target(tiny_source, tiny_images)
-    with pytest.raises(InputError, match="'train_steps' does nothing for method 'minegan'"):
-        experiment.mine([source], target, workdir=tmp_path / "run", train_steps=3)
+    with pytest.raises(InputError, match=r"'run\.train_steps' does nothing for method 'minegan'"):
+        experiment.mine([source], target, workdir=tmp_path / "run", run={"train_steps": 3})
     assert not (tmp_path / "run").exists()
 
 
@@ -184,6 +201,15 @@ def sources_and_target(tiny_source, tiny_images):
 
 def test_a_fresh_critic_has_no_layers_to_keep(tiny_source):
     networks = sources.load_source(tiny_source).networks
-    given = from_values({"critic": "fresh", "freeze_critic_layers": 1})
+    given = from_values({"game.critic": "fresh", "game.freeze_critic_layers": 1})
     with pytest.raises(InputError, match="a fresh critic's layers know nothing to keep"):
         load_sources.frozen(given, networks)
+
+
+@pytest.mark.parametrize("method", used_fields.READ)
+def test_a_record_holds_what_the_method_reads_and_comes_back(method):
+    given = from_values({"method": method, "run.batch_size": 5, "miner.depth": 3})
+    recorded = used_fields.record(given)
+    assert config.flat(recorded).keys() == used_fields.READ[method]
+    assert from_values(recorded).run.batch_size == 5
+    assert ("miner" in recorded) == (method == "minegan")

@@ -7,10 +7,11 @@ import oracles
 import pytest
 from scipy import integrate, stats
 from tiny_sources import ARGUMENTS, moved, named
+from toys import changed
 
 from minegan_jax import config, experiment, trees
 from minegan_jax.baselines import vae
-from minegan_jax.baselines.reconstruction import Rules
+from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.errors import InputError
 from minegan_jax.nets import family
 from minegan_jax.nets.encoder import Encoder
@@ -20,23 +21,32 @@ from minegan_jax.types import Batch
 
 DCGAN = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 OF_FAMILIES = {**ARGUMENTS, "dcgan": DCGAN}
-RULES = Rules(learning_rate=0.01, betas=(0.5, 0.9), batch_size=8)
-WIDTH, KL_WEIGHT = 4, 0.2
+RULES = changed(
+    ReconstructionSettings(),
+    {
+        "baseline.learning_rate": 0.01,
+        "baseline.beta1": 0.5,
+        "baseline.beta2": 0.9,
+        "run.batch_size": 8,
+        "baseline.kl_weight": 0.2,
+    },
+)
+WIDTH, KL_WEIGHT = 4, RULES.baseline.kl_weight
+BETAS = RULES.baseline.beta1, RULES.baseline.beta2
 
 
 def method_of(rules=RULES, name="dcgan"):
-    networks = family.build(name, OF_FAMILIES[name])
-    return vae.vae(networks, WIDTH, rules, kl_weight=KL_WEIGHT)
+    return vae.vae(family.build(name, OF_FAMILIES[name]), WIDTH, rules)
 
 
 def batch_of(channels=1, seed=0, size=8):
-    shape = (RULES.batch_size, 1, size, size, channels)
+    shape = (RULES.run.batch_size, 1, size, size, channels)
     images = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    return Batch(images, *np.zeros((2, RULES.batch_size, 1), np.int32))
+    return Batch(images, *np.zeros((2, RULES.run.batch_size, 1), np.int32))
 
 
 def step_of(method):
-    return jax.jit(lambda *given: method.learner.step(*given, oracles.average))
+    return jax.jit(lambda *given: method.learner.step(*given, oracles.mean_over_devices))
 
 
 def test_the_divergence_is_that_of_the_densities():
@@ -75,14 +85,18 @@ def slow_loss(params, batch, draws):
 
 
 def test_a_step_is_that_of_a_slow_oracle():
-    method = method_of(RULES._replace(maps=lambda images: (images**2,), maps_weight=0.5))
+    method = method_of(
+        changed(
+            RULES, {"feature_maps": lambda images: (images**2,), "baseline.perceptual_weight": 0.5}
+        )
+    )
     state = method.learner.init(None, jax.random.key(0))
     batch, draws = batch_of(), method.learner.draw(jax.random.key(1))
     after, metrics = step_of(method)(state, batch, draws)
     total, gradient = jax.jit(jax.value_and_grad(slow_loss))(state.params, batch, draws)
     for name, value in {**slow_terms(state.params, batch, draws), "loss": total}.items():
         np.testing.assert_allclose(metrics[name], value, rtol=1e-5)
-    expected = oracles.SlowAdam(0.01, RULES.betas)(state.params, gradient)
+    expected = oracles.SlowAdam(0.01, BETAS)(state.params, gradient)
     # Adam makes steps of equal length of all gradients, also of those that are all rounding.
     certain = jax.tree.map(lambda g: np.abs(g) > 1e-6, gradient)
     jax.tree.map(
@@ -95,7 +109,7 @@ def test_a_step_is_that_of_a_slow_oracle():
 def test_the_code_costs_nothing_at_first():
     """Its weight rises by a quarter in each of four steps, and stays."""
     networks = family.build("dcgan", DCGAN)
-    method = vae.vae(networks, WIDTH, RULES, kl_weight=KL_WEIGHT, kl_warmup_steps=4)
+    method = vae.vae(networks, WIDTH, changed(RULES, {"baseline.kl_warmup_steps": 4}))
     state, step = method.learner.init(None, jax.random.key(0)), step_of(method)
     for done in range(6):
         state, found = step(state, batch_of(), method.learner.draw(jax.random.key(done)))
@@ -153,7 +167,8 @@ def test_one_device_and_eight_agree():
 
 # Whole runs.
 
-FIELDS = {"method": "vae", "sources": (), "critic_turns": 1, "train_steps": 3, **DCGAN}
+NETWORK = {f"network.{name}": value for name, value in DCGAN.items()}
+FIELDS = {"method": "vae", "sources": (), "run.train_steps": 3, **NETWORK}
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +193,9 @@ def test_a_cut_run_goes_on_bit_for_bit(run, cut):
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"perceptual": "digits_judge"}, "'digits_judge' is the judge, which no method may see"),
-        ({"family": "stylegan"}, "unknown family 'stylegan': expected one of biggan"),
-        ({"kl_weight": -1.0}, "'kl_weight': expected 0.0 or more, found -1.0"),
+        ({"baseline.perceptual": "digits_judge"}, "which no method may see"),
+        ({"network.family": "stylegan"}, "unknown family 'stylegan': expected one of biggan"),
+        ({"baseline.kl_weight": -1.0}, r"'baseline\.kl_weight': expected 0.0 or more, found -1.0"),
     ],
 )
 def test_a_users_mistake_is_one_line(fields, line, tiny_fields, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from toys import as_shown, gaussians
 
-from minegan_jax.data import open_listing
+from minegan_jax.data import open_index
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.embed import embed
 from minegan_jax.metrics.copy_verdict import CLEAN, COPIES, UNKNOWN
@@ -72,7 +72,7 @@ def test_features_that_tell_no_image_from_another_accuse_nobody(num_held_out):
 @pytest.fixture(scope="module")
 def digits():
     """Returns the 500 images of each digit, and what takes their features."""
-    listing = open_listing("digits")
+    listing = open_index("digits")
     labels = listing.labels
     images = np.stack([listing.read(index) for index in range(len(labels))])[..., None]
     extractor = load_extractor("digits")

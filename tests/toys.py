@@ -1,21 +1,42 @@
 """The smallest networks that can play the game, and a game of theirs."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from minegan_jax.metrics.shown import Shown
-from minegan_jax.mining.game import PLAYERS, Rules, draw, make_game, start
+from minegan_jax.mining.game import PLAYERS, draw, make_game, start
 from minegan_jax.mining.noise import NoiseShape
-from minegan_jax.mining.supersamples import Cast
+from minegan_jax.mining.settings import GameSettings, SelectorConfig
+from minegan_jax.mining.supersamples import GameNetworks
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
 
-RULES = Rules(
-    learning_rates={"miners": 0.01, "generators": 0.02, "critic": 0.03},
-    batch_size=4,
-    critic_turns=2,
-    average_decay=0.9,
+GAME = GameSettings(selector=SelectorConfig(exploration=0.0, exploration_steps=0))
+
+
+def changed(settings, values):
+    """Returns a method's settings with other values, by path."""
+    for path, value in values.items():
+        section, _, name = path.rpartition(".")
+        if section:
+            value = dataclasses.replace(getattr(settings, section), **{name: value})
+        settings = settings._replace(**{section or name: value})
+    return settings
+
+
+RULES = changed(
+    GAME,
+    {
+        "miner.learning_rate": 0.01,
+        "game.learning_rate": 0.02,
+        "game.critic_learning_rate": 0.03,
+        "run.batch_size": 4,
+        "game.critic_steps": 2,
+        "game.ema_decay": 0.9,
+    },
 )
 LATENT = 3
 
@@ -53,13 +74,13 @@ def toy_source(seed):
     return Source("toy", "toy", networks, *networks.init(jax.random.key(seed)), "", {})
 
 
-def toy_cast(miners, generators, critic, latent_size):
+def toy_networks_of(miners, generators, critic, latent_size):
     """Returns a cast whose images are all of one size."""
     shapes = (NoiseShape(latent_size),) * len(miners)
     miners = tuple(map(of_noise, miners))
     truncates = (False,) * len(miners)
     same = (lambda x: x,) * 2
-    return Cast(miners, generators, critic, *same, shapes, truncates=truncates)
+    return GameNetworks(miners, generators, critic, *same, shapes, truncates=truncates)
 
 
 def of_noise(miner):
@@ -70,8 +91,8 @@ def of_noise(miner):
 def toy_game(num_sources, rules=RULES):
     """Returns a game in which all move, its first state, one step's draws and real images."""
     sources = [toy_source(seed) for seed in range(num_sources)]
-    cast = toy_cast((mine,) * num_sources, (generate,) * num_sources, criticise, LATENT)
-    game = make_game(cast, rules, PLAYERS)
+    networks = toy_networks_of((mine,) * num_sources, (generate,) * num_sources, criticise, LATENT)
+    game = make_game(networks, rules, PLAYERS)
     params = {
         "miners": tuple(
             toy_weights(jax.random.key(10 + i), weights=(LATENT, LATENT))
@@ -81,7 +102,7 @@ def toy_game(num_sources, rules=RULES):
         "critic": sources[0].critic,
     }
     state = start(game, params, None)
-    shape = (RULES.batch_size, RULES.critic_turns, 2, 2, 1)
+    shape = (RULES.run.batch_size, RULES.game.critic_steps, 2, 2, 1)
     real = jnp.tanh(jax.random.normal(jax.random.key(5), shape))
     return game, state, draw(game, jax.random.key(4)), real
 

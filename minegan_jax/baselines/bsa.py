@@ -18,13 +18,14 @@ import optax
 from jaxtyping import Array, Float, Shaped
 
 from minegan_jax import trees
-from minegan_jax.baselines.reconstruction import Rules, differences, fit
+from minegan_jax.baselines.reconstruction import differences, fit
+from minegan_jax.baselines.settings import BaselineConfig, ReconstructionSettings
 from minegan_jax.mining import class_conditioning
 from minegan_jax.mining.method import MinedSource, TransferMethod
 from minegan_jax.mining.noise import Noise, NoiseShape, truncated
 from minegan_jax.nets import spectral
 from minegan_jax.nets.conditioning import class_table, class_vectors
-from minegan_jax.nets.precision import full_float32, lighter
+from minegan_jax.nets.precision import full_float32, mixed_precision
 from minegan_jax.sources import Source
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params, to_unit_range
 
@@ -63,26 +64,22 @@ def part(path: str) -> str:
 
 def bsa(
     source: Source,
-    rules: Rules,
+    settings: ReconstructionSettings,
     *,
     num_images: int,
-    latent_rate: float,
-    truncation: float,
     of_classes: str = class_conditioning.MEAN,
 ) -> TransferMethod:
     """Adapts a source to training images.
 
     Args:
       source: whose generator has normalisations.
-      rules: of the step; the learning rate is that of scales, shifts and the class's vector.
+      settings: of the step; the learning rate is that of scales, shifts and the class's vector.
       num_images: how many training images there are.
-      latent_rate: the learning rate of latents.
-      truncation: latents are sampled from N(0, 1) within +- this.
       of_classes: a class whose vector a conditional source starts from; else from all classes'
         mean. The vector is learnt.
     """
-    networks = source.networks
-    generate = lighter(networks.generate, rules.precision, remat=rules.remat)
+    networks, batch_size = source.networks, settings.run.batch_size
+    generate = mixed_precision(networks.generate, settings.run.precision, remat=settings.run.remat)
 
     def init_params(key: Key) -> dict[str, Any]:
         del key
@@ -91,26 +88,26 @@ def bsa(
 
     def draw(key: Key) -> Draws:
         key_jitter, key_prior = jax.random.split(key)
-        jitter = jax.random.normal(key_jitter, (rules.batch_size, networks.latent_size))
-        return Draws(jitter, jnp.broadcast_to(key_prior, (rules.batch_size,)))
+        jitter = jax.random.normal(key_jitter, (batch_size, networks.latent_size))
+        return Draws(jitter, jnp.broadcast_to(key_prior, (batch_size,)))
 
     def terms(params: Params, batch: Batch, draws: Draws) -> Metrics:
         latents = params["latents"][batch.indices[:, 0]] + JITTER * draws.jitter
         made = generate(params["generator"], latents, *_conditions(params, len(latents)))
         return {
-            **differences(made, to_unit_range(batch.images[:, 0]), rules),
-            "earth_movers": of_some(params["latents"], rules.batch_size, draws.prior[0]),
+            **differences(made, to_unit_range(batch.images[:, 0]), settings),
+            "earth_movers": of_some(params["latents"], batch_size, draws.prior[0]),
             "moved": moved(params["generator"], source.generator),
         }
 
     @jax.jit
     @full_float32()
     def sample(params: Params, noise: Noise) -> Images:
-        inputs = truncated(noise.latents, truncation)
+        inputs = truncated(noise.latents, settings.baseline.truncation)
         return networks.generate(params["generator"], inputs, *_conditions(params, len(inputs)))
 
-    optimizer = _optimizer(rules, latent_rate)
-    learner = fit(init_params, draw, terms, optimizer, weights=WEIGHTS, rules=rules)
+    optimizer = _optimizer(settings.baseline)
+    learner = fit(init_params, draw, terms, optimizer, weights=WEIGHTS, settings=settings)
     adapted = MinedSource(NoiseShape(networks.latent_size), sample)
     return TransferMethod(learner, (adapted,), lambda state: (_sampled(state.params),))
 
@@ -136,17 +133,17 @@ def _conditions(params: Params, batch: int) -> tuple[Array, ...]:
     return (jnp.broadcast_to(params["vector"][None], (batch, *params["vector"].shape)),)
 
 
-def _optimizer(rules: Rules, latent_rate: float) -> optax.GradientTransformation:
+def _optimizer(config: BaselineConfig) -> optax.GradientTransformation:
     """Gives latents and norms their Adam; the rest gets no update and no optimizer state."""
 
     def adam(rate: float) -> optax.GradientTransformation:
         schedule = optax.exponential_decay(rate, DECAY_EVERY_STEPS, DECAY, staircase=True)
-        return optax.adam(schedule, *rules.betas)
+        return optax.adam(schedule, config.beta1, config.beta2)
 
     return optax.partition(
         {
-            "latents": adam(latent_rate),
-            "norms": optax.chain(adam(rules.learning_rate), spectral.power_iteration()),
+            "latents": adam(config.latent_learning_rate),
+            "norms": optax.chain(adam(config.learning_rate), spectral.power_iteration()),
             "frozen": optax.set_to_zero(),
         },
         partial(trees.labelled, part),

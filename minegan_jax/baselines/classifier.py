@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from minegan_jax.training.learner import Average, Learner
+from minegan_jax.training.learner import Learner, MeanOverDevices
 from minegan_jax.types import Batch, Key, Metrics, Params, to_unit_range
 
 MAX_SHIFT = 2  # pixels by which training images move, each way
@@ -45,7 +45,7 @@ def classification(
         return jax.random.randint(key, (batch_size, 2), -MAX_SHIFT, MAX_SHIFT + 1)
 
     def step(
-        state: ClassifierState, batch: Batch, offsets: jax.Array, average: Average
+        state: ClassifierState, batch: Batch, offsets: jax.Array, mean_over_devices: MeanOverDevices
     ) -> tuple[ClassifierState, Metrics]:
         images = shift(to_unit_range(batch.images[:, 0]), offsets)
         labels = batch.labels[:, 0]
@@ -56,7 +56,7 @@ def classification(
             return total, {"loss": total, "accuracy": (scores.argmax(axis=1) == labels).mean()}
 
         results = jax.value_and_grad(loss, has_aux=True)(state.params)
-        (_, metrics), gradients = average(results)
+        (_, metrics), gradients = mean_over_devices(results)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
         return ClassifierState(optax.apply_updates(state.params, updates), optimizer_state), metrics
 

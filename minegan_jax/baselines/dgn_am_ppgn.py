@@ -9,7 +9,7 @@ a generator was trained to make images of all classes. Here h is what a source's
 a latent of a prior N(0, I) and, where all of its classes take part, the vector of a class. What is
 published stays: both updates, their order, schedule and the decay. What belongs to the codes' units
 is our reading: h stays in [-LIMIT, LIMIT] in the place of [0, mean + 3 standard deviations]
-(DGN-AM) and [0, 30] (PPGN), and `SearchRules` holds the sizes that must be searched again.
+(DGN-AM) and [0, 30] (PPGN), and `BaselineConfig` holds the sizes that must be searched again.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from minegan_jax.baselines.settings import BaselineConfig
 from minegan_jax.mining import class_conditioning
 from minegan_jax.mining.method import MinedSource, TransferMethod
 from minegan_jax.mining.noise import Noise, sample_noise
@@ -28,7 +29,7 @@ from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.function import as_function
 from minegan_jax.nets.precision import full_float32
 from minegan_jax.sources import Source
-from minegan_jax.training.learner import Average, Learner
+from minegan_jax.training.learner import Learner, MeanOverDevices
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params
 
 Logits = Float[Array, "batch classes"]
@@ -46,20 +47,7 @@ class Goal(NamedTuple):
     label: int  # its class that is sought
 
 
-class SearchRules(NamedTuple):
-    """How far a search goes, and what holds it back; lengths are standard deviations of h."""
-
-    num_steps: int = 200  # for each image, as published
-    # Mean size of a step in each number of h. PPGN's stays, and is 1 in [0, 30] as published;
-    # DGN-AM's falls linearly from this, 8 as published, to 0.
-    step_size: float = 0.1
-    # DGN-AM: the share of h that decays in each step, 0.01 as published. PPGN: epsilon_1, the
-    # weight of the encoder's term beside the class's, 1e-5 as published.
-    prior: float = 0.01
-    noise: float = 0.0  # added in each step: epsilon_3; 1e-17 as published, which rounds to none
-
-
-def search_dgn_am(goal: Goal, rules: SearchRules, make: Make, start: Latents) -> Latents:
+def search_dgn_am(goal: Goal, config: BaselineConfig, make: Make, start: Latents) -> Latents:
     """Climbs the logit of the class (DGN-AM, their Fig. 2): h' = (1 - prior) (h + s g / mean|g|).
 
     g is the gradient of the logit in h. They take it in two legs, to an image and from there to h,
@@ -67,24 +55,24 @@ def search_dgn_am(goal: Goal, rules: SearchRules, make: Make, start: Latents) ->
 
     Args:
       goal: what is sought.
-      rules: of the search.
+      config: how far the search goes, and what holds it back.
       make: G.
       start: draws of the prior.
     """
-    noise = _noise(start, rules.noise)
+    noise = _noise(start, config.search_noise)
 
     def step(number: Array, latents: Latents) -> Latents:
-        size = rules.step_size * (1.0 - number / rules.num_steps)
+        size = config.search_step_size * (1.0 - number / config.search_steps)
         uphill = jax.grad(lambda latents: goal.logits(make(latents))[:, goal.label].sum())(latents)
         moved = latents + size * _of_mean_size_one(uphill) + noise(number)
-        return (1.0 - rules.prior) * moved.clip(-LIMIT, LIMIT)
+        return (1.0 - config.search_prior) * moved.clip(-LIMIT, LIMIT)
 
-    return jax.lax.fori_loop(0, rules.num_steps, step, start)
+    return jax.lax.fori_loop(0, config.search_steps, step, start)
 
 
 def search_ppgn(
     goal: Goal,
-    rules: SearchRules,
+    config: BaselineConfig,
     make: Make,
     start: Latents,
     *,
@@ -97,24 +85,24 @@ def search_ppgn(
     the logit.
 
     Args:
-      goal: as for `search_dgn_am`, like `rules`, `make` and `start`.
-      rules: of the search.
+      goal: as for `search_dgn_am`, like `config`, `make` and `start`.
+      config: how far the search goes, and what holds it back.
       make: G.
       start: draws of the prior.
       encode: E, the inverse of G.
     """
-    noise = _noise(start, rules.noise)
+    noise = _noise(start, config.search_noise)
 
     def step(number: Array, latents: Latents) -> Latents:
         images, back = jax.vjp(make, latents)
         logits, into_images = jax.vjp(goal.logits, images)
         (of_logits,) = into_images(_towards(logits, goal.label))
         (of_class,) = back(of_logits)
-        change = rules.prior * (encode(images) - latents) + of_class
-        moved = latents + rules.step_size * _of_mean_size_one(change) + noise(number)
+        change = config.search_prior * (encode(images) - latents) + of_class
+        moved = latents + config.search_step_size * _of_mean_size_one(change) + noise(number)
         return moved.clip(-LIMIT, LIMIT)
 
-    return jax.lax.fori_loop(0, rules.num_steps, step, start)
+    return jax.lax.fori_loop(0, config.search_steps, step, start)
 
 
 def _noise(start: Latents, size: float) -> Callable[[Array], Latents | float]:
@@ -156,24 +144,15 @@ class SearchState(NamedTuple):
     optimizer: optax.OptState
 
 
-class EncoderRules(NamedTuple):
-    """How PPGN's encoder learns to invert the generator; optimizer: Adam."""
-
-    width: int = 32  # of an `Encoder`
-    batch_size: int = 64  # images per step, over all devices
-    learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.9)
-
-
 def dgn_am(
-    source: Source, goal: Goal, search: SearchRules, of_classes: str = class_conditioning.ALL
+    source: Source, goal: Goal, config: BaselineConfig, of_classes: str = class_conditioning.ALL
 ) -> TransferMethod:
     """Returns DGN-AM (Nguyen et al. 2016), which learns nothing: its phase has no steps.
 
     Args:
       source: whose latents are searched.
       goal: what is sought.
-      search: its rules.
+      config: of the search.
       of_classes: that a conditional generator is asked for, see `mining.class_conditioning`.
     """
 
@@ -182,14 +161,15 @@ def dgn_am(
         return SearchState(source.generator, {}, ())
 
     learner = Learner(init, draw=lambda _: (), step=lambda state, *_: (state, {}))
-    return _method(source, learner, lambda _: partial(search_dgn_am, goal, search), of_classes)
+    return _method(source, learner, lambda _: partial(search_dgn_am, goal, config), of_classes)
 
 
 def ppgn(
     source: Source,
     goal: Goal,
-    search: SearchRules,
-    rules: EncoderRules,
+    config: BaselineConfig,
+    *,
+    batch_size: int,
     of_classes: str = class_conditioning.ALL,
 ) -> TransferMethod:
     """Returns PPGN (Nguyen et al. 2017), whose encoder learns to invert the source's generator.
@@ -197,22 +177,27 @@ def ppgn(
     Args:
       source: whose latents are searched.
       goal: what is sought.
-      search: its rules.
-      rules: of the encoder's learning.
+      config: of the search, and of the encoder's learning.
+      batch_size: images of a step of the encoder, over all devices.
       of_classes: that a conditional generator is asked for, see `mining.class_conditioning`.
     """
     encode = as_function(
-        Encoder(class_conditioning.searched_size(source.networks, of_classes), rules.width)
+        Encoder(class_conditioning.searched_size(source.networks, of_classes), config.encoder_width)
     )
 
     def search_with(encoder: Params) -> Search:
-        return partial(search_ppgn, goal, search, encode=partial(encode, encoder))
+        return partial(search_ppgn, goal, config, encode=partial(encode, encoder))
 
-    return _method(source, inversion(source, rules, of_classes), search_with, of_classes)
+    return _method(
+        source, inversion(source, config, batch_size, of_classes), search_with, of_classes
+    )
 
 
 def inversion(
-    source: Source, rules: EncoderRules, of_classes: str = class_conditioning.ALL
+    source: Source,
+    config: BaselineConfig,
+    batch_size: int,
+    of_classes: str = class_conditioning.ALL,
 ) -> Learner:
     """Returns a learner of E that minimises the mean of (E(G(h)) - h)^2 over draws h of the prior.
 
@@ -220,8 +205,11 @@ def inversion(
     has none, so E is trained to G.
     """
     networks = source.networks
-    encoder = Encoder(class_conditioning.searched_size(networks, of_classes), rules.width)
-    encode, optimizer = as_function(encoder), optax.adam(rules.learning_rate, *rules.betas)
+    encoder = Encoder(class_conditioning.searched_size(networks, of_classes), config.encoder_width)
+    encode, optimizer = (
+        as_function(encoder),
+        optax.adam(config.learning_rate, config.beta1, config.beta2),
+    )
     opened = class_conditioning.searchable(networks, of_classes)
     noise_shape = class_conditioning.noise_shape(networks, of_classes)
 
@@ -232,7 +220,7 @@ def inversion(
         return SearchState(source.generator, weights, optimizer.init(weights))
 
     def step(
-        state: SearchState, batch: Batch, noise: Noise, average: Average
+        state: SearchState, batch: Batch, noise: Noise, mean_over_devices: MeanOverDevices
     ) -> tuple[SearchState, Metrics]:
         del batch
         latents, make = opened(state.generator, noise)
@@ -241,12 +229,12 @@ def inversion(
         def loss(weights: Params) -> jax.Array:
             return jnp.square(encode(weights, images) - latents).mean()
 
-        total, gradients = average(jax.value_and_grad(loss)(state.encoder))
+        total, gradients = mean_over_devices(jax.value_and_grad(loss)(state.encoder))
         updates, moments = optimizer.update(gradients, state.optimizer, state.encoder)
         weights = optax.apply_updates(state.encoder, updates)
         return SearchState(state.generator, weights, moments), {"inversion_error": total}
 
-    return Learner(init, lambda key: sample_noise(key, (rules.batch_size,), noise_shape), step)
+    return Learner(init, lambda key: sample_noise(key, (batch_size,), noise_shape), step)
 
 
 def _method(

@@ -8,25 +8,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Int
 
-from minegan_jax.training.accumulation import in_parts
-from minegan_jax.training.learner import Average, Draws, Learner
+from minegan_jax.baselines.settings import ReconstructionSettings
+from minegan_jax.training.accumulation import accumulate
+from minegan_jax.training.learner import Draws, Learner, MeanOverDevices
 from minegan_jax.types import Batch, Images, Key, Metrics, Params
 
 Terms = Callable[[Params, Batch, Any], Metrics]  # of (params, batch, draws)
 Weight = float | Callable[[Int[Array, ""]], Array]  # or as a function of the steps done
-
-
-class Rules(NamedTuple):
-    """What stays the same in every step."""
-
-    learning_rate: float = 1e-3  # of Adam
-    betas: tuple[float, float] = (0.9, 0.999)
-    batch_size: int = 64  # images per minibatch, over all devices
-    maps: Callable[[Images], tuple[jax.Array, ...]] | None = None  # of a frozen network, or none
-    maps_weight: float = 1e-3  # of the differences between these maps
-    accumulation: int = 1  # parts in which a device's minibatch is gone through
-    precision: str = "float32"  # that the generator computes in, see `nets.precision`
-    remat: bool = False  # whether it computes activations twice rather than keep them
 
 
 class FitState(NamedTuple):
@@ -37,12 +25,12 @@ class FitState(NamedTuple):
     num_steps: Int[Array, ""]  # done
 
 
-def differences(made: Images, real: Images, rules: Rules) -> Metrics:
+def differences(made: Images, real: Images, settings: ReconstructionSettings) -> Metrics:
     """Returns mean |x - y| of pixels and, of a frozen network's maps, its sum over layers."""
     found = {"pixels": jnp.abs(made - real).mean()}
-    if rules.maps is None:
+    if settings.feature_maps is None:
         return found
-    pairs = zip(rules.maps(made), rules.maps(real), strict=True)
+    pairs = zip(settings.feature_maps(made), settings.feature_maps(real), strict=True)
     return {**found, "perceptual": jnp.stack([jnp.abs(x - y).mean() for x, y in pairs]).sum()}
 
 
@@ -53,19 +41,19 @@ def fit(
     optimizer: optax.GradientTransformation,
     *,
     weights: Mapping[str, Weight],
-    rules: Rules,
+    settings: ReconstructionSettings,
 ) -> Learner:
     """Returns a learner that lowers a weighted sum of terms.
 
     Args:
       init_params: makes the weights.
       draw: everything random in one step.
-      terms: what is summed; pixels weigh 1, the frozen network's maps what the rules say.
+      terms: what is summed; pixels weigh 1, the frozen network's maps what is set.
       optimizer: of the weights.
       weights: of the other terms.
-      rules: of the step.
+      settings: of the step.
     """
-    weights = {"pixels": 1.0, "perceptual": rules.maps_weight, **weights}
+    weights = {"pixels": 1.0, "perceptual": settings.baseline.perceptual_weight, **weights}
 
     def init(previous: None, key: Key) -> FitState:
         del previous
@@ -73,7 +61,7 @@ def fit(
         return FitState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
     def step(
-        state: FitState, batch: Batch, draws: Draws, average: Average
+        state: FitState, batch: Batch, draws: Draws, mean_over_devices: MeanOverDevices
     ) -> tuple[FitState, Metrics]:
         def loss(params: Params, batch: Batch, draws: Draws) -> tuple[jax.Array, Metrics]:
             found = terms(params, batch, draws)
@@ -84,8 +72,8 @@ def fit(
         def of_part(batch: Batch, draws: Draws) -> Any:
             return jax.value_and_grad(loss, has_aux=True)(state.params, batch, draws)
 
-        results = in_parts(of_part, rules.accumulation)(batch, draws)
-        (_, metrics), gradients = average(results)
+        results = accumulate(of_part, settings.run.accumulation_steps)(batch, draws)
+        (_, metrics), gradients = mean_over_devices(results)
         updates, moments = optimizer.update(gradients, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         return FitState(params, moments, state.num_steps + 1), metrics

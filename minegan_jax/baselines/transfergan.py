@@ -9,9 +9,9 @@ from typing import Any
 import jax
 
 from minegan_jax.mining import class_conditioning
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.method import TransferMethod
-from minegan_jax.mining.supersamples import Cast
+from minegan_jax.mining.settings import GameSettings
+from minegan_jax.mining.supersamples import GameNetworks
 from minegan_jax.mining.turns import adversarial_method
 from minegan_jax.nets.family import Networks
 from minegan_jax.sources import Source
@@ -20,13 +20,13 @@ from minegan_jax.types import Images, Key, Params
 
 
 def transfergan(
-    source: Source, rules: Rules, of_classes: str = class_conditioning.ALL
+    source: Source, settings: GameSettings, of_classes: str = class_conditioning.ALL
 ) -> TransferMethod:
     """Finetunes a source's generator and critic directly (TransferGAN, Wang et al. 2018).
 
     Args:
       source: with a critic.
-      rules: of the game.
+      settings: of the game.
       of_classes: that a conditional generator is asked for, see `mining.class_conditioning`.
     """
 
@@ -34,16 +34,18 @@ def transfergan(
         del key
         return {"miners": ({},), "generators": (source.generator,), "critic": source.critic}
 
-    cast = _cast(source.networks, of_classes, source.generator)
-    return adversarial_method(cast, rules, ("generators",), first_params)
+    of_game = _game_networks(source.networks, of_classes, source.generator)
+    return adversarial_method(of_game, settings, ("generators",), first_params)
 
 
-def scratch(networks: Networks, rules: Rules, *, labelled: bool = False) -> TransferMethod:
+def scratch(
+    networks: Networks, settings: GameSettings, *, labelled: bool = False
+) -> TransferMethod:
     """Trains fresh networks; with enough images this is how a source is pretrained.
 
     Args:
       networks: to start.
-      rules: of the game.
+      settings: of the game.
       labelled: whether conditional ones learn from the images' labels: then both sides are told
         each image's class.
     """
@@ -53,9 +55,9 @@ def scratch(networks: Networks, rules: Rules, *, labelled: bool = False) -> Tran
         return {"miners": ({},), "generators": (generator,), "critic": critic}
 
     shapes, _ = jax.eval_shape(networks.init, jax.random.key(0))
-    cast = _cast(networks, class_conditioning.ALL, shapes)
-    cast = cast._replace(num_classes=networks.num_classes if labelled else 0)
-    return adversarial_method(cast, rules, ("generators",), first_params)
+    of_game = _game_networks(networks, class_conditioning.ALL, shapes)
+    of_game = of_game._replace(num_classes=networks.num_classes if labelled else 0)
+    return adversarial_method(of_game, settings, ("generators",), first_params)
 
 
 def _as_they_are(images: Images) -> Images:
@@ -63,16 +65,16 @@ def _as_they_are(images: Images) -> Images:
     return images
 
 
-def _cast(networks: Networks, of_classes: str, like: Params) -> Cast:
-    """Returns a cast of one source without a miner, its generator's weights shaped like these."""
-    return Cast(
+def _game_networks(networks: Networks, of_classes: str, like: Params) -> GameNetworks:
+    """Returns a game's networks: one source without a miner, its weights shaped like these."""
+    return GameNetworks(
         miners=(class_conditioning.prior,),
         generators=(class_conditioning.generator(networks, of_classes),),
         critic=sharding.criticise(networks),
-        view=_as_they_are,
-        output=_as_they_are,
+        to_critic_input=_as_they_are,
+        to_output=_as_they_are,
         noise=(class_conditioning.noise_shape(networks, of_classes),),
-        whole=lambda _, parts: sharding.whole(parts, like),
+        all_gather=lambda _, parts: sharding.all_gather(parts, like),
         group=networks.group,
         truncates=(networks.truncates,),
     )

@@ -16,14 +16,15 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from minegan_jax.baselines.reconstruction import Rules, Weight, differences, fit
+from minegan_jax.baselines.reconstruction import Weight, differences, fit
+from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.mining.method import MinedSource, TransferMethod
 from minegan_jax.mining.noise import Noise, NoiseShape
 from minegan_jax.nets import spectral
 from minegan_jax.nets.encoder import Encoder
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
-from minegan_jax.nets.precision import full_float32, lighter
+from minegan_jax.nets.precision import full_float32, mixed_precision
 from minegan_jax.types import Batch, Images, Key, Latents, Metrics, Params, to_unit_range
 
 
@@ -38,15 +39,13 @@ def warmed_up(weight: float, num_steps: int) -> Weight:
     return lambda done: weight * jnp.minimum((done + 1) / jnp.maximum(num_steps, 1), 1.0)
 
 
-def vae(
-    networks: Networks, width: int, rules: Rules, *, kl_weight: float, kl_warmup_steps: int = 0
-) -> TransferMethod:
+def vae(networks: Networks, width: int, settings: ReconstructionSettings) -> TransferMethod:
     """Trains an encoder and a decoder; samples decode draws of N(0, I).
 
     Args:
       networks: whose fresh generator is the decoder; a conditional one gets its classes' mean.
       width: of the encoder.
-      rules: of the step.
+      settings: of the step, and what the KL divergence weighs.
       kl_weight: of the KL divergence over the number of an image's values. It is the mean absolute
         difference for which the sum is the bound on the likelihood of Laplace noise.
       kl_warmup_steps: in which that weight rises from 0, so that codes say something before they
@@ -54,6 +53,7 @@ def vae(
     """
     encoder = Encoder(2 * networks.latent_size, width)
     encode, decode = as_function(encoder), networks.generate
+    train = mixed_precision(decode, settings.run.precision, remat=settings.run.remat)
     shape = (1, networks.resolution, networks.resolution, networks.channels)
 
     def init_params(key: Key) -> dict[str, Any]:
@@ -62,14 +62,14 @@ def vae(
         return {"encoder": fresh, "decoder": networks.init(key_networks)[0]}
 
     def draw(key: Key) -> Latents:
-        return jax.random.normal(key, (rules.batch_size, networks.latent_size))
+        return jax.random.normal(key, (settings.run.batch_size, networks.latent_size))
 
     def terms(params: Params, batch: Batch, draws: Latents) -> Metrics:
         real = to_unit_range(batch.images[:, 0])
         means, log_variances = jnp.split(encode(params["encoder"], real), 2, axis=1)
         latents = means + jnp.exp(log_variances / 2.0) * draws
-        made = lighter(decode, rules.precision, remat=rules.remat)(params["decoder"], latents)
-        found = differences(made, real, rules)
+        made = train(params["decoder"], latents)
+        found = differences(made, real, settings)
         return {**found, "divergence": divergence(means, log_variances)}
 
     @jax.jit
@@ -77,12 +77,12 @@ def vae(
     def sample(params: Params, noise: Noise) -> Images:
         return decode(params["decoder"], noise.latents)
 
-    optimizer = optax.chain(
-        optax.adam(rules.learning_rate, *rules.betas), spectral.power_iteration()
-    )
-    per_value = kl_weight / (shape[1] * shape[2] * shape[3])
-    weights = {"divergence": warmed_up(per_value, kl_warmup_steps)}
-    learner = fit(init_params, draw, terms, optimizer, weights=weights, rules=rules)
+    config = settings.baseline
+    adam = optax.adam(config.learning_rate, config.beta1, config.beta2)
+    optimizer = optax.chain(adam, spectral.power_iteration())
+    per_value = config.kl_weight / (shape[1] * shape[2] * shape[3])
+    weights = {"divergence": warmed_up(per_value, config.kl_warmup_steps)}
+    learner = fit(init_params, draw, terms, optimizer, weights=weights, settings=settings)
     decoded = MinedSource(NoiseShape(networks.latent_size), sample)
     return TransferMethod(
         learner, (decoded,), lambda state: ({"decoder": state.params["decoder"]},)

@@ -14,17 +14,18 @@ from minegan_jax.data.archive import inside, open_zip
 from minegan_jax.data.arrays import KIND, open_array
 from minegan_jax.data.arrays import keep_array as keep_array
 from minegan_jax.data.batches import make_batch_at as make_batch_at
-from minegan_jax.data.conform import conform as conform
-from minegan_jax.data.conform import native_shape as native_shape
 from minegan_jax.data.digests import Digests as Digests
 from minegan_jax.data.digests import in_part, read_digests
 from minegan_jax.data.digests import occurs_in as occurs_in
 from minegan_jax.data.digits import open_digits
 from minegan_jax.data.duplicates import MAX_COMPARED, repeated
 from minegan_jax.data.folder import open_folder
-from minegan_jax.data.listing import Listing as Listing
+from minegan_jax.data.image_index import ImageIndex as ImageIndex
 from minegan_jax.data.npz import open_npz
 from minegan_jax.data.pictures import in_words as in_words
+from minegan_jax.data.preprocess import native_shape as native_shape
+from minegan_jax.data.preprocess import preprocess as preprocess
+from minegan_jax.data.settings import TargetConfig as TargetConfig
 from minegan_jax.data.subsets import Subset as Subset
 from minegan_jax.data.subsets import choose as choose
 from minegan_jax.data.tfds import open_tfds
@@ -33,7 +34,7 @@ from minegan_jax.types import Labels, Pixels
 
 LOG = logging.getLogger(__name__)
 # What stands before the colon -> what opens the rest.
-KINDS: dict[str, Callable[[str], Listing]] = {
+KINDS: dict[str, Callable[[str], ImageIndex]] = {
     "digits": open_digits,
     "folder": open_folder,
     "npz": open_npz,
@@ -50,14 +51,14 @@ class Dataset(NamedTuple):
     train_labels: Labels
     held_out: Pixels  # no rows where nothing is held out
     held_out_labels: Labels
-    left_out: Pixels  # of the training images, those that only early stopping sees
+    validation: Pixels  # of the training images, those that only early stopping sees
     description: dict[str, Any]  # how it came about: plain values, ready for JSON
-    train_digests: Digests  # of the training images, those left out among them
+    train_digests: Digests  # of the training images, those for validation among them
     held_out_digests: Digests
     class_names: tuple[str, ...] = ()  # by label, where the data has names
 
 
-def open_listing(spec: str) -> Listing:
+def open_index(spec: str) -> ImageIndex:
     """Opens `digits`, `folder:PATH`, `npz:FILE`, `tfds:NAME[:SPLIT]` or `zip:FILE`."""
     kind, _, rest = spec.partition(":")
     if kind in KINDS:
@@ -71,75 +72,64 @@ def open_listing(spec: str) -> Listing:
     raise InputError(f"{spec!r}: expected one of {', '.join(KINDS)}, found {kind!r}{hint}")
 
 
-def load_dataset(
-    spec: str,
-    *,
-    resolution: int,
-    channels: int,
-    labels: tuple[int, ...] = (),
-    ratios: tuple[float, ...] = (),
-    max_images: int | None = None,
-    num_held_out: int = 0,
-    num_left_out: int = 0,
-    seed: int = 0,
-    colour: str = "as_is",
-    skip_unreadable: bool = False,
-    exclude: str | None = None,
-    part: str = "",
-    enlarge: bool = False,
-    fit: str = "crop",
-    grey_range: tuple[float, ...] = (),
-    max_pixels: int | None = None,
-) -> Dataset:
+def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dataset:
     """Opens, chooses and reads images.
 
-    Where some are held or left out, only one of each picture is taken: a copy of an image that
-    training sees must not be among those that it should not see.
+    Where some are held out, or are for validation, only one of each picture is taken: a copy of an
+    image that training sees must not be among those that it should not see. The last
+    `num_validation` of the training images are no longer among them.
 
-    `exclude` names data whose exact images are not taken; `part`, "K/N", takes only those of the
-    K-th of N parts (`digests.in_part`). The last `num_left_out` of the training images are no
-    longer among them.
+    Args:
+      target: which images, and how they are read.
+      resolution: in pixels, that all get.
+      channels: 1 grey, 3 RGB.
+
+    Raises:
+      InputError: there are no such images, or they do not fit.
     """
+    spec, skip_unreadable = target.images, target.skip_unreadable
     read = partial(
-        conform,
+        preprocess,
         resolution=resolution,
         channels=channels,
-        colour=colour,
+        colour=target.colour,
         skip_unreadable=skip_unreadable,
-        enlarge=enlarge,
-        fit=fit,
+        enlarge=target.enlarge,
+        fit=target.fit,
     )
-    _check_grey_range(grey_range)
-    listing = open_listing(spec)._replace(grey_range=grey_range, max_pixels=max_pixels)
+    _check_grey_range(target.grey_range)
+    listing = open_index(spec)._replace(grey_range=target.grey_range, max_pixels=target.max_pixels)
     if listing.other_files:
         LOG.warning("%s: %s", spec, in_words(listing.other_files))
-    candidates, unreadable = _candidates(listing, exclude, part, skip_unreadable)
-    split = num_held_out or num_left_out
-    copies = _copies(listing, candidates, labels, skip_unreadable) if split else candidates[:0]
+    candidates, unreadable = _candidates(listing, target.exclude, target.part, skip_unreadable)
+    split = target.num_held_out or target.num_validation
+    copies = (
+        _copies(listing, candidates, target.labels, skip_unreadable) if split else candidates[:0]
+    )
     candidates = np.setdiff1d(candidates, copies)
     subset = choose(
         listing.labels[candidates],
-        keep_labels=labels,
-        ratios=ratios,
-        max_images=max_images,
-        num_held_out=num_held_out,
-        seed=seed,
+        keep_labels=target.labels,
+        ratios=target.ratios,
+        max_images=target.max_images,
+        num_held_out=target.num_held_out,
+        seed=target.seed,
         class_names=listing.class_names,
     )
     train, held_out = (read(listing, candidates[chosen]) for chosen in subset)
     if not len(train.pixels):
         raise InputError(f"{spec}: none of the {len(subset.train)} chosen images is readable")
-    count = _count_to_train_on(spec, len(train.pixels), num_left_out)
+    count = _count_to_train_on(spec, len(train.pixels), target.num_validation)
     description = {
         "spec": spec,
-        "exclude": exclude,
-        "part": part,
+        "exclude": target.exclude,
+        "part": target.part,
         "train": count,
         "held_out": len(held_out.pixels),
         "equal": len(copies),  # images that were not taken because another shows the same picture
-        "seed": seed,
-        "labels": list(labels),
-        "ratios": list(ratios),
+        "seed": target.seed,
+        "labels": list(target.labels),
+        "ratios": list(target.ratios),
         "other_files": list(listing.other_files),
         "skipped": [*unreadable, *train.skipped, *held_out.skipped],
     }
@@ -159,32 +149,32 @@ def load_dataset(
 def _check_grey_range(grey_range: tuple[float, ...]) -> None:
     """Makes sure that it is none, or a black and a white: the white may be less than the black."""
     if grey_range and (len(grey_range) != 2 or grey_range[0] == grey_range[1]):
-        raise InputError(f"grey_range: expected two different numbers, found {grey_range}")
+        raise InputError(f"target.grey_range: expected two different numbers, found {grey_range}")
 
 
-def _count_to_train_on(spec: str, found: int, num_left_out: int) -> int:
+def _count_to_train_on(spec: str, found: int, num_validation: int) -> int:
     """Returns how many images training sees; there must be one."""
-    if found > num_left_out:
-        return found - num_left_out
+    if found > num_validation:
+        return found - num_validation
     raise InputError(
-        f"{spec}: {num_left_out} of {found} training images to leave out: expected one to train on"
-        " at least"
+        f"{spec}: {num_validation} of {found} training images are for validation: expected one to"
+        " train on at least"
     )
 
 
 def _candidates(
-    listing: Listing, exclude: str | None, part: str, skip_unreadable: bool
+    listing: ImageIndex, exclude: str | None, part: str | None, skip_unreadable: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The indices of images that may be chosen, and the names of those found unreadable."""
     everything = np.arange(len(listing.labels))
-    if exclude is None and not part:
+    if exclude is None and part is None:
         return everything, ()
     readable, digests, unreadable = read_digests(
         listing, everything, skip_unreadable=skip_unreadable
     )
-    wanted = in_part(digests, part) if part else np.ones(len(digests), bool)
+    wanted = in_part(digests, part) if part is not None else np.ones(len(digests), bool)
     if exclude is not None:
-        others = open_listing(exclude)._replace(
+        others = open_index(exclude)._replace(
             grey_range=listing.grey_range, max_pixels=listing.max_pixels
         )
         theirs = np.arange(len(others.labels))
@@ -195,7 +185,7 @@ def _candidates(
 
 
 def _copies(
-    listing: Listing, candidates: np.ndarray, labels: tuple[int, ...], skip_unreadable: bool
+    listing: ImageIndex, candidates: np.ndarray, labels: tuple[int, ...], skip_unreadable: bool
 ) -> np.ndarray:
     """The indices of images that show the same picture as an earlier one that may be chosen."""
     known = listing.labels[candidates]

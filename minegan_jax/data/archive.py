@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 from minegan_jax.data import classes
-from minegan_jax.data.listing import Listing
+from minegan_jax.data.image_index import ImageIndex
 from minegan_jax.data.pictures import (
     ENDINGS,
     counted,
@@ -27,7 +27,7 @@ LARGEST = 2**30
 COMMANDS = {".7z": "7z x", ".rar": "unrar x", ".gz": "gunzip", ".xz": "unxz", ".zst": "unzstd"}
 
 
-def open_zip(rest: str) -> Listing:
+def open_zip(rest: str) -> ImageIndex:
     """The images of a zip archive, or of a folder in it: FILE.zip/FOLDER."""
     path = Path(os.path.expanduser(rest))
     if not rest or (inside(path) is None and not os.path.exists(path)):
@@ -58,7 +58,7 @@ def advice(path: Path) -> str:
     return f": npz:{path}" if ending(path.name) in (".npz", ".npy") else ""
 
 
-def open_archive(path: Path, spec: str) -> Listing:
+def open_archive(path: Path, spec: str) -> ImageIndex:
     """The images in an archive, sorted by path; folders are classes unless `dataset.json` is there.
 
     One folder around everything is the archive's own, not a class.
@@ -76,7 +76,7 @@ def open_archive(path: Path, spec: str) -> Listing:
         said = f": {in_words(left_out)}" if left_out else ""
         raise InputError(f"{spec}: no images in it{said}")
     labels, class_names = pack.classify(names, start, spec)
-    return Listing(
+    return ImageIndex(
         name=spec,
         labels=labels,
         class_names=class_names,

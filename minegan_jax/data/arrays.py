@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minegan_jax import trees
-from minegan_jax.data.listing import Listing, unlabelled
+from minegan_jax.data.image_index import ImageIndex, unlabelled
 from minegan_jax.data.npz import checked_images, checked_labels
 from minegan_jax.errors import InputError
 
 KIND = "array"
-_KEPT: dict[str, Listing] = {}  # by digest, for as long as the process lasts
+_KEPT: dict[str, ImageIndex] = {}  # by digest, for as long as the process lasts
 
 
 def keep_array(images: ArrayLike, labels: ArrayLike | None = None) -> str:
@@ -35,11 +35,11 @@ def keep_array(images: ArrayLike, labels: ArrayLike | None = None) -> str:
     digest = trees.digest((checked, numbers))[:16]
     spec = f"{KIND}:{digest}"
     names = [f"image {index}" for index in range(count)]
-    _KEPT[digest] = Listing(spec, numbers, (), checked.__getitem__, names)
+    _KEPT[digest] = ImageIndex(spec, numbers, (), checked.__getitem__, names)
     return spec
 
 
-def open_array(rest: str) -> Listing:
+def open_array(rest: str) -> ImageIndex:
     """Images that this process was given.
 
     Raises:

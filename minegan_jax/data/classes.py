@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minegan_jax.data.listing import unlabelled
+from minegan_jax.data.image_index import unlabelled
 from minegan_jax.errors import InputError
 from minegan_jax.types import Labels
 

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from minegan_jax.data.deep import as_16_bits, is_deep, to_8_bits
-from minegan_jax.data.listing import Listing
+from minegan_jax.data.image_index import ImageIndex
 from minegan_jax.data.pictures import limits
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
@@ -27,7 +27,7 @@ class UnreadableImage(InputError):
     """An image that is damaged, or larger than allowed: only these may be skipped."""
 
 
-def load_image(listing: Listing, index: int) -> Image.Image:
+def load_image(listing: ImageIndex, index: int) -> Image.Image:
     """Reads all of an image, turns it upright, to 8 bits and to sRGB.
 
     Raises:
@@ -40,7 +40,7 @@ def load_image(listing: Listing, index: int) -> Image.Image:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         limit = listing.max_pixels or Image.MAX_IMAGE_PIXELS
         raise UnreadableImage(
-            f"{name}: refused: has more than {limit} pixels: --config.max_pixels=N reads up to N"
+            f"{name}: refused: has more than {limit} pixels: target.max_pixels=N reads up to N"
         ) from error
     except Exception as error:  # Pillow's readers raise whatever their parsing trips over.
         if is_of_the_system(error):
@@ -50,7 +50,7 @@ def load_image(listing: Listing, index: int) -> Image.Image:
     return to_8_bits(image, name, listing.grey_range)
 
 
-def _opened(listing: Listing, index: int) -> Image.Image:
+def _opened(listing: ImageIndex, index: int) -> Image.Image:
     """Reads all of an image; one that is larger than allowed is an error."""
     with warnings.catch_warnings(), limits(listing.max_pixels):
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -60,7 +60,7 @@ def _opened(listing: Listing, index: int) -> Image.Image:
 
 
 def readable_images(
-    listing: Listing, indices: Indices, *, skip_unreadable: bool
+    listing: ImageIndex, indices: Indices, *, skip_unreadable: bool
 ) -> Iterator[tuple[int, Image.Image]]:
     """The chosen images that can be read, flattened, each with its index.
 
@@ -77,7 +77,7 @@ def readable_images(
         yield index, flatten(image, listing.names[index])
 
 
-def unreadable_names(listing: Listing, indices: Indices, kept: Indices) -> tuple[str, ...]:
+def unreadable_names(listing: ImageIndex, indices: Indices, kept: Indices) -> tuple[str, ...]:
     """The names of those chosen images that `readable_images` passed over."""
     found = set(map(int, kept))
     return tuple(listing.names[index] for index in map(int, indices) if index not in found)

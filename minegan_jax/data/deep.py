@@ -36,7 +36,7 @@ def to_8_bits(image: Image.Image, name: str, grey_range: tuple[float, ...]) -> I
     if not grey_range and not image.mode.startswith("I;16"):
         raise InputError(
             f"{name}: expected 8 or 16 bits a channel, found mode {image.mode} of values"
-            f" {np.nanmin(values):g} to {np.nanmax(values):g}: --config.grey_range=LOW,HIGH says"
+            f" {np.nanmin(values):g} to {np.nanmax(values):g}: target.grey_range=LOW,HIGH says"
             " which are black and white"
         )
     black, white = grey_range or (0, WHITE)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int, UInt64
 from PIL import Image
 
 from minegan_jax.data.decode import is_grey, readable_images, unreadable_names
-from minegan_jax.data.listing import Listing
+from minegan_jax.data.image_index import ImageIndex
 from minegan_jax.errors import InputError
 
 Digests = UInt64[np.ndarray, "images"]
@@ -26,7 +26,7 @@ def image_digest(image: Image.Image) -> int:
 
 
 def read_digests(
-    listing: Listing, indices: Int[np.ndarray, "chosen"], *, skip_unreadable: bool
+    listing: ImageIndex, indices: Int[np.ndarray, "chosen"], *, skip_unreadable: bool
 ) -> tuple[Int[np.ndarray, "images"], Digests, tuple[str, ...]]:
     """Digests of the chosen images, at their own size: before any crop or change of size.
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from minegan_jax.data.decode import readable_images
 from minegan_jax.data.digests import Digests, image_digest
-from minegan_jax.data.listing import Listing
+from minegan_jax.data.image_index import ImageIndex
 
 SIDE = 16  # pixels of a thumbnail
 SAME = 0.995  # correlation from which on two thumbnails show one picture
@@ -22,7 +22,7 @@ BLOCK = 1024  # images that are compared with all others at a time
 
 
 def repeated(
-    listing: Listing, indices: Int[np.ndarray, "chosen"], *, skip_unreadable: bool
+    listing: ImageIndex, indices: Int[np.ndarray, "chosen"], *, skip_unreadable: bool
 ) -> Bool[np.ndarray, "chosen"]:
     """Which images show the picture of an earlier one; unreadable ones repeat nothing.
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from minegan_jax.data import archive, classes
-from minegan_jax.data.listing import Listing
+from minegan_jax.data.image_index import ImageIndex
 from minegan_jax.data.pictures import counted, in_words, is_picture, open_picture
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.data.walk import Found, find_files, is_output
@@ -14,7 +14,7 @@ from minegan_jax.errors import InputError
 LOG = logging.getLogger(__name__)
 
 
-def open_folder(rest: str) -> Listing:
+def open_folder(rest: str) -> ImageIndex:
     """The images below a folder, sorted by path; a moving image counts as its first frame."""
     root, spec = Path(os.path.expanduser(rest)), f"folder:{rest}"
     if rest and archive.inside(root) is not None:
@@ -29,7 +29,7 @@ def open_folder(rest: str) -> Listing:
         raise InputError(f"{spec}: no images in it{said}")
     labels, class_names = _classify(root, names, spec)
     _warn_of_one_folder(names, class_names, spec)
-    return Listing(
+    return ImageIndex(
         name=spec,
         labels=labels,
         class_names=class_names,

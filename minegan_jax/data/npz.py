@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minegan_jax.data.listing import Listing, unlabelled
+from minegan_jax.data.image_index import ImageIndex, unlabelled
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
 from minegan_jax.types import Labels
@@ -28,7 +28,7 @@ CONVERSIONS = (
 )
 
 
-def open_npz(rest: str) -> Listing:
+def open_npz(rest: str) -> ImageIndex:
     """Images (n, h, w), (n, h, w, c) or (n, c, h, w) of uint8 and, if there, labels (n,).
 
     They are called as `NAMES` says; images of another name are taken if no others are there. A
@@ -40,7 +40,7 @@ def open_npz(rest: str) -> Listing:
     if not rest or not os.path.isfile(path):
         raise InputError(f"{name}: no such file")
     images, labels = _read_arrays(path, name)
-    return Listing(
+    return ImageIndex(
         name=name,
         labels=labels,
         class_names=(),
@@ -134,7 +134,7 @@ def checked_images(images: np.ndarray, name: str, what: str) -> np.ndarray:
         and images.shape[3] not in NUM_CHANNELS
         and images.shape[1] in CHANNELS_FIRST
     ):
-        images = np.moveaxis(images, 1, 3)
+        images = np.moveaxis(images, 1, 3)  # (images, height, width, channels)
     grey = images.ndim == 3
     if not (grey or (images.ndim == 4 and images.shape[3] in NUM_CHANNELS)) or not images.size:
         raise InputError(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from minegan_jax.data.listing import Listing, unlabelled
+from minegan_jax.data.image_index import ImageIndex, unlabelled
 from minegan_jax.errors import InputError
 
 FILE_FORMAT = "array_record"  # the one that is written and read at random without TensorFlow
@@ -32,7 +32,7 @@ ADVICE = {
 SPEC = re.compile(r"(?P<name>[^:]+(?::\d+\.\d+\.\d+)?)(?::(?P<split>.+))?")
 
 
-def open_tfds(rest: str) -> Listing:
+def open_tfds(rest: str) -> ImageIndex:
     """The images of one split, `train` unless told; prepares the data set on first use."""
     spec, parsed = f"tfds:{rest}", SPEC.fullmatch(rest)
     if parsed is None:
@@ -41,7 +41,7 @@ def open_tfds(rest: str) -> Listing:
     builder = _prepared_builder(parsed["name"], spec)
     image, label = _features(builder, spec)
     source = _data_source(builder, split, spec)
-    return Listing(
+    return ImageIndex(
         name=spec,
         labels=_read_labels(source, label, spec),
         class_names=tuple(builder.info.features[label].names or ()) if label else (),

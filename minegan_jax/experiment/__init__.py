@@ -3,7 +3,6 @@
 from minegan_jax.experiment.run import Run as Run
 from minegan_jax.experiment.run import mine as mine
 from minegan_jax.experiment.run import open_run as open_run
-from minegan_jax.experiment.run import recipe as recipe
 from minegan_jax.experiment.run import train as train
 from minegan_jax.experiment.samples import Request as Request
 from minegan_jax.experiment.samples import parse_seeds as parse_seeds

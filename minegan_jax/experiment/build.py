@@ -6,17 +6,10 @@ from typing import NamedTuple
 from minegan_jax import sources
 from minegan_jax.baselines import bsa, dgn_am_ppgn, transfergan, vae
 from minegan_jax.baselines.classifier import classification
+from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import load_classifiers, load_sources
-from minegan_jax.experiment.settings import (
-    encoder_rules,
-    fit_rules,
-    game_rules,
-    miner_shape,
-    network_arguments,
-    search_rules,
-)
 from minegan_jax.features import digits
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.mining import minegan
@@ -58,17 +51,22 @@ def build(config: Config, load: load_sources.Load = sources.load_source) -> Expe
     return METHODS[config.method](config, load)
 
 
+def turns(config: Config) -> int:
+    """Returns how many minibatches of real images a step takes: a game's critic has several."""
+    return config.game.critic_steps if config.method in GAMES else 1
+
+
 def lagging_emas(experiment: Experiment) -> Iterator[str]:
     """Yields a line for each phase that ends with too much of its start in the EMA."""
     config = experiment.config
     for phase in experiment.phases:
-        turns = max(phase.num_steps - config.warmup_steps, 0)
-        left = ema_start_share(config.average_decay, turns)
+        moves = max(phase.num_steps - config.game.warmup_steps, 0)
+        left = ema_start_share(config.game.ema_decay, moves)
         averages = phase.name in experiment.methods and experiment.methods[phase.name].ema
         if averages and phase.num_steps and left > MOST_LEFT:
             yield (
                 f"{phase.name}: its EMA will keep {100 * left:.0f} % of the weights that the phase"
-                f" starts from, as players move in {turns} of {phase.num_steps} steps: take more"
+                f" starts from, as players move in {moves} of {phase.num_steps} steps: take more"
                 " steps, or sample with --weights=raw"
             )
 
@@ -79,12 +77,13 @@ def _minegan(config: Config, load: load_sources.Load) -> Experiment:
     load_sources.check_colours(config, [*loaded, critics_source])
     critic = load_sources.critic(config, critics_source, len(loaded))
     load_sources.check_groups(config, critic.group)
-    rules = game_rules(config, load_sources.frozen(config, critics_source.networks))
-    game = loaded, rules, miner_shape(config), critic
+    frozen = load_sources.frozen(config, critics_source.networks)
+    shape = minegan.shape_of(config.miner, config.classes)
+    game = loaded, config.game_settings(frozen), shape, critic
     methods = {"mine": minegan.mine(*game)}
-    if config.finetune_steps:  # without, this is MineGAN (w/o FT)
+    if config.run.finetune_steps:  # without, this is MineGAN (w/o FT)
         methods["finetune"] = minegan.finetune(*game)
-    steps = {"mine": config.mine_steps, "finetune": config.finetune_steps}
+    steps = {"mine": config.run.mine_steps, "finetune": config.run.finetune_steps}
     image_shape = critic.resolution, critic.channels
     phases = _phases(methods, steps)
     return Experiment(config, loaded, phases, methods, *image_shape, critics_source)
@@ -93,9 +92,9 @@ def _minegan(config: Config, load: load_sources.Load) -> Experiment:
 def _transfergan(config: Config, load: load_sources.Load) -> Experiment:
     source = load_sources.with_critic(load_sources.one_source(config, load))
     load_sources.check_groups(config, source.networks.group)
-    rules = game_rules(config, load_sources.frozen(config, source.networks))
-    methods = {"finetune": transfergan.transfergan(source, rules, config.classes)}
-    networks, phases = source.networks, _phases(methods, {"finetune": config.finetune_steps})
+    settings = config.game_settings(load_sources.frozen(config, source.networks))
+    methods = {"finetune": transfergan.transfergan(source, settings, config.classes)}
+    networks, phases = source.networks, _phases(methods, {"finetune": config.run.finetune_steps})
     return Experiment(config, (source,), phases, methods, networks.resolution, networks.channels)
 
 
@@ -103,14 +102,16 @@ def _scratch(config: Config, load: load_sources.Load) -> Experiment:
     del load
     networks = _fresh(config)
     load_sources.check_groups(config, networks.group)
-    method = transfergan.scratch(networks, game_rules(config), labelled=config.num_classes > 0)
-    phase = Phase("scratch", config.train_steps, method.learner)
-    return Experiment(config, (), (phase,), {"scratch": method}, config.resolution, config.channels)
+    labelled = config.network.num_classes > 0
+    method = transfergan.scratch(networks, config.game_settings(), labelled=labelled)
+    phase = Phase("scratch", config.run.train_steps, method.learner)
+    shape = networks.resolution, networks.channels
+    return Experiment(config, (), (phase,), {"scratch": method}, *shape)
 
 
 def _fresh(config: Config) -> family.Networks:
     """Builds networks that start from nothing."""
-    return family.build(config.family, network_arguments(config))
+    return family.build(config.network.family, family.arguments_of(config.network))
 
 
 def _bsa(config: Config, load: load_sources.Load) -> Experiment:
@@ -120,57 +121,59 @@ def _bsa(config: Config, load: load_sources.Load) -> Experiment:
             f"source {source.name!r}: family {source.description['family']!r} has no normalisations"
             " for bsa to scale and shift: expected one of biggan, biggan_deep, sngan"
         )
-    if config.max_images is None or config.flip:
+    if config.target.max_images is None or config.target.flip:
         raise InputError(
-            "bsa learns a latent for each training image: expected --config.max_images=NUMBER, how"
-            " many there are, and --config.flip=False"
+            "bsa learns a latent for each training image: expected target.max_images=NUMBER, how"
+            " many there are, and target.flip=False"
         )
     method = bsa.bsa(
         source,
-        fit_rules(config, load_classifiers.maps(guide)),
-        num_images=config.max_images,
-        latent_rate=config.miner_learning_rate,
-        truncation=config.truncation,
+        _reconstruction(config, guide),
+        num_images=config.target.max_images,
         of_classes=config.classes,
     )
     methods, networks = {"bsa": method}, source.networks
-    phases = _phases(methods, {"bsa": config.finetune_steps})
+    phases = _phases(methods, {"bsa": config.run.finetune_steps})
     shape = networks.resolution, networks.channels
     return Experiment(
-        config, (source,), phases, methods, *shape, guide=guide, num_images=config.max_images
+        config, (source,), phases, methods, *shape, guide=guide, num_images=config.target.max_images
     )
 
 
 def _vae(config: Config, load: load_sources.Load) -> Experiment:
     del load
     networks, guide = _fresh(config), load_classifiers.load_perceptual(config)
-    rules = fit_rules(config, load_classifiers.maps(guide))
-    method = vae.vae(
-        networks,
-        config.width,
-        rules,
-        kl_weight=config.kl_weight,
-        kl_warmup_steps=config.kl_warmup_steps,
-    )
-    phases = _phases({"vae": method}, {"vae": config.train_steps})
-    shape = config.resolution, config.channels
+    method = vae.vae(networks, config.network.width, _reconstruction(config, guide))
+    phases = _phases({"vae": method}, {"vae": config.run.train_steps})
+    shape = networks.resolution, networks.channels
     return Experiment(config, (), phases, {"vae": method}, *shape, guide=guide)
+
+
+def _reconstruction(config: Config, guide: Extractor | None) -> ReconstructionSettings:
+    """Returns how BSA and the VAE learn to make images, compared by a guide if there is one."""
+    maps = load_classifiers.feature_maps(guide)
+    return ReconstructionSettings(config.baseline, config.run, maps)
 
 
 def _dgn_am(config: Config, load: load_sources.Load) -> Experiment:
     source = load_sources.one_source(config, load)
     classifier = load_classifiers.load_classifier(config)
-    goal, search = load_classifiers.goal(config, classifier), search_rules(config)
-    method = dgn_am_ppgn.dgn_am(source, goal, search, config.classes)
+    goal = load_classifiers.goal(config, classifier)
+    method = dgn_am_ppgn.dgn_am(source, goal, config.baseline, config.classes)
     return _searched(config, source, classifier, method, num_steps=0)
 
 
 def _ppgn(config: Config, load: load_sources.Load) -> Experiment:
     source = load_sources.one_source(config, load)
     classifier = load_classifiers.load_classifier(config)
-    goal, search = load_classifiers.goal(config, classifier), search_rules(config)
-    method = dgn_am_ppgn.ppgn(source, goal, search, encoder_rules(config), config.classes)
-    return _searched(config, source, classifier, method, num_steps=config.train_steps)
+    method = dgn_am_ppgn.ppgn(
+        source,
+        load_classifiers.goal(config, classifier),
+        config.baseline,
+        batch_size=config.run.batch_size,
+        of_classes=config.classes,
+    )
+    return _searched(config, source, classifier, method, num_steps=config.run.train_steps)
 
 
 def _searched(
@@ -190,18 +193,20 @@ def _searched(
 
 def _classifier(config: Config, load: load_sources.Load) -> Experiment:
     del load
-    network = digits.DigitsClassifier(config.width, config.num_features)
+    network = digits.DigitsClassifier(config.network.width, config.network.num_features)
     look = as_function(network)
     learner = classification(
         lambda key: digits.init_classifier(network, key),
         lambda params, images: look(params, images)[1],
-        num_steps=config.train_steps,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
+        num_steps=config.run.train_steps,
+        batch_size=config.run.batch_size,
+        learning_rate=config.baseline.learning_rate,
     )
-    return Experiment(config, (), (Phase("classifier", config.train_steps, learner),), {}, 28, 1)
+    phase = Phase("classifier", config.run.train_steps, learner)
+    return Experiment(config, (), (phase,), {}, 28, 1)
 
 
+GAMES = ("minegan", "transfergan", "scratch")  # methods with a critic
 METHODS: dict[str, Callable[[Config, load_sources.Load], Experiment]] = {
     "minegan": _minegan,
     "transfergan": _transfergan,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from minegan_jax.config import FIELDS, Config, default_config, from_values
+from minegan_jax.config import FIELDS, Config, default_config, flat, from_values
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import load_sources, used_fields
 from minegan_jax.features.catalogue import load_extractor
@@ -96,7 +96,7 @@ def from_config_dict(config: ConfigDict) -> Comparison:
         raise InputError(f"nothing to compare: {' and '.join(empty)} of the comparison are empty")
     list(map(table.title, comparison.figures))
     for fields in comparison.pretrained.values():
-        used_fields.check(from_values(fields), fields)
+        used_fields.check(from_values(fields), flat(fields))
     _check_figures(comparison, [cell.config for cell in cells(comparison, {})])
     return comparison
 
@@ -112,15 +112,15 @@ def _check_figures(comparison: Comparison, configs: Sequence[Config]) -> None:
         names = names_of(comparison, configs) if asked else set()
         for figure in asked:
             if figure.partition(":")[2] not in names:
-                expected = ", ".join(sorted(names)) or "no such figure, as no run has a judge"
+                expected = ", ".join(sorted(names)) or "no such figure, as no run has a classifier"
                 raise InputError(f"figure {figure!r} of a table: expected one of {expected}")
 
 
 def _class_names(comparison: Comparison, configs: Sequence[Config]) -> set[str]:
-    """Returns the classes that the runs' judges know."""
+    """Returns the classes that the runs' classifiers know."""
     del comparison
-    judges = {config.judge for config in configs if config.judge}
-    return {name for judge in judges for name in load_extractor(judge).class_names}
+    classifiers = {config.report.classifier for config in configs} - {None}
+    return {name for each in classifiers for name in load_extractor(str(each)).class_names}
 
 
 def _source_names(comparison: Comparison, configs: Sequence[Config]) -> set[str]:
@@ -142,9 +142,9 @@ def cells(comparison: Comparison, places: Mapping[str, str]) -> Iterator[Cell]:
     """
     axes = comparison.seeds, comparison.settings, comparison.max_images, comparison.methods
     for seed, setting, size, method in itertools.product(*axes):
-        drawn = {"max_images": size, "seed": seed, "target_seed": seed}
-        shared = {**comparison.fields, **drawn, **comparison.settings[setting]}
-        own = comparison.methods[method]
+        drawn = {"target.max_images": size, "run.seed": seed, "target.seed": seed}
+        shared = {**flat(comparison.fields), **drawn, **flat(comparison.settings[setting])}
+        own = flat(comparison.methods[method])
         fields = {**_read(shared, own.get("method", shared["method"])), **own}
         named = fields.get("sources", ())
         fields["sources"] = tuple(places.get(name, name) for name in named)

@@ -16,24 +16,25 @@ from minegan_jax.mining.method import TransferMethod
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.training import hosts, log
 from minegan_jax.training.learner import State
-from minegan_jax.training.loop import Ends, Progress, by_its_steps
+from minegan_jax.training.loop import Progress, StopFn, never_stop
 from minegan_jax.types import to_unit_range
 
 NUM_FAKES = 200  # generated images that are looked at
 
 
-def make_ends(
+def make_stop_fn(
     config: Config,
     dataset: Dataset,
     methods: Mapping[str, TransferMethod],
     drawn: Callable[[str, State], Generator],
     write: log.Write,
-) -> Ends:
+) -> StopFn:
     """Returns what the loop asks after each step.
 
     Args:
-      config: `num_left_out` is 0, and phases end by their steps, or `evaluate_every_steps` is not.
-      dataset: with the images left out.
+      config: `target.num_validation` is 0, and phases end by their steps, or
+        `run.evaluate_every_steps` is not.
+      dataset: with the validation images.
       methods: by phase.
       drawn: gives what draws images in a phase's state.
       write: writes the signs into the metrics file.
@@ -41,23 +42,25 @@ def make_ends(
     Raises:
       InputError: the config says how many images, but not how often, or a method has no critic.
     """
-    if not config.num_left_out:
-        return by_its_steps
-    if not config.evaluate_every_steps:
-        raise InputError("num_left_out without --config.evaluate_every_steps: expected how often")
+    if not config.target.num_validation:
+        return never_stop
+    if not config.run.evaluate_every_steps:
+        raise InputError(
+            "target.num_validation without run.evaluate_every_steps: expected how often"
+        )
     if not methods or any(method.score is None for method in methods.values()):
         raise InputError(
-            f"num_left_out: {config.method!r} has no critic to ask without labels: expected 0, or"
-            " one of minegan, transfergan and scratch"
+            f"target.num_validation: {config.method!r} has no critic to ask without labels:"
+            " expected 0, or one of minegan, transfergan and scratch"
         )
-    features = load_extractor(config.features)
-    pixels = shown(dataset.train, flip=config.flip)
+    features = load_extractor(config.report.features)
+    pixels = shown(dataset.train, flip=config.target.flip)
     train = pixels._replace(rows=embed(features, pixels.rows).features)
     overfitting.signs(0.0, train, train.images)  # too few images are better found now
 
     def signs(phase: str, state: State) -> overfitting.Signs:
-        images = drawn(phase, state).sample(NUM_FAKES, config.seed)
-        asked = dataset.train[:NUM_FAKES], dataset.left_out, images
+        images = drawn(phase, state).sample(NUM_FAKES, config.run.seed)
+        asked = dataset.train[:NUM_FAKES], dataset.validation, images
         score = methods[phase].score
         assert score is not None
         # A critic that compares images sees as many together in each of the three.
@@ -67,10 +70,10 @@ def make_ends(
         )
         return overfitting.signs(gap, train, embed(features, images).features)
 
-    def ends(progress: Progress) -> bool:
-        if progress.step % config.evaluate_every_steps:
+    def should_stop(progress: Progress) -> bool:
+        if progress.step % config.run.evaluate_every_steps:
             return False
-        state = hosts.whole(progress.state)
+        state = hosts.gathered(progress.state)
 
         def decide() -> np.ndarray:
             found = signs(progress.phase.name, state)
@@ -79,6 +82,6 @@ def make_ends(
                 write({**where, "signs": found._asdict()})
             return np.array(overfitting.overfits(found))
 
-        return bool(hosts.from_leader(decide, np.array(False)))
+        return bool(hosts.from_primary(decide, np.array(False)))
 
-    return ends
+    return should_stop

@@ -1,6 +1,5 @@
 """What a finished run leaves for others to use without its run folder."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,11 @@ import numpy as np
 
 from minegan_jax import run_folder, sources, weights
 from minegan_jax.data import Dataset, Digests
-from minegan_jax.experiment import build, settings
+from minegan_jax.experiment import build, used_fields
 from minegan_jax.features import digits
 from minegan_jax.features.embed import embed
+from minegan_jax.mining import minegan
+from minegan_jax.nets import family
 from minegan_jax.sampling import adapter, generator
 from minegan_jax.training.learner import State
 
@@ -33,7 +34,7 @@ def _adapter(
         workdir / run_folder.ADAPTER,
         [weights["miners"] for weights in drawn.weights],
         sources=experiment.sources,
-        shape=settings.miner_shape(experiment.config),
+        shape=minegan.shape_of(experiment.config.miner, experiment.config.classes),
         image_shape=(experiment.resolution, experiment.channels),
         # As mining found them: dropping sources is a part of finetuning.
         probabilities=drawn.probabilities.tolist(),
@@ -49,11 +50,11 @@ def _source(
 ) -> None:
     """Writes generator and critic as a new source, with the images that they ever saw."""
     (state,) = states.values()
-    (trained,) = {**state.params, **state.averages}["generators"]
+    (trained,) = {**state.params, **state.ema_params}["generators"]
     description = {
         "name": workdir.name,
         **_described_networks(experiment, dataset),
-        "config": dataclasses.asdict(experiment.config),
+        "config": used_fields.record(experiment.config),
         "images": dataset.description,
     }
     half = weights.cast({"generator": trained, "critic": state.params["critic"]}, "float16")
@@ -78,8 +79,8 @@ def _described_networks(experiment: build.Experiment, dataset: Dataset) -> dict[
         described = experiment.sources[0].description
         kept = ("family", "arguments", "class_names")
         return {name: described[name] for name in kept if name in described}
-    config = experiment.config
-    described = {"family": config.family, "arguments": settings.network_arguments(config)}
+    config = experiment.config.network
+    described = {"family": config.family, "arguments": family.arguments_of(config)}
     if config.num_classes:
         described["class_names"] = dataset.class_names[: config.num_classes]
     return described
@@ -88,11 +89,11 @@ def _described_networks(experiment: build.Experiment, dataset: Dataset) -> dict[
 def _classifier(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
-    config, params = experiment.config, states["classifier"].params
+    config, params = experiment.config.network, states["classifier"].params
     description = {
         "name": workdir.name,
         "arguments": {"width": config.width, "num_features": config.num_features},
-        "config": dataclasses.asdict(config),
+        "config": used_fields.record(experiment.config),
         "images": dataset.description,
     }
     directory = workdir / run_folder.CLASSIFIER

@@ -1,38 +1,41 @@
-"""The frozen networks that guide a method while it makes images: never the one that judges them."""
+"""The frozen networks that guide a method while it makes images: never the one that evaluates."""
 
 import logging
+from collections.abc import Callable
 
 import jax
 
 from minegan_jax.baselines.dgn_am_ppgn import Goal
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
-from minegan_jax.experiment.settings import Maps
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.nets.image_resize import fit
 from minegan_jax.types import Images
 
 LOG = logging.getLogger(__name__)
+FeatureMaps = Callable[[Images], tuple[jax.Array, ...]]
 
 
 def load_guide(config: Config, role: str, name: str) -> Extractor:
     """Loads a network that guides a method.
 
     Args:
-      config: whose judge it must not be.
+      config: whose evaluation classifier it must not be.
       role: what the config calls it.
       name: as for `load_extractor`.
 
     Raises:
-      InputError: there is no such network, or it is the judge.
+      InputError: there is no such network, or it is the evaluation classifier.
     """
     network = load_extractor(name)
-    if config.judge and network.sha256 == load_extractor(config.judge).sha256:
+    evaluates = config.report.classifier
+    if evaluates is not None and network.sha256 == load_extractor(evaluates).sha256:
         raise InputError(
-            f"{role} {name!r} is the judge, which no method may see: expected another network"
+            f"{role} {name!r} is report.classifier, which no method may see: expected another"
+            " network"
         )
-    if network.sha256 == load_extractor(config.features).sha256:
+    if network.sha256 == load_extractor(config.report.features).sha256:
         LOG.warning("%s %r also measures: its distances mislead", role, name)
     return network
 
@@ -43,12 +46,12 @@ def load_classifier(config: Config) -> Extractor:
     Raises:
       InputError: the config names none, or as for `load_guide`.
     """
-    if not config.classifier:
+    if config.baseline.classifier is None:
         raise InputError(
-            f"{config.method} seeks a class of a classifier: expected --config.classifier=NAME, as"
+            f"{config.method} seeks a class of a classifier: expected baseline.classifier=NAME, as"
             " for features"
         )
-    return load_guide(config, "classifier", config.classifier)
+    return load_guide(config, "baseline.classifier", config.baseline.classifier)
 
 
 def load_perceptual(config: Config) -> Extractor | None:
@@ -57,12 +60,12 @@ def load_perceptual(config: Config) -> Extractor | None:
     Raises:
       InputError: as for `load_guide`.
     """
-    if not config.perceptual:
+    if config.baseline.perceptual is None:
         return None
-    return load_guide(config, "perceptual", config.perceptual)
+    return load_guide(config, "baseline.perceptual", config.baseline.perceptual)
 
 
-def maps(network: Extractor | None) -> Maps | None:
+def feature_maps(network: Extractor | None) -> FeatureMaps | None:
     """Returns what a network's layers make of images of any size and colour."""
     if network is None:
         return None
@@ -75,16 +78,17 @@ def goal(config: Config, classifier: Extractor) -> Goal:
     Raises:
       InputError: the config does not say which one, or the classifier does not know it.
     """
-    asked = config.labels if config.sought_class is None else (config.sought_class,)
+    named = config.baseline.target_class
+    asked = config.target.labels if named is None else (named,)
     if len(asked) != 1:
         raise InputError(
-            f"{config.method} seeks one class: expected a single one of --config.labels, or"
-            f" --config.sought_class=NUMBER, found labels {', '.join(map(str, asked)) or 'none'}"
+            f"{config.method} seeks one class: expected a single one of target.labels, or"
+            f" baseline.target_class=NUMBER, found labels {', '.join(map(str, asked)) or 'none'}"
         )
     (label,), count = asked, len(classifier.class_names)
     if not 0 <= label < count:
         raise InputError(
-            f"class {label} of classifier {config.classifier!r}: expected 0 to {count - 1}"
+            f"class {label} of classifier {config.baseline.classifier!r}: expected 0 to {count - 1}"
         )
 
     def logits(images: Images) -> jax.Array:

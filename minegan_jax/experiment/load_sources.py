@@ -15,8 +15,8 @@ from minegan_jax.nets import family
 LOG = logging.getLogger(__name__)
 FRESH = "fresh"  # the critic that knows nothing yet
 OTHERS_CRITIC = (
-    "expected one, or for minegan another source's by --config.critic=NAME or DIRECTORY, or a fresh"
-    " one by --config.critic=fresh"
+    "expected one, or for minegan another source's by game.critic=NAME or DIRECTORY, or a fresh one"
+    " by game.critic=fresh"
 )
 
 
@@ -35,7 +35,7 @@ def load_sources(config: Config, load: Load) -> tuple[sources.Source, ...]:
     if broken and not config.exclude_broken:
         raise InputError(
             f"source {', '.join(broken)} makes images that are not finite: expected numbers in"
-            " [-1, 1]; --config.exclude_broken=True leaves it out"
+            " [-1, 1]; exclude_broken=True leaves it out"
         )
     loaded = tuple(source for source in loaded if source.name not in broken)
     _check_classes(config, loaded)
@@ -63,11 +63,11 @@ def _check_classes(config: Config, loaded: Sequence[sources.Source]) -> None:
 def check_colours(config: Config, seen: Sequence[sources.Source]) -> None:
     """Makes sure that sources of one game, its critic's last, make images of the same colours."""
     channels = [source.networks.channels for source in seen]
-    if len(set(channels)) > 1 and config.colour != "convert":
+    if len(set(channels)) > 1 and config.target.colour != "convert":
         names = dict.fromkeys(f"{source.name} {source.networks.channels}" for source in seen)
         raise InputError(
             f"sources of grey and of colour images (channels: {', '.join(names)}): expected one"
-            " kind, or --config.colour=convert"
+            " kind, or target.colour=convert"
         )
 
 
@@ -94,17 +94,18 @@ def one_source(config: Config, load: Load) -> sources.Source:
 
 def critics_source(config: Config, loaded: Sequence[sources.Source], load: Load) -> sources.Source:
     """Returns the source, mined or not, whose critic the config names."""
-    if config.critic in ("", FRESH):
+    asked = config.game.critic
+    if asked in (None, FRESH):
         return loaded[0]
     for source in loaded:
-        if config.critic in (source.name, source.location):
+        if asked in (source.name, source.location):
             return source
     packaged = sources.packaged_sources()
-    if config.critic in packaged or as_path(config.critic).is_dir():
-        return load(config.critic)
+    if asked in packaged or as_path(asked).is_dir():
+        return load(asked)
     known = dict.fromkeys([*(source.name for source in loaded), *packaged])
     raise InputError(
-        f"no critic {config.critic!r}: expected {FRESH!r}, a directory of a source or one of"
+        f"no critic {asked!r}: expected {FRESH!r}, a directory of a source or one of"
         f" {', '.join(known)}"
     )
 
@@ -112,12 +113,12 @@ def critics_source(config: Config, loaded: Sequence[sources.Source], load: Load)
 def critic(config: Config, source: sources.Source, num_sources: int) -> minegan.Critic:
     """Returns the critic of a source, or a fresh one like it."""
     alone = num_sources > 1
-    if config.critic != FRESH:
+    if config.game.critic != FRESH:
         return minegan.critic_of(with_critic(source), alone=alone)
     name = source.description["family"]
     if family.FAMILIES[name].critic is None:
         raise InputError(f"source {source.name!r}: family {name!r} has no critic: {OTHERS_CRITIC}")
-    return minegan.fresh_critic(source, jax.random.key(config.seed), alone=alone)
+    return minegan.fresh_critic(source, jax.random.key(config.run.seed), alone=alone)
 
 
 def check_groups(config: Config, group: int) -> None:
@@ -127,11 +128,12 @@ def check_groups(config: Config, group: int) -> None:
       config: says how large parts are.
       group: images that the critic compares; 1 if it scores each by itself.
     """
-    size, part = min(group, config.batch_size), config.batch_size // config.accumulation
-    if config.accumulation > 1 and part % size:
+    run = config.run
+    size, part = min(group, run.batch_size), run.batch_size // run.accumulation_steps
+    if run.accumulation_steps > 1 and part % size:
         raise InputError(
-            f"accumulation {config.accumulation} leaves parts of {part} images, of which the critic"
-            f" compares {size}: expected parts of a multiple of that"
+            f"run.accumulation_steps={run.accumulation_steps} leaves parts of {part} images, of"
+            f" which the critic compares {size}: expected parts of a multiple of that"
         )
 
 
@@ -144,17 +146,18 @@ def with_critic(source: sources.Source) -> sources.Source:
 
 def frozen(config: Config, networks: family.Networks) -> tuple[str, ...]:
     """Returns the critic's layers that the config freezes."""
-    count = config.freeze_critic_layers
+    count = config.game.freeze_critic_layers
     if not count:
         return ()
-    if config.critic == FRESH:
+    if config.game.critic == FRESH:
         raise InputError(
-            f"freeze_critic_layers: a {FRESH} critic's layers know nothing to keep: expected 0, or"
-            " a source's critic"
+            f"game.freeze_critic_layers: a {FRESH} critic's layers know nothing to keep: expected"
+            " 0, or a source's critic"
         )
     layers = networks.critic_layers()
     if count >= len(layers):
         raise InputError(
-            f"freeze_critic_layers: expected fewer than the critic's {len(layers)}, found {count}"
+            f"game.freeze_critic_layers: expected fewer than the critic's {len(layers)}, found"
+            f" {count}"
         )
     return layers[:count]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from minegan_jax import experiment
-from minegan_jax.config import Config
+from minegan_jax.config import FIELDS, Config, flat
+from minegan_jax.experiment import build
 from minegan_jax.experiment.comparison_config import Cell
 from minegan_jax.mining import class_conditioning
 from minegan_jax.report import table
@@ -40,7 +41,7 @@ def describe(row: Row, folder: str) -> dict[str, Any]:
         "seed": row.cell.seed,
         "folder": folder,
         "phase": row.phase,
-        "label": is_told(row.cell.config),
+        "label": uses_label(row.cell.config),
         **table.figures(phase),
         "recognised": phase["recognised"],
         "probability": phase["probability"],
@@ -50,10 +51,10 @@ def describe(row: Row, folder: str) -> dict[str, Any]:
     }
 
 
-def is_told(config: Config) -> bool:
+def uses_label(config: Config) -> bool:
     """Says whether a method is told the target's class (Table 2)."""
     named = config.classes not in (class_conditioning.ALL, class_conditioning.MEAN)
-    return config.method in SEARCHES or named or config.num_classes > 0
+    return config.method in SEARCHES or named or config.network.num_classes > 0
 
 
 def given(row: Row) -> dict[str, Any]:
@@ -64,12 +65,12 @@ def given(row: Row) -> dict[str, Any]:
     """
     config, built = row.cell.config, row.run.experiment
     trained = row.phase in built.methods
-    steps = _steps(row)
+    steps, climbs = _steps(row), trained and config.method in SEARCHES
     return {
         "steps": steps,
         "images": steps * _images_a_step(row) if trained else 0,
         "guide": built.guide.name if trained and built.guide else None,
-        "search_steps": config.search_steps if trained and config.method in SEARCHES else 0,
+        "search_steps": config.baseline.search_steps if climbs else 0,
         "weights": row.report["phases"][row.phase]["weights"],
     }
 
@@ -87,14 +88,13 @@ def _images_a_step(row: Row) -> int:
     config = row.cell.config
     if config.method in SEARCHES:
         return 0  # PPGN's encoder learns from the source's own images
-    has_critic = row.run.experiment.methods[row.phase].score is not None
-    return config.batch_size * (config.critic_turns if has_critic else 1)
+    return config.run.batch_size * build.turns(config)
 
 
 def provenance(row: Row) -> dict[str, Any]:
     """Returns the digests of what made a row: config, images, sources and other networks."""
     built, recipe = row.run.experiment, row.report["recipe"]
-    networks = {role: recipe[role]["sha256"] for role in ("features", "judge") if recipe[role]}
+    networks = {role: recipe[role]["sha256"] for role in ("features", "classifier") if recipe[role]}
     if built.guide:
         networks["guide"] = built.guide.sha256
     return {
@@ -112,7 +112,6 @@ def config_digest(config: Config, sources: Sequence[str]) -> str:
       config: of a run.
       sources: by name, which stand in the place of where they lie.
     """
-    defaults = dataclasses.asdict(Config())
-    fields = {**dataclasses.asdict(config), "sources": tuple(sources)}
-    said = {name: value for name, value in fields.items() if value != defaults[name]}
+    fields = {**flat(dataclasses.asdict(config)), "sources": tuple(sources)}
+    said = {path: value for path, value in fields.items() if value != FIELDS[path].default}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

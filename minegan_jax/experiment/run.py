@@ -13,8 +13,8 @@ from typing import Any
 import jax
 
 from minegan_jax import run_folder
-from minegan_jax.config import Config, from_values
-from minegan_jax.data import Dataset, make_batch_at
+from minegan_jax.config import Config, flat, from_values, replaced
+from minegan_jax.data import Dataset, TargetConfig, make_batch_at
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import (
@@ -124,7 +124,7 @@ class Run:
           num_images: generated images to measure; None takes the config's.
           seed: of the generated images and of the measures' subsets.
           weights: of the phases, as for `generator`.
-          **networks: `features`, `judge` or `diversity`, in the place of the config's.
+          **networks: `features`, `classifier` or `diversity`, in the place of the config's.
 
         Raises:
           InputError: the target's images have changed since the run was trained.
@@ -132,9 +132,9 @@ class Run:
         config = self.experiment.config
         dataset = target_images.load(self.experiment)
         target_images.check_unchanged(dataset, run_folder.read_identity(self.workdir)["target"])
-        how = recipe(config, num_images, seed)._replace(weights=weights)
-        for role, name in networks.items():
-            how = how if name is None else how._replace(**{role: name})  # type: ignore[arg-type]
+        asked = {"num_images": num_images, **networks}
+        given = {name: value for name, value in asked.items() if value is not None}
+        how = evaluator.Recipe(replaced(config, {"report": given}).report, seed, weights)
         subject = self.subject(how, dataset)
         return report.write_report(self.workdir, subject)
 
@@ -153,17 +153,17 @@ class Run:
             steps=steps,
             sources=[source.with_weights() for source in self.experiment.sources],
             selection=self._selection(names[-1]),
-            flip=self.experiment.config.flip,
+            flip=self.experiment.config.target.flip,
             remarks=target_images.remarks(dataset, _started_from(self.experiment)),
         )
 
     def _selection(self, phase: str) -> source_usage.Selection | None:
         """Returns how several sources compete after a phase; None where there are not several."""
         method = self.experiment.methods[phase]
-        if len(self.experiment.sources) < 2 or method.contest is None:
+        if len(self.experiment.sources) < 2 or method.score_sources is None:
             return None
         state = self.state(phase)
-        return source_usage.Selection(method.selector(state), partial(method.contest, state))
+        return source_usage.Selection(method.selector(state), partial(method.score_sources, state))
 
     def phases_done(self) -> list[str]:
         """Returns the phases that have a checkpoint, in the order in which they run."""
@@ -207,8 +207,9 @@ def open_run(workdir: str | Path, sources: Sequence[str | Source] = ()) -> Run:
     folder = as_path(workdir)
     stored = run_folder.read_identity(folder)
     locations = [each.location if isinstance(each, Source) else each for each in sources]
-    moved = {"sources": tuple(locations)} if sources else {}
-    config = from_values({**stored["config"], **moved})
+    config = from_values(stored["config"])
+    if sources:
+        config = replaced(config, {"sources": tuple(locations)})
     given = [each for each in sources if isinstance(each, Source)]
     # Their weights lie in the checkpoints; which are broken, only the sources' own tell.
     load = _loader(given, weights_too=config.exclude_broken)
@@ -221,7 +222,7 @@ def open_run(workdir: str | Path, sources: Sequence[str | Source] = ()) -> Run:
 
 def mine(
     from_sources: Sequence[Source],
-    target: target_images.Target,
+    target: TargetConfig,
     *,
     workdir: str | Path,
     **fields: Any,
@@ -231,13 +232,13 @@ def mine(
     Args:
       from_sources: as they are, loaded by `load_source` or made by `sources.in_memory`; the critic
         starts from the first one's.
-      target: from `target_images.open_images`.
+      target: from `open_images`.
       workdir: the run folder; an unfinished run in it is resumed.
-      **fields: any other field of `Config`, for example mine_steps.
+      **fields: any other of `Config`, or fields of its sections: run={"mine_steps": 300}.
     """
     locations = tuple(source.location for source in from_sources)
-    config = from_values({"sources": locations, **target._asdict(), **fields})
-    used_fields.check(config, fields)
+    config = from_values({"sources": locations, "target": target, **fields})
+    used_fields.check(config, flat(fields))
     return train(config, workdir, _loader(from_sources))
 
 
@@ -266,8 +267,8 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     """
     devices.use_compilation_cache()
     run = Run(as_path(workdir), build.build(config, load))
-    mesh = devices.make_mesh(config.batch_size, accumulation=config.accumulation)
-    networks = evaluator.load_looker(recipe(config))  # what does not exist is better found now
+    mesh = devices.make_mesh(config.run.batch_size, accumulation=config.run.accumulation_steps)
+    networks = evaluator.load_evaluator(config.report)  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.
     jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
     dataset = target_images.load(run.experiment)
@@ -279,33 +280,35 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     for remark in target_images.remarks(dataset, _started_from(run.experiment)):
         LOG.warning("%s", remark)
     write = log.writer(run.workdir / run_folder.METRICS)
-    ends = early_stopping.make_ends(config, dataset, run.experiment.methods, run.of_state, write)
+    should_stop = early_stopping.make_stop_fn(
+        config, dataset, run.experiment.methods, run.of_state, write
+    )
     described = _identity(run.experiment, dataset)
-    hosts.agree("config, sources or images", described)
-    if hosts.leads():
-        run_folder.claim(run.workdir, described, may_grow=_last_steps(config))
+    hosts.assert_equal("config, sources or images", described)
+    if hosts.is_primary():
+        run_folder.create_or_check(run.workdir, described, may_grow=_last_steps(config))
     directory = run.workdir / run_folder.CHECKPOINTS
     stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
     batch_at = make_batch_at(
         dataset.train,
         dataset.train_labels,
-        batch_size=config.batch_size,
-        turns=config.critic_turns,
-        seed=config.seed,
-        flip=config.flip,
+        batch_size=config.run.batch_size,
+        turns=build.turns(config),
+        seed=config.run.seed,
+        flip=config.target.flip,
         sharding=devices.split(mesh),
     )
-    with hooks.progress_bars(shown=hosts.leads()) as show_progress:
+    with hooks.progress_bars(shown=hosts.is_primary()) as show_progress:
         states = loop.run(
             run.experiment.phases,
             batch_at,
             mesh=mesh,
-            seed=config.seed,
+            seed=config.run.seed,
             stores=list(stores.values()),
             hooks=[show_progress, *_hooks(run, dataset, stores, write)],
-            ends=ends,
+            should_stop=should_stop,
         )
-    if hosts.leads():
+    if hosts.is_primary():
         _finish(run, dict(zip(stores, states, strict=True)), dataset)
     return run
 
@@ -315,34 +318,23 @@ def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:
     export.export(run.experiment, run.workdir, states, dataset)
     if not run.experiment.methods:
         return
-    subject = run.subject(recipe(run.experiment.config), dataset)
+    subject = run.subject(evaluator.Recipe(run.experiment.config.report), dataset)
     if not report.is_current(run.workdir, subject):
         report.write_report(run.workdir, subject)
 
 
-def recipe(config: Config, num_images: int | None = None, seed: int = 0) -> evaluator.Recipe:
-    """Reads off the config how to measure."""
-    return evaluator.Recipe(
-        config.features,
-        config.judge,
-        config.neighbours,
-        num_images or config.num_report_images,
-        seed,
-        config.diversity,
-    )
-
-
 def _last_steps(config: Config) -> str:
     """The field with the last phase's steps, which may become more in the same folder."""
-    only_mines = config.method == "minegan" and not config.finetune_steps
+    only_mines = config.method == "minegan" and not config.run.finetune_steps
     finetunes = config.method in ("minegan", "transfergan", "bsa")
-    return "mine_steps" if only_mines else "finetune_steps" if finetunes else "train_steps"
+    name = "mine_steps" if only_mines else "finetune_steps" if finetunes else "train_steps"
+    return f"run.{name}"
 
 
 def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
     """Returns what decides the run's every bit: config, sources and images."""
     return {
-        "config": dataclasses.asdict(experiment.config),
+        "config": used_fields.record(experiment.config),
         "sources": _source_digests(experiment),
         "target": identity(dataset),
     }
@@ -358,8 +350,8 @@ def _source_digests(experiment: build.Experiment) -> dict[str, str]:
     """Returns the digests of what a run starts from, by where it was loaded from."""
     digests = {source.location: source.sha256 for source in _started_from(experiment)}
     if experiment.guide:
-        named = experiment.config.classifier or experiment.config.perceptual
-        digests[named] = experiment.guide.sha256
+        named = experiment.config.baseline
+        digests[str(named.classifier or named.perceptual)] = experiment.guide.sha256
     return digests
 
 
@@ -370,22 +362,22 @@ def _hooks(
     config, methods = run.experiment.config, run.experiment.methods
 
     def sample(phase: str, state: State) -> Pixels:
-        return run.of_state(phase, state).sample(GRID**2, config.seed)
+        return run.of_state(phase, state).sample(GRID**2, config.run.seed)
 
     save_samples = run_hooks.save_samples(run.workdir / run_folder.SAMPLES, sample)
-    looking = [hooks.led_every(config.sample_every_steps, save_samples)]
-    if config.evaluate_every_steps:
-        quick = evaluator.quick_measure(recipe(config), dataset, run.of_state)
+    looking = [hooks.led_every(config.run.sample_every_steps, save_samples)]
+    if config.run.evaluate_every_steps:
+        quick = evaluator.quick_measure(evaluator.Recipe(config.report), dataset, run.of_state)
         looking.append(
-            hooks.led_every(config.evaluate_every_steps, run_hooks.evaluate(write, quick))
+            hooks.led_every(config.run.evaluate_every_steps, run_hooks.evaluate(write, quick))
         )
     if len(run.source_names) > 1:
         table = partial(source_usage.selector_table, run.source_names)
         write_selector = run_hooks.write_selector(write, table, methods)
-        looking.append(hooks.led_every(config.log_every_steps, write_selector))
+        looking.append(hooks.led_every(config.run.log_every_steps, write_selector))
     return [
-        *([hooks.wait_for_step] if hosts.several() and jax.default_backend() == "cpu" else []),
-        *([hooks.write_metrics(write, config.log_every_steps)] if hosts.leads() else []),
+        *([hooks.wait_for_step] if hosts.is_multihost() and jax.default_backend() == "cpu" else []),
+        *([hooks.write_metrics(write, config.run.log_every_steps)] if hosts.is_primary() else []),
         *(looking if methods else []),
-        hooks.led_every(config.checkpoint_every_steps, hooks.save_checkpoints(stores)),
+        hooks.led_every(config.run.checkpoint_every_steps, hooks.save_checkpoints(stores)),
     ]

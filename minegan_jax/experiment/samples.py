@@ -135,6 +135,7 @@ def _names(request: Request) -> Iterator[str]:
 def _write_walk(generator: Generator, request: Request, path: Path) -> None:
     """Writes an animation of walks between latents, all at once, there and back."""
     walks = generator.walk(num_walks=WALKS, num_steps=WALK_STEPS, seed=request.seed)
+    # (steps, walks, height, width, channels)
     steps = walks.reshape(WALKS, WALK_STEPS, *walks.shape[1:]).swapaxes(0, 1)
     sheets = [image_grids.as_picture(image_grids.grid(s, columns=WALK_COLUMNS)) for s in steps]
     first, *others = [*sheets, *sheets[-2:0:-1]]

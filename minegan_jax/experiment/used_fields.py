@@ -2,160 +2,107 @@
 
 Whoever names a field wants something of it, so where it does nothing that is a mistake: in a config
 file, on the command line, for one method of a comparison. What a comparison says of all its runs is
-dropped where a method does not read it.
+dropped where a method does not read it, and a run's record holds no field that its method does not
+read.
 """
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from minegan_jax.config import FIELDS, Config
+from minegan_jax.config import FIELDS, Config, nested, value_of
 from minegan_jax.errors import InputError
 
-ALWAYS = frozenset(
-    [
-        "method",
-        "target",
-        "labels",
-        "ratios",
-        "max_images",
-        "num_held_out",
-        "num_left_out",
-        "target_seed",
-        "exclude",
-        "part",
-        "colour",
-        "skip_unreadable",
-        "enlarge",
-        "fit",
-        "grey_range",
-        "max_pixels",
-        "flip",
-        "seed",
-        "batch_size",
-        "critic_turns",
-        "log_every_steps",
-        "checkpoint_every_steps",
-    ]
+
+def _section(name: str, *fields: str) -> frozenset[str]:
+    """Returns these fields of a section, or all of them."""
+    known = frozenset(path for path in FIELDS if path.startswith(f"{name}."))
+    return frozenset(f"{name}.{field}" for field in fields) or known
+
+
+ALWAYS = (
+    frozenset(["method"])
+    | _section("target")
+    | _section("run", "seed", "batch_size", "log_every_steps", "checkpoint_every_steps")
 )
-IMAGES = frozenset(  # of methods that make some
-    [
-        "features",
-        "judge",
-        "diversity",
-        "num_report_images",
-        "neighbours",
-        "sample_every_steps",
-        "evaluate_every_steps",
-    ]
+IMAGES = _section("report") | _section("run", "sample_every_steps", "evaluate_every_steps")
+SOURCES = frozenset(["sources", "classes", "exclude_broken"])
+NETWORK = _section("network") - _section("network", "num_features")
+MEMORY = _section("run", "accumulation_steps", "precision", "remat")
+GAME = (
+    MEMORY
+    | _section("run", "shard_sources")
+    | (_section("game") - _section("game", "critic", "freeze_critic_layers"))
 )
-SOURCES = frozenset(["sources", "exclude_broken", "classes"])
-FRESH = frozenset(["family", "width", "latent_size", "resolution", "channels", "num_classes"])
-GAME = frozenset(
-    [
-        "accumulation",
-        "precision",
-        "remat",
-        "loss",
-        "penalty_weight",
-        "drift_weight",
-        "r1_weight",
-        "r1_every",
-        "augment",
-        "learning_rate",
-        "critic_learning_rate",
-        "beta1",
-        "beta2",
-        "adam_epsilon",
-        "average_decay",
-        "warmup_steps",
-        "spread_sources",
-    ]
+MINEGAN = (
+    _section("miner")
+    | _section("selector")
+    | _section("game", "critic", "freeze_critic_layers")
+    | _section("run", "mine_steps", "finetune_steps")
 )
-MINING = frozenset(
-    [
-        "average_miners",
-        "miner_depth",
-        "miner_width",
-        "miner_space",
-        "miner_start",
-        "miner_draws_class",
-        "miner_learning_rate",
-        "mine_steps",
-        "finetune_steps",
-        "critic",
-        "freeze_critic_layers",
-        "selector_window",
-        "exploration",
-        "exploration_steps",
-        "drop_below",
-    ]
+TRANSFERGAN = _section("game", "freeze_critic_layers") | _section("run", "finetune_steps")
+ADAM = _section("baseline", "learning_rate", "beta1", "beta2")
+RECONSTRUCTION = MEMORY | ADAM | _section("baseline", "perceptual", "perceptual_weight")
+BSA = _section("baseline", "latent_learning_rate", "truncation") | _section("run", "finetune_steps")
+VAE = _section("baseline", "kl_weight", "kl_warmup_steps") | _section("run", "train_steps")
+SEARCH = _section("baseline", "classifier", "target_class", "search_steps") | _section(
+    "baseline", "search_step_size", "search_prior", "search_noise"
 )
-FIT = frozenset(
-    [
-        "learning_rate",
-        "beta1",
-        "beta2",
-        "accumulation",
-        "precision",
-        "remat",
-        "perceptual",
-        "perceptual_weight",
-    ]
-)
-SEARCH = frozenset(
-    [
-        "classifier",
-        "sought_class",
-        "search_steps",
-        "search_step_size",
-        "search_prior",
-        "search_noise",
-    ]
+ENCODER = ADAM | _section("baseline", "encoder_width") | _section("run", "train_steps")
+CLASSIFIER = (
+    _section("network", "width", "num_features")
+    | _section("baseline", "learning_rate")
+    | _section("run", "train_steps")
 )
 READ = {
-    "minegan": ALWAYS | IMAGES | SOURCES | GAME | MINING,
-    "transfergan": ALWAYS | IMAGES | SOURCES | GAME | {"finetune_steps", "freeze_critic_layers"},
-    "scratch": ALWAYS | IMAGES | FRESH | GAME | {"train_steps"},
-    "bsa": (
-        ALWAYS | IMAGES | SOURCES | FIT | {"miner_learning_rate", "truncation", "finetune_steps"}
-    ),
-    "vae": ALWAYS | IMAGES | FRESH | FIT | {"kl_weight", "kl_warmup_steps", "train_steps"},
+    "minegan": ALWAYS | IMAGES | SOURCES | GAME | MINEGAN,
+    "transfergan": ALWAYS | IMAGES | SOURCES | GAME | TRANSFERGAN,
+    "scratch": ALWAYS | IMAGES | NETWORK | GAME | _section("run", "train_steps"),
+    "bsa": ALWAYS | IMAGES | SOURCES | RECONSTRUCTION | BSA,
+    "vae": ALWAYS | IMAGES | NETWORK | RECONSTRUCTION | VAE,
     "dgn_am": ALWAYS | IMAGES | SOURCES | SEARCH,
-    "ppgn": (
-        ALWAYS
-        | IMAGES
-        | SOURCES
-        | SEARCH
-        | {"width", "learning_rate", "beta1", "beta2", "train_steps"}
-    ),
-    "classifier": ALWAYS | {"width", "num_features", "learning_rate", "train_steps"},
+    "ppgn": ALWAYS | IMAGES | SOURCES | SEARCH | ENCODER,
+    "classifier": ALWAYS | CLASSIFIER,
 }
 
 
 class Idle(NamedTuple):
     """Fields that do nothing beside some values of others."""
 
-    names: tuple[str, ...]
+    paths: frozenset[str]
     holds: Callable[[Config], bool]
     beside: str  # those values, in words
 
 
 IDLE = (
+    Idle(_section("selector"), lambda config: len(config.sources) == 1, "a single source"),
     Idle(
-        ("selector_window", "exploration", "exploration_steps", "drop_below"),
-        lambda config: len(config.sources) == 1,
-        "a single source",
-    ),
-    Idle(
-        ("miner_width", "miner_draws_class"),
-        lambda config: config.miner_start == "affine",
+        _section("miner", "width", "draws_class"),
+        lambda config: config.miner.start == "affine",
         "affine miners",
     ),
-    Idle(("miner_draws_class",), lambda config: config.classes != "all", "classes that are given"),
-    Idle(("freeze_critic_layers",), lambda config: config.critic == "fresh", "a fresh critic"),
-    Idle(("r1_every",), lambda config: not config.r1_weight, "r1_weight=0"),
-    Idle(("exploration_steps",), lambda config: not config.exploration, "exploration=0"),
-    Idle(("perceptual_weight",), lambda config: not config.perceptual, "no perceptual network"),
+    Idle(
+        _section("miner", "draws_class"),
+        lambda config: config.classes != "all",
+        "classes that are given",
+    ),
+    Idle(
+        _section("game", "freeze_critic_layers"),
+        lambda config: config.game.critic == "fresh",
+        "a fresh critic",
+    ),
+    Idle(
+        _section("game", "r1_every"), lambda config: not config.game.r1_weight, "game.r1_weight=0"
+    ),
+    Idle(
+        _section("selector", "exploration_steps"),
+        lambda config: not config.selector.exploration,
+        "selector.exploration=0",
+    ),
+    Idle(
+        _section("baseline", "perceptual_weight"),
+        lambda config: config.baseline.perceptual is None,
+        "no perceptual network",
+    ),
 )
 
 
@@ -164,20 +111,30 @@ def check(config: Config, named: Collection[str]) -> None:
 
     A value that is the default, or asks for nothing (0 or empty), is no mistake.
 
+    Args:
+      config: of a run.
+      named: paths of fields.
+
     Raises:
       InputError: says which does nothing, and why.
     """
-    for name in FIELDS:
-        value = getattr(config, name)
+    for path, field in FIELDS.items():
+        value = value_of(config, path)
         asks_for_nothing = not value and value is not False  # a False that is no default asks
-        if name not in named or asks_for_nothing or value == FIELDS[name].default:
+        if path not in named or asks_for_nothing or value == field.default:
             continue
-        if name not in READ.get(config.method, FIELDS):
-            readers = ", ".join(method for method, names in READ.items() if name in names)
+        if path not in READ.get(config.method, FIELDS):
+            readers = ", ".join(method for method, paths in READ.items() if path in paths)
             raise InputError(
-                f"config field {name!r} does nothing for method {config.method!r}: expected it left"
+                f"config field {path!r} does nothing for method {config.method!r}: expected it left"
                 f" out, or one of {readers}"
             )
         for idle in IDLE:
-            if name in idle.names and idle.holds(config):
-                raise InputError(f"config field {name!r} does nothing beside {idle.beside}")
+            if path in idle.paths and idle.holds(config):
+                raise InputError(f"config field {path!r} does nothing beside {idle.beside}")
+
+
+def record(config: Config) -> dict[str, Any]:
+    """Returns what a run's record holds of its config: the sections, with what its method reads."""
+    read = READ.get(config.method, FIELDS)
+    return nested({path: value_of(config, path) for path in FIELDS if path in read})

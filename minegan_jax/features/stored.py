@@ -13,12 +13,12 @@ from minegan_jax.features.extractor import TOGETHER, Extractor
 from minegan_jax.files import as_path
 from minegan_jax.types import Images, Params
 
-WITHOUT = "--config.features=digits measures in packaged features"
+WITHOUT = "report.features=digits measures in packaged features"
 
 FORMAT = 1  # of the JSON beside a stored network
 
 
-class Kept(NamedTuple):
+class StoredNetwork(NamedTuple):
     """A network out of a file."""
 
     name: str
@@ -28,7 +28,7 @@ class Kept(NamedTuple):
 
 def load_network(
     file: str | Path, shapes: Params, *, name: str, advice: str, without: str = WITHOUT
-) -> Kept:
+) -> StoredNetwork:
     """Loads weights in single precision.
 
     Args:
@@ -49,11 +49,11 @@ def load_network(
     params = weights.cast(weights.load_tree(file, description["sha256"]), "float32")
     if (found := trees.named_shapes(params)) != trees.named_shapes(shapes):
         raise InputError(f"{file}: expected the weights of {name}, found {len(found)} others")
-    return Kept(description["name"], description["sha256"], params)
+    return StoredNetwork(description["name"], description["sha256"], params)
 
 
 def as_extractor(
-    kept: Kept,
+    kept: StoredNetwork,
     look: Callable[[Params, Images], tuple[jax.Array, jax.Array]],
     logits: Callable[[Params, Images], jax.Array],
     maps: Callable[[Params, Images], tuple[jax.Array, ...]],

@@ -75,7 +75,7 @@ def _without(train: Shown, others: Neighbours) -> Float[np.ndarray, " rows"]:
     return others.distances[others.rows, np.where(itself, 1, 0)]
 
 
-def critic_gap(train: Some, left_out: Some, fake: Some) -> float:
+def critic_gap(train: Some, validation: Some, fake: Some) -> float:
     """Returns how far the critic's scores of left-out images fell towards those of fakes.
 
     (D(train) - D(left out)) / (D(train) - D(fake)), of means: r_v of Karras et al. 2020
@@ -83,11 +83,11 @@ def critic_gap(train: Some, left_out: Some, fake: Some) -> float:
 
     Args:
       train: scores of training images.
-      left_out: of real images that training does not see.
+      validation: of real images that training does not see.
       fake: of generated images.
     """
     whole = float(train.mean() - fake.mean())
-    return float((train.mean() - left_out.mean()) / whole) if whole > 0.0 else 0.0
+    return float((train.mean() - validation.mean()) / whole) if whole > 0.0 else 0.0
 
 
 def overfits(found: Signs) -> bool:

@@ -4,8 +4,8 @@ The players, miners and generators of N sources, stand against one critic. Each 
 an Adam of its own; what is frozen gets no update and no optimizer state.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -17,51 +17,19 @@ from jaxtyping import Array, Float, Int
 
 from minegan_jax.mining import selector, supersamples
 from minegan_jax.mining.augment import draw_numbers
-from minegan_jax.mining.supersamples import Cast, Lots
+from minegan_jax.mining.settings import GameConfig, GameSettings, SelectorConfig
+from minegan_jax.mining.supersamples import GameNetworks, SupersampleNoise
 from minegan_jax.nets import spectral
 from minegan_jax.types import Key, Params
 
 PLAYERS = ("miners", "generators")
 
 
-class Rules(NamedTuple):
-    """What stays the same in every step; defaults are those of the authors' MNIST code.
-
-    Every part moves by Adam, at its own rate.
-    """
-
-    learning_rates: Mapping[str, float] = MappingProxyType(
-        {"miners": 1e-4, "generators": 1e-4, "critic": 1e-4}
-    )
-    betas: tuple[float, float] = (0.5, 0.9)
-    adam_epsilon: float = 1e-8
-    batch_size: int = 64  # images per minibatch, over all devices
-    critic_turns: int = 5
-    loss: str = "wasserstein"  # a key of `losses.LOSSES`
-    penalty_weight: float = 10.0  # 0 saves its computation
-    drift_weight: float = 0.0  # of the critic's drift, see `mining.losses.drift`
-    average_decay: float = 0.99  # of the players' EMA, per step, once it has warmed up
-    average_miners: bool = True  # whether miners have an EMA as well, or generators alone
-    exploration: float = 0.0  # share of supersamples whose image is picked by lot, at first
-    exploration_steps: int = 0  # of all phases together, in which that share falls to 0
-    warmup_steps: int = 0  # of each phase, in which only the critic learns
-    selector_window: int = 1000  # minibatches
-    frozen_critic: tuple[str, ...] = ()  # layers of the critic that stay as they start
-    drop_below: float = 0.0  # sources with a smaller p have no part in later phases
-    spread: bool = False  # devices share the generators' weights, moments and averages
-    accumulation: int = 1  # parts in which a device's minibatch is gone through
-    precision: str = "float32"  # that generators and critic compute in, see `nets.precision`
-    augment: tuple[str, ...] = ()  # of `augment.POLICIES`
-    r1_weight: float = 0.0  # gamma of R1, see `losses.r1`; 0 saves its computation
-    r1_every: int = 16  # critic turns between two computations, which then weigh as many
-    remat: bool = False  # whether they compute activations twice rather than keep them
-
-
 class GameState(NamedTuple):
-    """Everything that changes; `averages` holds the EMA of those players that have one."""
+    """Everything that changes; `ema_params` holds the EMA of those players that have one."""
 
     params: dict[str, Any]  # "critic": tree; "miners", "generators": one tree per source
-    averages: dict[str, Any]
+    ema_params: dict[str, Any]
     critic_optimizer: optax.OptState
     players_optimizer: optax.OptState
     selector: selector.SelectorState
@@ -71,19 +39,19 @@ class GameState(NamedTuple):
 class Draws(NamedTuple):
     """The random numbers of one step; the batch axis leads."""
 
-    critic: Lots  # (batch, turns, ...)
-    mixes: Float[Array, "batch turns"]  # uniform in [0, 1], one per interpolate
+    critic: SupersampleNoise  # (batch, turns, ...)
+    epsilons: Float[Array, "batch turns"]  # uniform in [0, 1], one per interpolate
     real: Float[Array, "batch turns 7"]  # how the critic sees real images, see `mining.augment`
-    players: Lots  # (batch, ...)
+    players: SupersampleNoise  # (batch, ...)
 
 
 class Game(NamedTuple):
-    """Who plays, by which rules, and how the two sides move."""
+    """Who plays, by which settings, and how the two sides move."""
 
-    cast: Cast
-    rules: Rules
-    moving: tuple[str, ...]  # those of PLAYERS that learn; the others are frozen
-    averaged: tuple[str, ...]  # those of the moving ones that have an EMA
+    networks: GameNetworks
+    settings: GameSettings
+    trainable: tuple[str, ...]  # those of PLAYERS that learn; the others are frozen
+    with_ema: tuple[str, ...]  # those of the moving ones that have an EMA
     critic_optimizer: optax.GradientTransformation
     players_optimizer: optax.GradientTransformation
 
@@ -97,27 +65,29 @@ def _after(num_steps: int, rate: float) -> optax.ScalarOrSchedule:
 
 def _adam(
     rate: optax.ScalarOrSchedule,
-    rules: Rules,
-    whole: Callable[[Params], Params] = lambda params: params,
+    config: GameConfig,
+    all_gather: Callable[[Params], Params] = lambda params: params,
 ) -> optax.GradientTransformation:
     """Moves weights by Adam, and the vectors behind spectral norms by the power method."""
-    adam = optax.adam(rate, *rules.betas, eps=rules.adam_epsilon)
-    return optax.chain(adam, spectral.power_iteration(whole))
+    adam = optax.adam(rate, config.beta1, config.beta2, eps=config.adam_epsilon)
+    return optax.chain(adam, spectral.power_iteration(all_gather))
 
 
-def _for_lazy_r1(rules: Rules) -> Rules:
-    """Returns rules whose critic moves and forgets as if R1 were spread over all turns.
+def for_lazy_r1(config: GameConfig) -> GameConfig:
+    """Returns a config whose critic moves and forgets as if R1 were spread over all steps.
 
-    With R1 in one of k turns, rate and betas are those of k + 1 turns taken in k (StyleGAN2,
+    With R1 in one of k steps, rate and betas are those of k + 1 steps taken in k (StyleGAN2,
     arXiv:1912.04958, appendix B).
     """
-    if not rules.r1_weight or rules.r1_every == 1:
-        return rules
-    share = rules.r1_every / (rules.r1_every + 1)
-    rate = share * rules.learning_rates["critic"]
-    first, second = (beta**share for beta in rules.betas)
-    rates = {**rules.learning_rates, "critic": rate}
-    return rules._replace(learning_rates=rates, betas=(first, second))
+    if not config.r1_weight or config.r1_every == 1:
+        return config
+    share = config.r1_every / (config.r1_every + 1)
+    return dataclasses.replace(
+        config,
+        critic_learning_rate=share * config.critic_learning_rate,
+        beta1=config.beta1**share,
+        beta2=config.beta2**share,
+    )
 
 
 def _moving_only(
@@ -132,30 +102,29 @@ def _moving_only(
     )
 
 
-def make_game(cast: Cast, rules: Rules, moving: tuple[str, ...]) -> Game:
+def make_game(networks: GameNetworks, settings: GameSettings, trainable: tuple[str, ...]) -> Game:
     """Gives each part that moves its Adam; the rest gets no update and no optimizer state."""
-    rates = {name: _after(rules.warmup_steps, rules.learning_rates[name]) for name in PLAYERS}
+    config, critics = settings.game, for_lazy_r1(settings.game)
 
-    def whole(params: Params) -> Params:
+    def all_gather(params: Params) -> Params:
         trees = enumerate(params["generators"])
-        return {**params, "generators": tuple(cast.whole(i, tree) for i, tree in trees)}
+        return {**params, "generators": tuple(networks.all_gather(i, tree) for i, tree in trees)}
 
-    critics = _for_lazy_r1(rules)
     adams = {
-        "miners": _adam(rates["miners"], rules),
-        "generators": _adam(rates["generators"], rules, whole),
+        "miners": _adam(_after(config.warmup_steps, settings.miner.learning_rate), config),
+        "generators": _adam(_after(config.warmup_steps, config.learning_rate), config, all_gather),
     }
     return Game(
-        cast,
-        rules,
-        moving,
-        tuple(name for name in moving if name != "miners" or rules.average_miners),
+        networks,
+        settings,
+        trainable,
+        tuple(name for name in trainable if name != "miners" or settings.miner.ema),
         critic_optimizer=_moving_only(
-            _adam(critics.learning_rates["critic"], critics), rules.frozen_critic
+            _adam(critics.critic_learning_rate, critics), settings.frozen_critic
         ),
         players_optimizer=optax.partition(
             {**adams, "frozen": optax.set_to_zero()},
-            {name: name if name in moving else "frozen" for name in PLAYERS},
+            {name: name if name in trainable else "frozen" for name in PLAYERS},
         ),
     )
 
@@ -182,7 +151,7 @@ def ema_start_share(decay: float, num_turns: int) -> float:
 
 
 def update_ema(
-    moved: dict[str, Any], averages: dict[str, Any], decay: Float[Array, ""]
+    updated: dict[str, Any], ema_params: dict[str, Any], decay: Float[Array, ""]
 ) -> dict[str, Any]:
     """Returns the EMA after a turn: of weights decay * EMA + (1 - decay) * moved, of vectors moved.
 
@@ -191,21 +160,21 @@ def update_ema(
     """
     return jax.tree_util.tree_map_with_path(
         lambda path, new, old: new if spectral.is_vector(path) else decay * old + (1 - decay) * new,
-        moved,
-        averages,
+        updated,
+        ema_params,
     )
 
 
 def start(game: Game, params: dict[str, Any], previous: GameState | None) -> GameState:
     """Starts a phase: fresh optimizers, and averages that go on where the last phase left them."""
-    averages = {name: params[name] for name in game.averaged}
-    record = selector.init_selector(len(game.cast.generators), game.rules.selector_window)
+    ema_params = {name: params[name] for name in game.with_ema}
+    record = selector.init_selector(len(game.networks.generators), game.settings.selector.window)
     if previous is not None:
-        averages |= {name: previous.averages[name] for name in previous.averages}
-        record = selector.drop(previous.selector, game.rules.drop_below)
+        ema_params |= {name: previous.ema_params[name] for name in previous.ema_params}
+        record = selector.drop(previous.selector, game.settings.selector.drop_below)
     return GameState(
         params=params,
-        averages=averages,
+        ema_params=ema_params,
         critic_optimizer=game.critic_optimizer.init(params["critic"]),
         players_optimizer=game.players_optimizer.init({name: params[name] for name in PLAYERS}),
         selector=record,
@@ -216,12 +185,13 @@ def start(game: Game, params: dict[str, Any], previous: GameState | None) -> Gam
 def draw(game: Game, key: Key) -> Draws:
     """Draws the supersamples' random numbers and the places of the interpolates."""
     key_critic, key_mixes, key_players = jax.random.split(key, 3)
-    places, shapes = (game.rules.batch_size, game.rules.critic_turns), game.cast.noise
+    settings = game.settings
+    places, shapes = (settings.run.batch_size, settings.game.critic_steps), game.networks.noise
     return Draws(
-        critic=supersamples.draw_lots(key_critic, places, shapes),
-        mixes=jax.random.uniform(key_mixes, places),
+        critic=supersamples.sample_supersample_noise(key_critic, places, shapes),
+        epsilons=jax.random.uniform(key_mixes, places),
         real=draw_numbers(jax.random.fold_in(key, 0), places),
-        players=supersamples.draw_lots(key_players, places[:1], shapes),
+        players=supersamples.sample_supersample_noise(key_players, places[:1], shapes),
     )
 
 
@@ -230,7 +200,7 @@ def players(state: GameState) -> dict[str, Any]:
     return {name: state.params[name] for name in PLAYERS}
 
 
-def exploration(rules: Rules, seen: Int[Array, ""]) -> Float[Array, ""]:
+def exploration(config: SelectorConfig, seen: Int[Array, ""]) -> Float[Array, ""]:
     """Returns the share of supersamples picked by lot after so many minibatches."""
-    left = 1.0 - seen / max(rules.exploration_steps, 1)
-    return rules.exploration * jnp.clip(left, 0.0, 1.0)
+    left = 1.0 - seen / max(config.exploration_steps, 1)
+    return config.exploration * jnp.clip(left, 0.0, 1.0)

@@ -29,7 +29,7 @@ class MinedSource(NamedTuple):
 def mined_source(
     miner: Callable[[Params, Params, Noise], Any],
     generator: Callable[..., Images],
-    output: Callable[[Images], Images],
+    to_output: Callable[[Images], Images],
     noise: NoiseShape,
     *,
     truncates: bool = False,
@@ -39,7 +39,7 @@ def mined_source(
     Args:
       miner: M, of (params, the generator's, u).
       generator: G, of (params, what M gives).
-      output: how images are handed out.
+      to_output: how images are handed out.
       noise: what u holds.
       truncates: whether the generator takes truncation=.
     """
@@ -53,13 +53,13 @@ def mined_source(
     @full_float32()
     def generate(weights: Params, noise: Noise, truncation: float | None = None) -> Images:
         options = {} if truncation is None else {"truncation": truncation}
-        return output(generator(weights["generators"], mined(weights, noise), **options))
+        return to_output(generator(weights["generators"], mined(weights, noise), **options))
 
     return MinedSource(noise, generate, truncates, mined)
 
 
 def mined_sources(
-    output: Callable[[Images], Images],
+    to_output: Callable[[Images], Images],
     miners: Sequence[Callable[[Params, Params, Noise], Any]],
     generators: Sequence[Callable[..., Images]],
     noise: Sequence[NoiseShape],
@@ -67,7 +67,7 @@ def mined_sources(
 ) -> tuple[MinedSource, ...]:
     """Returns G_i(M_i(u)) of each source; arguments as for `mined_source`, one a source."""
     each = zip(miners, generators, noise, truncates, strict=True)
-    return tuple(mined_source(m, g, output, shape, truncates=t) for m, g, shape, t in each)
+    return tuple(mined_source(m, g, to_output, shape, truncates=t) for m, g, shape, t in each)
 
 
 def _alone(state: State) -> SelectorState:
@@ -80,9 +80,9 @@ class TransferMethod(NamedTuple):
     """A way to learn, whose state holds the weights of sources behind miners.
 
     `weights` takes those of each source out of a state as they were trained, `ema` their averages.
-    `contest` has the critic judge so many supersamples, `score` images of one kind; a critic that
-    compares images sees the next ones of them in groups of its own size, or of as many as there
-    are.
+    `score_sources` has the critic score so many supersamples, `score` images of one kind; a critic
+    that compares images sees the next ones of them in groups of its own size, or of as many as
+    there are.
     """
 
     learner: Learner
@@ -90,5 +90,5 @@ class TransferMethod(NamedTuple):
     weights: Callable[[State], tuple[Params, ...]]
     ema: Callable[[State], tuple[Params, ...]] | None = None  # where an EMA is kept
     selector: Callable[[State], SelectorState] = _alone
-    contest: Callable[[State, Key, int], SuperScores] | None = None  # where sources compete
+    score_sources: Callable[[State, Key, int], SuperScores] | None = None  # where sources compete
     score: Callable[[State, Images, int], Scores] | None = None  # where there is a critic

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 
 from minegan_jax.errors import InputError
 from minegan_jax.mining import class_conditioning, method, miner
-from minegan_jax.mining.game import Rules
 from minegan_jax.mining.method import MinedSource, TransferMethod
 from minegan_jax.mining.noise import Noise, NoiseShape, zero_noise
-from minegan_jax.mining.supersamples import Cast
+from minegan_jax.mining.settings import GameSettings, MinerConfig
+from minegan_jax.mining.supersamples import GameNetworks
 from minegan_jax.mining.turns import adversarial_method
 from minegan_jax.nets.conditioning import class_table
 from minegan_jax.nets.function import as_function
@@ -38,6 +38,18 @@ class MinerShape(NamedTuple):
     # Whether u draws a class, which M^z and M^c see; else they see a latent alone, as in Fig. 2.
     draws_class: bool = True
     space: str = "z"  # or "w", behind the mapping network of a source that has one, or "w+"
+
+
+def shape_of(config: MinerConfig, classes: str = class_conditioning.ALL) -> MinerShape:
+    """Reads the miners' layers off a config; `classes` as for `MinerShape`."""
+    return MinerShape(
+        depth=config.depth,
+        width=config.width,
+        start=config.start,
+        classes=classes,
+        draws_class=config.draws_class,
+        space=config.space,
+    )
 
 
 class Critic(NamedTuple):
@@ -74,13 +86,13 @@ def fresh_critic(source: Source, key: Key, *, alone: bool = False) -> Critic:
 
 
 def mine(
-    sources: Sequence[Source], rules: Rules, shape: MinerShape, critic: Critic
+    sources: Sequence[Source], settings: GameSettings, shape: MinerShape, critic: Critic
 ) -> TransferMethod:
     """Learns a miner for each frozen generator, and the critic (eqs. 3 to 6).
 
     Args:
       sources: at least one.
-      rules: of the game.
+      settings: of the game.
       shape: of the miners.
       critic: of all sources, whose images it gets at its own resolution.
     """
@@ -92,15 +104,17 @@ def mine(
             "critic": critic.start(),
         }
 
-    return adversarial_method(_cast(sources, shape, critic), rules, ("miners",), first_params)
+    return adversarial_method(
+        _game_networks(sources, shape, critic), settings, ("miners",), first_params
+    )
 
 
 def finetune(
-    sources: Sequence[Source], rules: Rules, shape: MinerShape, critic: Critic
+    sources: Sequence[Source], settings: GameSettings, shape: MinerShape, critic: Critic
 ) -> TransferMethod:
     """Goes on from `mine` with miners, generators and critic moving together (section 3.4)."""
-    cast = _cast(sources, shape, critic)
-    return adversarial_method(cast, rules, ("miners", "generators"), None)
+    networks = _game_networks(sources, shape, critic)
+    return adversarial_method(networks, settings, ("miners", "generators"), None)
 
 
 def init_miners(sources: Sequence[Source], shape: MinerShape, key: Key) -> tuple[Params, ...]:
@@ -123,8 +137,8 @@ def mined_sources(
       resolution: in which images are handed out, in pixels.
       channels: of these images.
     """
-    output = common_view(resolution=resolution, channels=channels)
-    return method.mined_sources(output, **_players(sources, shape))
+    to_output = common_view(resolution=resolution, channels=channels)
+    return method.mined_sources(to_output, **_players(sources, shape))
 
 
 def _miner(source: Source, shape: MinerShape) -> nn.Module:
@@ -153,7 +167,7 @@ def _num_ws(source: Source, shape: MinerShape) -> int:
     if not source.networks.w_size:
         raise InputError(
             f"source {source.name!r}: family {source.description['family']!r} has no mapping"
-            f" network behind which to mine: expected miner_space 'z', found {shape.space!r}"
+            f" network behind which to mine: expected miner.space 'z', found {shape.space!r}"
         )
     return source.networks.num_ws if shape.space == "w+" else 1
 
@@ -187,7 +201,7 @@ def _mined(source: Source, shape: MinerShape) -> Callable[[Params, Params, Noise
 
     def of_w(params: Params, generator: Params, noise: Noise) -> jax.Array:
         moved: jax.Array = function(params, to_w(generator, *_of_class(noise, shape)))
-        return moved.reshape(len(moved), count, -1) if count > 1 else moved
+        return moved.reshape(len(moved), count, -1) if count > 1 else moved  # (batch, ws, w)
 
     return of_w
 
@@ -208,7 +222,7 @@ def _generator(source: Source, shape: MinerShape) -> Callable[..., Images]:
 
 
 class _Players(TypedDict):
-    """Each source's part in a game, or in sampling; names are those of `Cast`."""
+    """Each source's part in a game, or in sampling; names are those of `GameNetworks`."""
 
     miners: tuple[Callable[[Params, Params, Noise], Any], ...]
     generators: tuple[Callable[..., Images], ...]
@@ -227,15 +241,15 @@ def _players(sources: Sequence[Source], shape: MinerShape) -> _Players:
     }
 
 
-def _cast(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> Cast:
+def _game_networks(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> GameNetworks:
     """Returns all that play: the sources behind their miners, and the critic with its view."""
-    networks = [source.networks for source in sources]
+    resolutions = [source.networks.resolution for source in sources]
     image_shape = {"resolution": critic.resolution, "channels": critic.channels}
-    return Cast(
+    return GameNetworks(
         **_players(sources, shape),
         critic=critic.criticise,
-        view=common_view(*(each.resolution for each in networks), **image_shape),
-        output=common_view(**image_shape),
-        whole=lambda source, parts: sharding.whole(parts, sources[source].generator),
+        to_critic_input=common_view(*resolutions, **image_shape),
+        to_output=common_view(**image_shape),
+        all_gather=lambda source, parts: sharding.all_gather(parts, sources[source].generator),
         group=critic.group,
     )

@@ -2,8 +2,8 @@
 
 With all images in the losses the critic could not assess how often each kind of image occurs, so
 only the one that the critic values most gets there, eqs. 5 and 6. Two passes keep that cheap:
-`choose` makes and scores all K x N images without a gradient, `remake` gives the K chosen ones
-their gradient. N sources cost N generator and critic passes and about three more, not 3 N.
+`select_fakes` makes and scores all K x N images without a gradient, `vjp_of_selected` gives the K
+selected ones theirs. N sources cost N generator and critic passes and about three more, not 3 N.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ def _as_they_are(source: int, weights: Params) -> Params:
     return weights
 
 
-class Cast(NamedTuple):
-    """The functions that take part in a game.
+class GameNetworks(NamedTuple):
+    """The networks of a game, as functions.
 
     A miner, of (its params, its generator's, u), gives what the generator, of (params, that),
     takes: a latent, or one with what stands for its class, or a w that the generator made of these.
@@ -38,53 +38,57 @@ class Cast(NamedTuple):
     miners: tuple[Callable[[Params, Params, Noise], Any], ...]
     generators: tuple[Callable[[Params, Any], Images], ...]
     critic: Callable[..., Scores]  # of (params, images), and their labels where it is told them
-    view: Callable[[Images], Images]  # how the critic sees images of any source
-    output: Callable[[Images], Images]  # how they are handed out
+    to_critic_input: Callable[[Images], Images]  # how the critic sees images of any source
+    to_output: Callable[[Images], Images]  # how they are handed out
     noise: tuple[NoiseShape, ...]  # u of each source
-    whole: Callable[[int, Params], Params] = _as_they_are  # one generator, of which we have parts
+    all_gather: Callable[[int, Params], Params] = (
+        _as_they_are  # one generator, of which we have parts
+    )
     num_classes: int = 0  # of labels that the critic is told; 0 for a label-free critic
     group: int = 1  # images that the critic compares
     policies: tuple[str, ...] = ()  # of DiffAugment, before the critic sees an image
     truncates: tuple[bool, ...] = ()  # whether each generator takes truncation=, for sampling
 
 
-class Lots(NamedTuple):
+class SupersampleNoise(NamedTuple):
     """The random numbers of K supersamples."""
 
-    noise: tuple[Noise, ...]  # u of each source
+    u: tuple[Noise, ...]  # of each source
     augment: Float[Array, "*places 7"]  # how the critic sees its images, see `mining.augment`
     explores: Float[Array, "*places"]  # uniform in [0, 1]
-    ranks: Float[Array, "*places sources"]  # uniform in [0, 1]; the largest wins among equals
+    tie_breakers: Float[Array, "*places sources"]  # uniform in [0, 1]; the largest wins a tie
 
 
-def draw_lots(key: Key, places: tuple[int, ...], shapes: tuple[NoiseShape, ...]) -> Lots:
+def sample_supersample_noise(
+    key: Key, places: tuple[int, ...], shapes: tuple[NoiseShape, ...]
+) -> SupersampleNoise:
     """Draws the random numbers of as many supersamples as there are places."""
     *keys, key_explores, key_ranks = jax.random.split(key, len(shapes) + 2)
     key_augment = jax.random.fold_in(key, 0)
     pairs = zip(keys, shapes, strict=True)
-    return Lots(
-        noise=tuple(sample_noise(key, places, shape) for key, shape in pairs),
+    return SupersampleNoise(
+        u=tuple(sample_noise(key, places, shape) for key, shape in pairs),
         augment=draw_numbers(key_augment, places),
         explores=jax.random.uniform(key_explores, places),
-        ranks=jax.random.uniform(key_ranks, (*places, len(shapes))),
+        tie_breakers=jax.random.uniform(key_ranks, (*places, len(shapes))),
     )
 
 
-def each_given(lots: Lots) -> tuple[Given, ...]:
+def inputs_by_source(noise: SupersampleNoise) -> tuple[Given, ...]:
     """Returns what each source makes its images of: its u, and the supersamples' numbers."""
-    return tuple((noise, lots.augment) for noise in lots.noise)
+    return tuple((u, noise.augment) for u in noise.u)
 
 
-def asked_for(cast: Cast, lots: Lots) -> tuple[Int[Array, "batch"], ...]:
+def labels_of(networks: GameNetworks, noise: SupersampleNoise) -> tuple[Int[Array, "batch"], ...]:
     """Returns the class of each fake, or nothing where the critic is not told any."""
-    if not cast.num_classes:
+    if not networks.num_classes:
         return ()
-    labels = lots.noise[0].labels
+    labels = noise.u[0].labels
     assert labels is not None
     return (labels,)
 
 
-class Chosen(NamedTuple):
+class SelectedFakes(NamedTuple):
     """The images of a minibatch that reach the losses."""
 
     images: Images
@@ -92,47 +96,48 @@ class Chosen(NamedTuple):
     winners: Int[Array, "supersamples"]  # where the most valued of each supersample comes from
 
 
-def choose(
-    cast: Cast,
+def select_fakes(
+    networks: GameNetworks,
     critic: Params,
     players: Params,
-    lots: Lots,
+    noise: SupersampleNoise,
     *,
     allowed: Bool[Array, "sources"] | None = None,
     exploration: Float[Array, ""] | float = 0.0,
-) -> Chosen:
+) -> SelectedFakes:
     """Makes K supersamples and keeps of each the image that the critic values most.
 
     Sources that always lose would never learn, so that a share of the supersamples picks its image
-    by lot. That does not touch `winners`, from which the selector learns.
+    at random. That does not touch `winners`, from which the selector learns.
 
     Args:
-      cast: the networks.
+      networks: the networks.
       critic: its weights.
       players: the weights of `miners` and `generators`, one tree per source.
-      lots: the random numbers.
+      noise: the random numbers.
       allowed: sources that may win; the others make no image. None allows all.
-      exploration: the share picked by lot, in [0, 1].
+      exploration: the share picked at random, in [0, 1].
     """
-    if len(lots.noise) == 1:  # nothing to choose, so nothing to score
-        fake = _image_of(cast, 0, {}, _only(cast, players, 0), each_given(lots)[0])
+    if len(noise.u) == 1:  # nothing to choose, so nothing to score
+        fake = _image_of(networks, 0, {}, _only(networks, players, 0), inputs_by_source(noise)[0])
         zeros = jnp.zeros(len(fake), jnp.int32)
-        return Chosen(fake, zeros, zeros)
-    allowed = jnp.ones(len(lots.noise), bool) if allowed is None else allowed
-    fakes, scores = contest(cast, critic, players, each_given(lots), allowed)
+        return SelectedFakes(fake, zeros, zeros)
+    allowed = jnp.ones(len(noise.u), bool) if allowed is None else allowed
+    fakes, scores = score_sources(networks, critic, players, inputs_by_source(noise), allowed)
     best = scores == scores.max(axis=1, keepdims=True)
-    explores = (lots.explores < exploration)[:, None] & allowed[None]
+    explores = (noise.explores < exploration)[:, None] & allowed[None]
     winners, sources = (
-        jnp.where(eligible, lots.ranks, -1.0).argmax(axis=1) for eligible in (best, best | explores)
+        jnp.where(eligible, noise.tie_breakers, -1.0).argmax(axis=1)
+        for eligible in (best, best | explores)
     )
-    chosen = fakes[0]
+    selected = fakes[0]
     for i, fake in enumerate(fakes[1:], start=1):
-        chosen = jnp.where((sources == i)[:, None, None, None], fake, chosen)
-    return Chosen(chosen, sources, winners)
+        selected = jnp.where((sources == i)[:, None, None, None], fake, selected)
+    return SelectedFakes(selected, sources, winners)
 
 
-def contest(
-    cast: Cast,
+def score_sources(
+    networks: GameNetworks,
     critic: Params,
     players: Params,
     given: tuple[Given, ...],
@@ -143,23 +148,28 @@ def contest(
     A source that is not allowed costs nothing: its images are black, its scores minus infinity.
     """
 
-    def play(source: int) -> tuple[Images, Scores]:
-        fake = _image_of(cast, source, {}, _only(cast, players, source), given[source])
-        return fake, cast.critic(critic, fake)
+    def score(source: int) -> tuple[Images, Scores]:
+        fake = _image_of(networks, source, {}, _only(networks, players, source), given[source])
+        return fake, networks.critic(critic, fake)
 
-    def sit_out(source: int) -> tuple[Images, Scores]:
-        fake, scores = jax.eval_shape(partial(play, source))
+    def leave_out(source: int) -> tuple[Images, Scores]:
+        fake, scores = jax.eval_shape(partial(score, source))
         return jnp.zeros(fake.shape, fake.dtype), jnp.full(scores.shape, -jnp.inf, scores.dtype)
 
     results = [
-        jax.lax.cond(allowed[i], partial(play, i), partial(sit_out, i)) for i in range(len(given))
+        jax.lax.cond(allowed[i], partial(score, i), partial(leave_out, i))
+        for i in range(len(given))
     ]
     fakes, scores = zip(*results, strict=True)
     return list(fakes), jnp.stack(scores, axis=1)
 
 
-def remake(
-    cast: Cast, moving: Params, frozen: Params, given: tuple[Given, ...], chosen: Chosen
+def vjp_of_selected(
+    networks: GameNetworks,
+    trainable: Params,
+    frozen: Params,
+    given: tuple[Given, ...],
+    selected: SelectedFakes,
 ) -> tuple[Images, Callable[[Images], Params]]:
     """Returns the chosen images, and what takes a change of them back to the weights that move.
 
@@ -167,39 +177,41 @@ def remake(
     chosen from it, and through nothing else.
     """
     if len(given) == 1:
-        make = partial(_image_of, cast, 0, _only(cast, frozen, 0))
-        fake, back_through = jax.vjp(lambda w: make(w, given[0]), _only(cast, moving, 0))
+        make = partial(_image_of, networks, 0, _only(networks, frozen, 0))
+        fake, back_through = jax.vjp(lambda w: make(w, given[0]), _only(networks, trainable, 0))
         return fake, lambda change: _by_player([back_through(change)[0]])
 
     def back(change: Images) -> Params:
         return _by_player(
             [
                 _back_through_one(
-                    partial(_image_of, cast, i, _only(cast, frozen, i)),
-                    _only(cast, moving, i),
+                    partial(_image_of, networks, i, _only(networks, frozen, i)),
+                    _only(networks, trainable, i),
                     each,
                     change,
-                    chosen.sources == i,
+                    selected.sources == i,
                 )
                 for i, each in enumerate(given)
             ]
         )
 
-    return chosen.images, back
+    return selected.images, back
 
 
-def _image_of(cast: Cast, source: int, frozen: Params, moving: Params, given: Given) -> Images:
+def _image_of(
+    networks: GameNetworks, source: int, frozen: Params, trainable: Params, given: Given
+) -> Images:
     """Returns G_i(M_i(u)) as the critic sees it, from the weights of source i alone."""
-    (noise, numbers), weights = given, {**frozen, **moving}
+    (noise, numbers), weights = given, {**frozen, **trainable}
     generator = weights["generators"]
-    mined = cast.miners[source](weights["miners"], generator, noise)
-    images = cast.view(cast.generators[source](generator, mined))
-    return augment(cast.policies, images, numbers)
+    mined = networks.miners[source](weights["miners"], generator, noise)
+    images = networks.to_critic_input(networks.generators[source](generator, mined))
+    return augment(networks.policies, images, numbers)
 
 
 def _back_through_one(
     make: Callable[[Params, Given], Images],
-    moving: Params,
+    trainable: Params,
     given: Given,
     change: Images,
     mine: Bool[Array, "supersamples"],
@@ -216,18 +228,18 @@ def _back_through_one(
         some, some_change = jax.tree.map(
             lambda x: jax.lax.dynamic_slice_in_dim(x, block * BLOCK, BLOCK), ordered
         )
-        _, back = jax.vjp(lambda weights: make(weights, some), moving)
+        _, back = jax.vjp(lambda weights: make(weights, some), trainable)
         return jax.tree.map(jnp.add, total, back(some_change)[0])
 
     num_blocks = -(-mine.sum() // BLOCK)
-    return jax.lax.fori_loop(0, num_blocks, add_block, jax.tree.map(jnp.zeros_like, moving))
+    return jax.lax.fori_loop(0, num_blocks, add_block, jax.tree.map(jnp.zeros_like, trainable))
 
 
-def _only(cast: Cast, players: Params, source: int) -> Params:
+def _only(networks: GameNetworks, players: Params, source: int) -> Params:
     """Returns one source's weights of each kind of player, whole."""
     weights = {name: trees[source] for name, trees in players.items()}
     if "generators" in weights:
-        weights["generators"] = cast.whole(source, weights["generators"])
+        weights["generators"] = networks.all_gather(source, weights["generators"])
     return weights
 
 

@@ -1,8 +1,8 @@
 """The game between one critic and the players: miners and generators of N sources (section 3).
 
-Reading guide: `adversarial_method` at the end joins the pieces. A step is `critic_turns` times
-`critic_turn`, then one `players_turn`; `game` says who plays by which rules, `supersamples` which
-fakes they see. Everything is a pure function of (state, batch, draws).
+Reading guide: `adversarial_method` at the end joins the pieces. A step is `critic_steps` times
+`critic_turn`, then one `players_turn`; `game` says who plays, `supersamples` which fakes they see.
+Everything is a pure function of (state, batch, draws).
 
 A critic may look at the other images of a batch (ProGAN's does), so a batch always holds images of
 one kind: real ones, interpolates or fakes. Where sources compete it must not, because a winner's
@@ -25,7 +25,6 @@ from minegan_jax.mining.game import (
     Draws,
     Game,
     GameState,
-    Rules,
     draw,
     ema_decay,
     exploration,
@@ -35,10 +34,11 @@ from minegan_jax.mining.game import (
     update_ema,
 )
 from minegan_jax.mining.method import TransferMethod, mined_sources
-from minegan_jax.mining.supersamples import Cast, Lots
-from minegan_jax.nets.precision import full_float32, lighter
-from minegan_jax.training.accumulation import in_parts
-from minegan_jax.training.learner import Average, Learner
+from minegan_jax.mining.settings import GameSettings
+from minegan_jax.mining.supersamples import GameNetworks, SupersampleNoise
+from minegan_jax.nets.precision import full_float32, mixed_precision
+from minegan_jax.training.accumulation import accumulate
+from minegan_jax.training.learner import Learner, MeanOverDevices
 from minegan_jax.types import (
     Batch,
     Images,
@@ -53,14 +53,16 @@ from minegan_jax.types import (
 RealLabels = tuple[Int[Array, "batch"], ...]  # one array, or none for a label-free critic
 
 
-def choose(game: Game, state: GameState, lots: Lots) -> supersamples.Chosen:
+def select_fakes(
+    game: Game, state: GameState, noise: SupersampleNoise
+) -> supersamples.SelectedFakes:
     """Plays the supersamples of one turn, without a gradient."""
-    share = exploration(game.rules, state.selector.seen)
-    return supersamples.choose(
-        game.cast,
+    share = exploration(game.settings.selector, state.selector.seen)
+    return supersamples.select_fakes(
+        game.networks,
         state.params["critic"],
         players(state),
-        lots,
+        noise,
         allowed=state.selector.allowed,
         exploration=share,
     )
@@ -69,11 +71,11 @@ def choose(game: Game, state: GameState, lots: Lots) -> supersamples.Chosen:
 def critic_turn(
     game: Game,
     state: GameState,
-    average: Average,
+    mean_over_devices: MeanOverDevices,
     *,
     real: Images,
-    lots: Lots,
-    mixes: Float[Array, "batch"],
+    noise: SupersampleNoise,
+    epsilons: Float[Array, "batch"],
     labels: RealLabels = (),
     numbers: Numbers,
     number: Int[Array, ""] | int = 0,
@@ -85,54 +87,59 @@ def critic_turn(
     Args:
       game: who plays.
       state: before the turn.
-      average: over devices.
+      mean_over_devices: over devices.
       real: images, not augmented yet.
-      lots: of the supersamples.
-      mixes: of the interpolates.
+      noise: of the supersamples.
+      epsilons: of the interpolates.
       labels: of the real images, if the critic is told any.
       numbers: how it sees the real images, see `mining.augment`.
       number: of the critic's turn in this phase, by which R1 is computed or not.
     """
-    critic, rules, policies = state.params["critic"], game.rules, game.cast.policies
+    critic, policies = state.params["critic"], game.networks.policies
+    config, run = game.settings.game, game.settings.run
 
     def of_part(
         real: Images,
-        lots: Lots,
-        mixes: Float[Array, "batch"],
+        noise: SupersampleNoise,
+        epsilons: Float[Array, "batch"],
         labels: RealLabels,
         numbers: Numbers,
     ) -> Any:
-        fake = choose(game, state, lots).images
+        fake = select_fakes(game, state, noise).images
 
         def seen(images: Images) -> Images:
             return augment(policies, images, numbers)
 
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-            of_real = game.cast.critic(critic, seen(real), *labels)
-            of_fake = game.cast.critic(critic, fake, *supersamples.asked_for(game.cast, lots))
-            total = losses.LOSSES[rules.loss].critic(of_real, of_fake)
+            of_real = game.networks.critic(critic, seen(real), *labels)
+            of_fake = game.networks.critic(
+                critic, fake, *supersamples.labels_of(game.networks, noise)
+            )
+            total = losses.LOSSES[config.loss].critic(of_real, of_fake)
             metrics = {"wasserstein": -losses.wasserstein_critic_loss(of_real, of_fake)}
-            if rules.penalty_weight:
+            if config.penalty_weight:
                 metrics["penalty"] = losses.gradient_penalty(
-                    lambda images: game.cast.critic(critic, images, *labels),
-                    losses.interpolate(seen(real), fake, mixes),
+                    lambda images: game.networks.critic(critic, images, *labels),
+                    losses.interpolate(seen(real), fake, epsilons),
                 )
-                total += rules.penalty_weight * metrics["penalty"]
-            if rules.drift_weight:
+                total += config.penalty_weight * metrics["penalty"]
+            if config.drift_weight:
                 metrics["drift"] = losses.drift(of_real)
-                total += rules.drift_weight * metrics["drift"]
-            if rules.r1_weight:
+                total += config.drift_weight * metrics["drift"]
+            if config.r1_weight:
                 metrics["r1"] = _lazily(
-                    lambda: losses.r1(lambda x: game.cast.critic(critic, seen(x), *labels), real),
-                    number % rules.r1_every == 0,
+                    lambda: losses.r1(
+                        lambda x: game.networks.critic(critic, seen(x), *labels), real
+                    ),
+                    number % config.r1_every == 0,
                 )
-                total += 0.5 * rules.r1_weight * rules.r1_every * metrics["r1"]
+                total += 0.5 * config.r1_weight * config.r1_every * metrics["r1"]
             return total, {"critic_loss": total, **metrics}
 
         return jax.value_and_grad(loss, has_aux=True)(critic)
 
-    of_batch = in_parts(of_part, rules.accumulation)
-    (_, metrics), gradients = average(of_batch(real, lots, mixes, labels, numbers))
+    of_batch = accumulate(of_part, run.accumulation_steps)
+    (_, metrics), gradients = mean_over_devices(of_batch(real, noise, epsilons, labels, numbers))
     updates, optimizer = game.critic_optimizer.update(gradients, state.critic_optimizer, critic)
     params = {**state.params, "critic": optax.apply_updates(critic, updates)}
     return state._replace(params=params, critic_optimizer=optimizer), metrics
@@ -145,37 +152,40 @@ def _lazily(compute: Callable[[], jax.Array], wanted: Bool[Array, ""] | bool) ->
 
 
 def players_turn(
-    game: Game, state: GameState, average: Average, *, lots: Lots
+    game: Game, state: GameState, mean_over_devices: MeanOverDevices, *, noise: SupersampleNoise
 ) -> tuple[GameState, Metrics]:
     """Moves miners, generators or both towards what the critic values (eqs. 4 and 6)."""
     critic, before = state.params["critic"], players(state)
-    moving = {name: before[name] for name in game.moving}
-    frozen = {name: before[name] for name in PLAYERS if name not in game.moving}
+    trainable = {name: before[name] for name in game.trainable}
+    frozen = {name: before[name] for name in PLAYERS if name not in game.trainable}
 
-    def of_part(lots: Lots) -> tuple[Params, Metrics]:
+    def of_part(noise: SupersampleNoise) -> tuple[Params, Metrics]:
         def loss(fake: Images) -> jax.Array:
-            scores = game.cast.critic(critic, fake, *supersamples.asked_for(game.cast, lots))
-            return losses.LOSSES[game.rules.loss].players(scores)
+            scores = game.networks.critic(
+                critic, fake, *supersamples.labels_of(game.networks, noise)
+            )
+            return losses.LOSSES[game.settings.game.loss].players(scores)
 
-        chosen = choose(game, state, lots)
-        fake, back = supersamples.remake(
-            game.cast, moving, frozen, supersamples.each_given(lots), chosen
+        selected = select_fakes(game, state, noise)
+        fake, back = supersamples.vjp_of_selected(
+            game.networks, trainable, frozen, supersamples.inputs_by_source(noise), selected
         )
         total, change = jax.value_and_grad(loss)(fake)
-        rates = selector.win_rates(chosen.winners, len(game.cast.generators))
+        rates = selector.win_rates(selected.winners, len(game.networks.generators))
         return back(change), {"players_loss": total, "win_rates": rates}
 
-    change, metrics = in_parts(of_part, game.rules.accumulation)(lots)
-    gradients = average(change, moving) | jax.tree.map(jnp.zeros_like, frozen)
-    metrics = average(metrics)
+    change, metrics = accumulate(of_part, game.settings.run.accumulation_steps)(noise)
+    gradients = mean_over_devices(change, trainable) | jax.tree.map(jnp.zeros_like, frozen)
+    metrics = mean_over_devices(metrics)
     updates, optimizer = game.players_optimizer.update(gradients, state.players_optimizer, before)
     after = optax.apply_updates(before, updates)
-    moved = {name: after[name] for name in game.averaged}
+    updated = {name: after[name] for name in game.with_ema}
     record = selector.record(state.selector, metrics["win_rates"])
-    decay = ema_decay(game.rules.average_decay, state.turns, game.rules.warmup_steps)
+    config = game.settings.game
+    decay = ema_decay(config.ema_decay, state.turns, config.warmup_steps)
     return state._replace(
         params={**state.params, **after},
-        averages=update_ema(moved, state.averages, decay),
+        ema_params=update_ema(updated, state.ema_params, decay),
         players_optimizer=optimizer,
         selector=record,
         turns=state.turns + 1,
@@ -183,42 +193,43 @@ def players_turn(
 
 
 def step(
-    game: Game, state: GameState, batch: Batch, draws: Draws, average: Average
+    game: Game, state: GameState, batch: Batch, draws: Draws, mean_over_devices: MeanOverDevices
 ) -> tuple[GameState, Metrics]:
     """Plays the critic's turns, then the players'; reports the last of each."""
 
     def turn(state: GameState, given: tuple[Any, ...]) -> tuple[GameState, Any]:
-        (pixels, lots, mixes, labels, numbers), number = given
+        (pixels, noise, epsilons, labels, numbers), number = given
         return critic_turn(
             game,
             state,
-            average,
-            real=game.cast.view(to_unit_range(pixels)),
-            lots=lots,
-            mixes=mixes,
+            mean_over_devices,
+            real=game.networks.to_critic_input(to_unit_range(pixels)),
+            noise=noise,
+            epsilons=epsilons,
             labels=labels,
             numbers=numbers,
             number=number,
         )
 
-    labels = (batch.labels,) if game.cast.num_classes else ()
-    given = batch.images, draws.critic, draws.mixes, labels, draws.real
+    labels = (batch.labels,) if game.networks.num_classes else ()
+    given = batch.images, draws.critic, draws.epsilons, labels, draws.real
+    # (turns, batch, ...)
     turns_first = jax.tree.map(lambda numbers: jnp.moveaxis(numbers, 1, 0), given)
-    first = state.turns * game.rules.critic_turns
-    numbers = first + jnp.arange(game.rules.critic_turns)
+    critic_steps = game.settings.game.critic_steps
+    numbers = state.turns * critic_steps + jnp.arange(critic_steps)
     state, metrics = jax.lax.scan(turn, state, (turns_first, numbers))
     critic_metrics = {name: values[-1] for name, values in metrics.items()}
-    state, players_metrics = players_turn(game, state, average, lots=draws.players)
+    state, players_metrics = players_turn(game, state, mean_over_devices, noise=draws.players)
     return state, {**critic_metrics, **players_metrics}
 
 
-def _training(cast: Cast, rules: Rules) -> Cast:
+def _training(networks: GameNetworks, settings: GameSettings) -> GameNetworks:
     """Returns the cast as it trains; the one that samples is always the exact one."""
-    train = partial(lighter, precision=rules.precision, remat=rules.remat)
-    return cast._replace(
-        generators=tuple(train(generate) for generate in cast.generators),
-        critic=train(cast.critic),
-        policies=rules.augment,
+    train = partial(mixed_precision, precision=settings.run.precision, remat=settings.run.remat)
+    return networks._replace(
+        generators=tuple(train(generate) for generate in networks.generators),
+        critic=train(networks.critic),
+        policies=settings.game.augment,
     )
 
 
@@ -229,7 +240,7 @@ def in_groups(criticise: Callable[[Images], Scores], images: Images, size: int) 
     """
     count = -(-len(images) // size) * size
     filled = images[jnp.arange(count) % len(images)]
-    groups = filled.reshape(-1, size, *images.shape[1:])
+    groups = filled.reshape(-1, size, *images.shape[1:])  # (groups, size, height, width, channels)
     return jax.lax.map(criticise, groups).reshape(count)[: len(images)]
 
 
@@ -240,20 +251,20 @@ def by_source(params: Mapping[str, Any]) -> tuple[Params, ...]:
 
 
 def adversarial_method(
-    cast: Cast,
-    rules: Rules,
-    moving: tuple[str, ...],
+    networks: GameNetworks,
+    settings: GameSettings,
+    trainable: tuple[str, ...],
     first_params: Callable[[Key], dict[str, Any]] | None,
 ) -> TransferMethod:
     """Returns the game as a method.
 
     Args:
-      cast: the networks that play.
-      rules: learning rates, turns, penalty, averages.
-      moving: which of `PLAYERS` learn; the others are frozen.
+      networks: the networks that play.
+      settings: learning rates, steps, penalty, averages.
+      trainable: which of `PLAYERS` learn; the others are frozen.
       first_params: makes the weights; None takes over those of the previous phase.
     """
-    game = make_game(_training(cast, rules), rules, moving)
+    game = make_game(_training(networks, settings), settings, trainable)
 
     def init(previous: GameState | None, key: Key) -> GameState:
         if first_params is not None:
@@ -264,29 +275,34 @@ def adversarial_method(
 
     @partial(jax.jit, static_argnums=2)
     @full_float32()
-    def contest(state: GameState, key: Key, count: int) -> SuperScores:
-        given = supersamples.each_given(supersamples.draw_lots(key, (count,), cast.noise))
-        averaged = {**players(state), **state.averages}
+    def score_sources(state: GameState, key: Key, count: int) -> SuperScores:
+        given = supersamples.inputs_by_source(
+            supersamples.sample_supersample_noise(key, (count,), networks.noise)
+        )
+        sampled = {**players(state), **state.ema_params}
         critic, allowed = state.params["critic"], state.selector.allowed
-        return supersamples.contest(cast, critic, averaged, given, allowed)[1]
+        return supersamples.score_sources(networks, critic, sampled, given, allowed)[1]
 
     @partial(jax.jit, static_argnums=2)
     @full_float32()
     def score(state: GameState, images: Images, most: int) -> Scores:
         return in_groups(
-            partial(cast.critic, state.params["critic"]), images, min(cast.group, most)
+            partial(networks.critic, state.params["critic"]), images, min(networks.group, most)
         )
 
+    shared = ("generators",) if settings.run.shard_sources else ()
     return TransferMethod(
-        learner=Learner(
-            init, partial(draw, game), partial(step, game), ("generators",) if rules.spread else ()
-        ),
+        learner=Learner(init, partial(draw, game), partial(step, game), shared),
         sources=mined_sources(
-            cast.output, cast.miners, cast.generators, cast.noise, cast.truncates
+            networks.to_output,
+            networks.miners,
+            networks.generators,
+            networks.noise,
+            networks.truncates,
         ),
         weights=lambda state: by_source(state.params),
-        ema=(lambda state: by_source(state.params | state.averages)) if game.averaged else None,
+        ema=(lambda state: by_source(state.params | state.ema_params)) if game.with_ema else None,
         selector=lambda state: state.selector,
-        contest=contest,
-        score=None if cast.num_classes else score,
+        score_sources=score_sources,
+        score=None if networks.num_classes else score,
     )

@@ -26,12 +26,15 @@ class Attention(nn.Module):
         """Keeps the shape, (batch, height, width, channels); height and width are even."""
         batch, height, width, channels = maps.shape
         narrow, wide = max(channels // 8, 1), max(channels // 2, 1)
+        # (batch, queries, narrow)
         queries = self.project(narrow, name="theta")(maps).reshape(batch, height * width, narrow)
         keys = max_pool(self.project(narrow, name="phi")(maps))
         values = max_pool(self.project(wide, name="g")(maps))
+        # (batch, keys, narrow or wide)
         keys, values = (x.reshape(batch, height * width // 4, -1) for x in (keys, values))
         # Not divided by the square root of the channels, unlike in a transformer.
         weights = jax.nn.softmax(jnp.einsum("bqc,bkc->bqk", queries, keys))
+        # (batch, height, width, wide)
         heard = (weights @ values).reshape(batch, height, width, wide)
         gamma = self.param("gamma", nn.initializers.zeros, (), jnp.float32)
         return maps + gamma * self.project(channels, name="o")(heard)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from minegan_jax.errors import InputError
 from minegan_jax.nets.attention import Attention
 from minegan_jax.nets.conditioning import class_vectors
-from minegan_jax.nets.precision import widened
+from minegan_jax.nets.precision import to_float32
 from minegan_jax.nets.residual import DownBlock, UpBlock
 from minegan_jax.nets.spectral import SpectralConv, SpectralDense, SpectralEmbedding
 from minegan_jax.nets.statistics import Affine, StoredNorm
@@ -108,7 +108,7 @@ class Generator(nn.Module):
             )
         first, *chunks = jnp.split(latents, len(widths) + 1, axis=1)
         x = SpectralDense(4 * 4 * smallest * self.width, name="linear")(first)
-        x = x.reshape(-1, 4, 4, smallest * self.width)
+        x = x.reshape(-1, 4, 4, smallest * self.width)  # (batch, height, width, channels)
         for i, (multiple, chunk) in enumerate(zip(widths, chunks, strict=True)):
             condition = jnp.concatenate([vectors, chunk], axis=1)
             block = UpBlock(multiple * self.width, SpectralConv, ConditionalNorm, name=f"block{i}")
@@ -150,7 +150,7 @@ class Critic(nn.Module):
             x = DownBlock(outputs, outputs, first=i == 0, halve=halve, name=f"block{i}")(x)
             if i in self.attention:
                 x = Attention(_project, name=f"attention{i}")(x)
-        features = nn.relu(widened(x)).sum(axis=(1, 2))
+        features = nn.relu(to_float32(x)).sum(axis=(1, 2))
         scores = SpectralDense(1, name="linear")(features)[:, 0]
         vectors = SpectralEmbedding(self.num_classes, features.shape[1], name="embedding")()
         return scores if labels is None else scores + (vectors[labels] * features).sum(axis=1)

@@ -49,8 +49,10 @@ def conv_of_doubled(maps: Maps, kernel: Kernel) -> Float[Array, "batch 2*height 
     """
     batch, height, width, _ = maps.shape
     # What a square of 2x2 results, of which the last is the square's first, is told.
+    # (2, 2, inputs, 2, 2, outputs): rows, columns, then those inside a square
     squares = _over_squares(kernel)[:, :, ::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
     told = _convolve(maps, squares.reshape(2, 2, kernel.shape[2], -1), ((1, 1), (1, 1)))
+    # (batch, height + 1, 2, width + 1, 2, outputs)
     told = told.reshape(batch, height + 1, width + 1, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
     return told.reshape(batch, 2 * height + 2, 2 * width + 2, -1)[:, 1:-1, 1:-1]
 
@@ -64,9 +66,11 @@ def halved_conv(maps: Maps, kernel: Kernel) -> Float[Array, "batch height//2 wid
     rows, columns = height // 2, width // 2
     maps = maps[:, : 2 * rows + 1, : 2 * columns + 1]  # all that counts of an odd last one
     ends = ((0, 0), *((1, size % 2 == 0) for size in (height, width)), (0, 0))
+    # (batch, rows + 1, 2, columns + 1, 2, inputs)
     seen = jnp.pad(maps, ends).reshape(batch, rows + 1, 2, columns + 1, 2, inputs)
+    # (batch, rows + 1, columns + 1, 4 * inputs)
     seen = seen.transpose(0, 1, 3, 2, 4, 5).reshape(batch, rows + 1, columns + 1, -1)
-    squares = _over_squares(kernel).reshape(2, 2, 4 * inputs, -1) / 4
+    squares = _over_squares(kernel).reshape(2, 2, 4 * inputs, -1) / 4  # (2, 2, 4 * inputs, outputs)
     return _convolve(seen, squares, ((0, 0), (0, 0)))
 
 
@@ -80,8 +84,10 @@ def transposed_conv(
     """
     batch, height, width, _ = maps.shape
     # The window of a square begins a pixel before it, which the kernel's end meets.
+    # (2, 2, inputs, 2, 2, outputs)
     phases = _in_squares(kernel)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
     told = _convolve(maps, phases.reshape(2, 2, kernel.shape[2], -1), ((1, 1), (1, 1)))
+    # (batch, height + 1, 2, width + 1, 2, outputs)
     told = told.reshape(batch, height + 1, width + 1, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
     return told.reshape(batch, 2 * height + 2, 2 * width + 2, -1)[:, :-1, :-1]
 
@@ -93,8 +99,9 @@ def strided_valid_conv(
     batch, height, width, inputs = maps.shape
     rows, columns = (height + 1) // 2, (width + 1) // 2
     seen = jnp.pad(maps, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    # (batch, rows, columns, 2, 2, inputs)
     seen = seen.reshape(batch, rows, 2, columns, 2, inputs).transpose(0, 1, 3, 2, 4, 5)
-    squares = _in_squares(kernel).reshape(2, 2, 4 * inputs, -1)
+    squares = _in_squares(kernel).reshape(2, 2, 4 * inputs, -1)  # (2, 2, 4 * inputs, outputs)
     return _convolve(seen.reshape(batch, rows, columns, -1), squares, ((0, 0), (0, 0)))
 
 
@@ -153,9 +160,12 @@ def _in_a_row(maps: Maps, kernel: Kernel, pads: Pads) -> jax.Array:
     """
     batch, height, _, inputs = maps.shape
     vertical, horizontal = pads
+    # (height, batch, padded width, inputs)
     side = jnp.pad(maps.transpose(1, 0, 2, 3), ((0, 0), (0, 0), horizontal, (0, 0)))
     mixed = kernel.shape[1] - 1  # columns of the result that see two images
+    # (1, height, batch * padded width, inputs) at first
     row = _one_by_one(side.reshape(1, height, -1, inputs), kernel, (vertical, (0, mixed)))
+    # (height, batch, width, outputs)
     apart = row.reshape(row.shape[1], batch, side.shape[2], -1)[:, :, : side.shape[2] - mixed]
     return apart.transpose(1, 0, 2, 3)
 
@@ -185,6 +195,7 @@ def _in_products(maps: Maps, kernel: Kernel, pads: Pads) -> jax.Array:
         for column in range(columns)
     ]
     pixels = [one @ kernel.reshape(-1, outputs) for one in seen]
+    # (batch, rows * columns, outputs) before
     return jnp.stack(pixels, axis=1).reshape(len(maps), rows, columns, outputs)
 
 
@@ -202,7 +213,8 @@ def _back(
         (size - 1 - before, size - 1 - after)
         for size, (before, after) in zip(kernel.shape[:2], pads, strict=True)
     )
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    turned = kernel[::-1, ::-1].swapaxes(2, 3)  # (rows, columns, outputs, inputs)
+    # maps as (inputs, height, width, batch), their change as the kernel
     of_kernel = _convolve(maps.transpose(3, 1, 2, 0), change.transpose(1, 2, 0, 3), pads)
     return _convolve(change, turned, (rows, columns)), of_kernel.transpose(1, 2, 0, 3)
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Int
 
 from minegan_jax.nets.conditioning import class_vectors, with_class_maps
 from minegan_jax.nets.layers import StridedConv, StridedConvTranspose
-from minegan_jax.nets.precision import widened
+from minegan_jax.nets.precision import to_float32
 from minegan_jax.types import Conditions, Images, Latents, Scores
 
 
@@ -57,7 +57,7 @@ class Generator(nn.Module):
         x = nn.Dense(smallest**2 * widths[-1], kernel_init=nn.initializers.glorot_uniform())(
             latents
         )
-        x = x.reshape(-1, smallest, smallest, widths[-1])
+        x = x.reshape(-1, smallest, smallest, widths[-1])  # (batch, height, width, channels)
         for size, features in zip(sizes, [*widths[-2::-1], self.channels], strict=True):
             x = StridedConvTranspose(features)(nn.relu(x))[:, :size, :size]
         return 2.0 * nn.sigmoid(x) - 1.0
@@ -91,5 +91,5 @@ class Critic(nn.Module):
             x = with_class_maps(x, labels, self.num_classes)
         for i in range(len(feature_sizes(self.resolution)) - 1):
             x = nn.leaky_relu(StridedConv(self.width * 2**i)(x), 0.2)
-        x = widened(x.reshape(x.shape[0], -1))
+        x = to_float32(x.reshape(x.shape[0], -1))
         return nn.Dense(1, kernel_init=nn.initializers.glorot_uniform())(x)[:, 0]

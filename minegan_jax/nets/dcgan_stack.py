@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 from minegan_jax.errors import InputError
 from minegan_jax.nets.conditioning import class_vectors, with_class_maps
 from minegan_jax.nets.layers import any_conv, any_conv_transpose
-from minegan_jax.nets.precision import widened
+from minegan_jax.nets.precision import to_float32
 from minegan_jax.nets.prior import NORMAL, prior_sample
 from minegan_jax.nets.statistics import Affine, StoredNorm
 from minegan_jax.types import Conditions, Images, Latents, Scores
@@ -330,7 +330,7 @@ class Critic(nn.Module):
         *hidden, last = self._layers()
         for number, layer in enumerate(hidden):
             x = run_layer(layer, number, x)
-        x = run_layer(last, len(hidden), widened(x))
+        x = run_layer(last, len(hidden), to_float32(x))
         if x.shape[1:] != (1, 1, 1):
             raise InputError(f"the critic's layers make maps of {x.shape[1:]}, expected one number")
         return x[:, 0, 0, 0]

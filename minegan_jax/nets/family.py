@@ -23,6 +23,7 @@ from minegan_jax.nets import (
 )
 from minegan_jax.nets.function import as_function, names_of_layers
 from minegan_jax.nets.prior import NORMAL
+from minegan_jax.nets.settings import NetworkConfig
 from minegan_jax.types import Images, Key, Params, Scores
 
 
@@ -155,6 +156,18 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         prior=getattr(generator, "prior", NORMAL),
         **_parts(generator),
     )
+
+
+def arguments_of(config: NetworkConfig) -> dict[str, int]:
+    """Returns the arguments of fresh networks.
+
+    A family that cannot do without classes has one if nothing is learnt from labels.
+    """
+    names = ("resolution", "channels", "width", "latent_size")
+    arguments = {name: getattr(config, name) for name in names}
+    if config.num_classes or build(config.family, arguments).num_classes:
+        arguments["num_classes"] = max(config.num_classes, 1)
+    return arguments
 
 
 def _parts(generator: nn.Module) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def _double(maps: Maps, axis: int) -> Float[Array, "batch _ _ inputs"]:
     )
     shape = list(maps.shape)
     shape[axis] = 2 * size
+    # before, after, before, ... along the axis
     return jnp.stack([before, after], axis=axis + 1).reshape(shape)
 
 
@@ -68,6 +69,7 @@ def _halve(maps: Maps, axis: int) -> Float[Array, "batch _ _ inputs"]:
     """Halves along an axis: both pixels of a pair thrice, and once the one on either side."""
     shape = list(maps.shape)
     shape[axis : axis + 1] = [shape[axis] // 2, 2]
+    # of shape maps, half as long along the axis
     evens, odds = jnp.unstack(maps.reshape(shape), axis=axis + 1)
     size = evens.shape[axis]
     before = jax.lax.slice_in_dim(_pad(odds, axis, 1, 0), 0, size, axis=axis)

@@ -55,6 +55,7 @@ def strided_conv_transpose(images: Maps, kernel: Kernel) -> Larger:
     """
     size = (_STRIDE * images.shape[1], _STRIDE * images.shape[2])
     pads = _paddings(size, kernel.shape)
+    # the kernel as (rows, columns, outputs, inputs)
     return _up(images, kernel[::-1, ::-1].swapaxes(2, 3), _STRIDE, pads, size)
 
 
@@ -95,6 +96,7 @@ def any_conv_transpose(
         (pixels - 1) * stride + window - sum(ends)
         for pixels, window, ends in zip(maps.shape[1:3], kernel.shape[:2], cut, strict=True)
     )
+    # the kernel as (rows, columns, outputs, inputs)
     return _up(maps, kernel.swapaxes(2, 3), stride, cut, (height, width))
 
 
@@ -124,7 +126,7 @@ def _up(maps: Reduced, kernel: Kernel, stride: int, pads: Pads, size: tuple[int,
     ]
     images = jnp.stack(phases, axis=2)  # (batch, height, phase, width, phase, inputs)
     batch, height, _, width, _, inputs = images.shape
-    images = images.reshape(batch, stride * height, stride * width, inputs)
+    images = images.reshape(batch, stride * height, stride * width, inputs)  # phases between pixels
     (top, _), (left, _) = pads
     missing = [  # that no pixel adds to, as the stride does not divide the size
         (0, max(0, first + pixels - found))
@@ -164,14 +166,14 @@ def _across(
     # Turned by hand: XLA's CPU backend is a hundred times slower with other orders of axes inside
     # loops and branches.
     kernel = jax.lax.conv_general_dilated(
-        images.transpose(3, 1, 2, 0),
-        maps.transpose(1, 2, 0, 3),
+        images.transpose(3, 1, 2, 0),  # (inputs, height, width, batch)
+        maps.transpose(1, 2, 0, 3),  # (height, width, batch, outputs)
         (1, 1),
         (rows, columns),
         rhs_dilation=(stride, stride),
         dimension_numbers=AXES,
     )
-    return kernel.transpose(1, 2, 0, 3)
+    return kernel.transpose(1, 2, 0, 3)  # (rows, columns, inputs, outputs)
 
 
 def _paddings(size: tuple[int, ...], window: tuple[int, ...]) -> Pads:

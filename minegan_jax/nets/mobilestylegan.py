@@ -69,6 +69,7 @@ def inverse_haar(maps: Maps) -> Float[Array, "batch 2*height 2*width channels//4
     pixels = [jnp.stack([upper + left, upper - left], axis=3)]
     pixels.append(jnp.stack([lower + right, lower - right], axis=3))
     batch, height, width, channels = average.shape
+    # (batch, height, row, width, column, channels) before
     return jnp.stack(pixels, axis=2).reshape(batch, 2 * height, 2 * width, channels)
 
 

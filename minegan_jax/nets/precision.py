@@ -24,7 +24,7 @@ def full_float32() -> Iterator[None]:
         yield
 
 
-def widened(x: jax.Array) -> jax.Array:
+def to_float32(x: jax.Array) -> jax.Array:
     """Returns maps in float32, or in float64 if they are, for a critic's last sum.
 
     A score in bfloat16 has 8 bits: far from 0 the scores of different images would tie, and ties
@@ -33,14 +33,16 @@ def widened(x: jax.Array) -> jax.Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def lighter(network: Network, precision: str = "float32", *, remat: bool = False) -> Network:
+def mixed_precision(
+    network: Network, precision: str = "float32", *, remat: bool = False
+) -> Network:
     """Returns a network that computes in another precision, or keeps less for its derivative.
 
     Args:
       network: a function of (params, *inputs), in float32 or float64.
       precision: float32 or bfloat16. In "bfloat16" the network sees weights and inputs rounded
         to that, and its output is float32 again, so that gradients of float32 weights are as well;
-        a critic's last sum is `widened`.
+        a critic's last sum is `to_float32`.
         "float32" leaves the network as it is.
       remat: computes the activations a second time for the derivative instead of keeping them.
     """

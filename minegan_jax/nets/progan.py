@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.nets.convolution import Convolution, conv, conv_of_doubled
-from minegan_jax.nets.precision import widened
+from minegan_jax.nets.precision import to_float32
 from minegan_jax.nets.resampling import average_pool, upsample
 from minegan_jax.types import Images, Latents, Scores
 
@@ -92,6 +92,7 @@ def strided_minibatch_stddev(maps: Maps, group: int) -> Statistic:
             f"a minibatch standard deviation over groups of {group} images needs a multiple of"
             f" that, found {batch} images"
         )
+    # (groups, height, width, channels)
     deviations = jnp.sqrt(maps.reshape(group, -1, *maps.shape[1:]).var(axis=0) + EPSILON)
     return jnp.tile(deviations.mean(axis=(1, 2, 3)), group)
 
@@ -106,6 +107,7 @@ def consecutive_minibatch_stddev(maps: Maps, group: int) -> Statistic:
     group = batch if batch % group else group
     if group == 1:
         return jnp.zeros(batch, maps.dtype)
+    # (groups, height, width, channels)
     variances = maps.reshape(-1, group, *maps.shape[1:]).var(axis=1, ddof=1)
     return jnp.repeat(jnp.sqrt(variances + EPSILON).mean(axis=(1, 2, 3)), group)
 
@@ -259,7 +261,7 @@ class Generator(nn.Module):
         )
         for _ in range(self.latent_norms):
             latents = pixel_norm(latents)
-        x = first(latents).reshape(-1, size, size, widths[0])
+        x = first(latents).reshape(-1, size, size, widths[0])  # (batch, height, width, channels)
         x = layer(pixel_norm(activate(x)), widths[0], "conv_4")
         images = to_rgb(x, size)
         for features in widths[1 : feature_maps(grown)]:
@@ -333,4 +335,4 @@ class Critic(nn.Module):
         num_hidden = self.num_hidden or widths[0]
         hidden = EqualisedDense(num_hidden, num_hidden, ACTIVE_GAIN, scaled, name="dense_4")
         score = EqualisedDense(1, 1, variant.linear_gain, scaled, name="score")
-        return score(widened(activate(hidden(x.reshape(len(x), -1)))))[:, 0]
+        return score(to_float32(activate(hidden(x.reshape(len(x), -1)))))[:, 0]

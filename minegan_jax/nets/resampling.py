@@ -26,4 +26,5 @@ def _squares(maps: Maps) -> Float[Array, "batch half_height 2 half_width 2 chann
     """Splits rows and columns into pairs."""
     batch, height, width, channels = maps.shape
     maps = maps[:, : height // 2 * 2, : width // 2 * 2]
+    # pixels of a square at axes 2 and 4
     return maps.reshape(batch, height // 2, 2, width // 2, 2, channels)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from minegan_jax.errors import InputError
 from minegan_jax.nets.conditioning import class_vectors
 from minegan_jax.nets.convolution import Conv
-from minegan_jax.nets.precision import widened
+from minegan_jax.nets.precision import to_float32
 from minegan_jax.nets.residual import DownBlock, UpBlock
 from minegan_jax.nets.spectral import SpectralDense, SpectralEmbedding
 from minegan_jax.nets.statistics import Affine, StoredNorm
@@ -114,6 +114,7 @@ class Generator(nn.Module):
         classes = class_vectors(each, labels, len(latents))
         widest, *widths = generator_widths(self.resolution, self.width)
         dense = nn.Dense(SMALLEST**2 * widest, kernel_init=glorot, name="linear")
+        # (batch, height, width, channels)
         x = dense(latents).reshape(-1, SMALLEST, SMALLEST, widest)
         for i, features in enumerate(widths):
             x = UpBlock(features, _conv, ClassNorm, name=f"block{i}")(x, classes)
@@ -155,7 +156,7 @@ class Critic(nn.Module):
         x = images
         for i, (hidden, width) in enumerate(zip((widths[0], *widths), widths, strict=False)):
             x = DownBlock(width, hidden, first=i == 0, halve=i < halvings, name=f"block{i}")(x)
-        features = nn.relu(widened(x)).sum(axis=(1, 2))
+        features = nn.relu(to_float32(x)).sum(axis=(1, 2))
         scores = SpectralDense(1, use_bias=self.score_bias, name="linear")(features)[:, 0]
         if not self.num_classes:
             return scores

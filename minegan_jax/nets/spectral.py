@@ -104,7 +104,7 @@ def _matrix(stored: Params) -> Matrix:
     """Returns the weights beside a stored u as the matrix that it belongs to."""
     if "vectors" in stored:
         return stored["vectors"].T
-    return stored["kernel"].reshape(-1, stored["kernel"].shape[-1])
+    return stored["kernel"].reshape(-1, stored["kernel"].shape[-1])  # (everything else, outputs)
 
 
 def _normalised(module: nn.Module, kernel: Float[Array, "*inputs outputs"]) -> jax.Array:

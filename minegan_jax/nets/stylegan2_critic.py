@@ -16,7 +16,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.nets.conditioning import class_vectors
 from minegan_jax.nets.convolution import Convolution, conv
 from minegan_jax.nets.filtering import halve, halving_conv
-from minegan_jax.nets.precision import widened
+from minegan_jax.nets.precision import to_float32
 from minegan_jax.nets.progan import (
     EqualisedConv,
     EqualisedDense,
@@ -126,7 +126,7 @@ class Critic(nn.Module):
         x = activate(EqualisedConv(widths[4], gain=1.0, name="conv_4")(x), clamp=self.clamp)
         num_hidden = self.num_hidden or widths[4]
         hidden = EqualisedDense(num_hidden, num_hidden, 1.0, name="dense_4")
-        x = widened(activate(hidden(x.reshape(len(x), -1))))
+        x = to_float32(activate(hidden(x.reshape(len(x), -1))))
         if not self.num_classes:
             return EqualisedDense(1, 1, 1.0, name="score")(x)[:, 0]
         return self._project(x, labels, self.label_size or widths[4])

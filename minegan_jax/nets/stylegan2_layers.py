@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from minegan_jax.errors import InputError
 from minegan_jax.nets.convolution import Convolution, Kernel, Maps, conv
-from minegan_jax.nets.precision import widened
+from minegan_jax.nets.precision import to_float32
 from minegan_jax.nets.progan import ACTIVE_GAIN, EPSILON, MOST_FEATURES, RESOLUTIONS, SLOPE
 from minegan_jax.nets.spectral import constant
 
@@ -92,7 +92,7 @@ def modulated_conv(
       convolve: `conv`, or one that doubles the resolution as well.
     """
     epsilon = EPSILON * (kernel[..., 0].size if demodulation == "scaled" else 1)
-    squares = widened(style) ** 2 @ (widened(kernel) ** 2).sum(axis=(0, 1))
+    squares = to_float32(style) ** 2 @ (to_float32(kernel) ** 2).sum(axis=(0, 1))
     lengths = jax.lax.rsqrt(squares + epsilon).astype(maps.dtype)
     return convolve(maps * style[:, None, None], kernel) * lengths[:, None, None]
 

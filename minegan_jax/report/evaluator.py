@@ -10,37 +10,34 @@ from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.report import measure
+from minegan_jax.report.settings import ReportConfig
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.training.learner import State
 from minegan_jax.types import Pixels
 
 
 class Recipe(NamedTuple):
-    """How generated images are measured."""
+    """How generated images are measured, and of which weights."""
 
-    features: str  # as for `load_extractor`: what distances are measured in
-    judge: str  # the same: what says which classes are recognised; "" for nothing
-    neighbours: int  # k of precision, recall, density and coverage
-    num_images: int  # generated images of each phase
-    seed: int  # of images and subsets
-    diversity: str = ""  # lpips:FILE, for diversity inside clusters; empty: that is not measured
+    config: ReportConfig
+    seed: int = 0  # of images and subsets
     weights: str | None = None  # of the phases: "ema" or "raw"; None takes the EMA if there is one
 
 
-class Looker(NamedTuple):
-    """The frozen networks of a recipe."""
+class Evaluator(NamedTuple):
+    """The frozen networks that measure."""
 
-    features: Extractor
-    judge: Extractor | None
+    features: Extractor  # in whose features distances are measured
+    classifier: Extractor | None  # that says which classes are recognised
     diversity: lpips.Perceptual | None
 
 
-def load_looker(recipe: Recipe) -> Looker:
-    """Loads what the recipe names."""
-    return Looker(
-        load_extractor(recipe.features),
-        load_extractor(recipe.judge) if recipe.judge else None,
-        load_diversity(recipe.diversity),
+def load_evaluator(config: ReportConfig) -> Evaluator:
+    """Loads the networks that a config names."""
+    return Evaluator(
+        load_extractor(config.features),
+        None if config.classifier is None else load_extractor(config.classifier),
+        None if config.diversity is None else load_diversity(config.diversity),
     )
 
 
@@ -50,7 +47,7 @@ def caution(features: Extractor, dataset: Dataset) -> str:
         return ""
     return (
         f"features {features.name!r} see no colour, and know digits alone: for photographs give"
-        " --config.features=efficientnet_lite0:FILE or torch_fidelity:FILE"
+        " report.features=efficientnet_lite0:FILE or torch_fidelity:FILE"
     )
 
 
@@ -64,27 +61,27 @@ def quick_measure(
       dataset: the images.
       drawn: gives what draws images in a phase's state.
     """
-    looker = load_looker(recipe)
+    networks = load_evaluator(recipe.config)
     reals = dataset.held_out if len(dataset.held_out) else dataset.train
-    real = embed(looker.features, reals).features
+    real = embed(networks.features, reals).features
 
     def measured(phase: str, state: State) -> dict[str, Any]:
-        images = drawn(phase, state).sample(recipe.num_images, recipe.seed)
-        fake = embed(looker.features, images).features
+        images = drawn(phase, state).sample(recipe.config.num_images, recipe.seed)
+        fake = embed(networks.features, images).features
         return {
-            **measure.compare(real, fake, k=recipe.neighbours, seed=recipe.seed),
-            "recognised": recognised(looker, images),
+            **measure.compare(real, fake, k=recipe.config.neighbours, seed=recipe.seed),
+            "recognised": recognised(networks, images),
         }
 
     return measured
 
 
-def recognised(looker: Looker, images: Pixels) -> dict[str, float]:
-    """Returns the judge's verdicts on images; none without a judge."""
-    if looker.judge is None:
+def recognised(networks: Evaluator, images: Pixels) -> dict[str, float]:
+    """Returns the share of images that is recognised as each class; none without a classifier."""
+    if networks.classifier is None:
         return {}
-    seen = embed(looker.judge, images).probabilities
-    return measure.recognised(seen, looker.judge.class_names)
+    seen = embed(networks.classifier, images).probabilities
+    return measure.recognised(seen, networks.classifier.class_names)
 
 
 def target_classes(dataset: Dataset) -> tuple[str, ...]:
@@ -93,11 +90,9 @@ def target_classes(dataset: Dataset) -> tuple[str, ...]:
     return tuple(names[label] for label in dataset.description["labels"]) if names else ()
 
 
-def load_diversity(name: str) -> lpips.Perceptual | None:
-    """Loads `lpips:FILE`; nothing for an empty name."""
+def load_diversity(name: str) -> lpips.Perceptual:
+    """Loads `lpips:FILE`."""
     kind, _, file = name.partition(":")
-    if not name:
-        return None
     if kind != "lpips" or not file:
         raise InputError(f"unknown diversity {name!r}: expected lpips:FILE")
     return lpips.load_lpips(file)

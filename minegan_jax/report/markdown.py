@@ -174,7 +174,7 @@ def _against_held_out(record: dict[str, Any]) -> list[str]:
     """Returns the distances to held-out images, and once more beside those of real images."""
     rows = _rows(record["phases"], "equal_counts")
     if not any(rows.values()):
-        return ["No image was held out (`--config.num_held_out`)."]
+        return ["No image was held out (`target.num_held_out`)."]
     count = record["real"]["num_fake"]
     return [
         _distances(_rows(record["phases"], "held_out")),

@@ -1,5 +1,6 @@
 """What a run shows in the end: every phase's images, measured and pictured."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +19,10 @@ from minegan_jax.metrics.shown import Shown, shown
 from minegan_jax.mining import selector
 from minegan_jax.report import figures, html, markdown, measure, source_usage
 from minegan_jax.report.evaluator import (
-    Looker,
+    Evaluator,
     Recipe,
     caution,
-    load_looker,
+    load_evaluator,
     recognised,
     target_classes,
 )
@@ -30,7 +31,7 @@ from minegan_jax.sources import Source
 from minegan_jax.training import log
 from minegan_jax.types import Pixels
 
-FORMAT = 1  # of report.json
+FORMAT = 2  # of report.json
 
 
 class Steps(NamedTuple):
@@ -55,11 +56,12 @@ class Subject(NamedTuple):
 
 def is_current(workdir: Path, subject: Subject) -> bool:
     """Says whether `report.json` is of this: measured so, of these images, steps and weights."""
-    found, expected = markdown.read(workdir), _described(subject, load_looker(subject.recipe))
+    evaluator = load_evaluator(subject.recipe.config)
+    found, expected = markdown.read(workdir), _described(subject, evaluator)
     return {name: found.get(name) for name in expected} == json.loads(json.dumps(expected))
 
 
-def _described(subject: Subject, looker: Looker) -> dict[str, Any]:
+def _described(subject: Subject, evaluator: Evaluator) -> dict[str, Any]:
     """Returns everything that a figure depends on."""
     phases = {
         name: {
@@ -70,13 +72,14 @@ def _described(subject: Subject, looker: Looker) -> dict[str, Any]:
     }
     networks = {
         role: {"name": extractor.name, "sha256": extractor.sha256}
-        for role, extractor in looker._asdict().items()
+        for role, extractor in evaluator._asdict().items()
         if extractor is not None
     }
-    target = identity(subject.dataset)
+    recipe, target = subject.recipe, identity(subject.dataset)
+    how = {**dataclasses.asdict(recipe.config), "seed": recipe.seed, "weights": recipe.weights}
     return {
         "format": FORMAT,
-        "recipe": {**subject.recipe._asdict(), **networks, "target": target},
+        "recipe": {**how, **networks, "target": target},
         "provenance": {"phases": phases},
     }
 
@@ -88,37 +91,39 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
       What `report.json` holds.
     """
     recipe, dataset, phases = subject.recipe, subject.dataset, subject.phases
-    looker = load_looker(recipe)
+    evaluator = load_evaluator(recipe.config)
     train, held_out = (shown(part, flip=subject.flip) for part in (dataset.train, dataset.held_out))
-    reals = measure.Reals(_features(looker, train), _features(looker, held_out))
-    images = {name: drawn.sample(recipe.num_images, recipe.seed) for name, drawn in phases.items()}
-    fakes = {name: embed(looker.features, pixels).features for name, pixels in images.items()}
+    reals = measure.Reals(_features(evaluator, train), _features(evaluator, held_out))
+    images = {
+        name: drawn.sample(recipe.config.num_images, recipe.seed) for name, drawn in phases.items()
+    }
+    fakes = {name: embed(evaluator.features, pixels).features for name, pixels in images.items()}
     copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
     known = known_pictures(train, held_out, seed=recipe.seed)
     near = {name: known and near_copies_of(known, each) for name, each in images.items()}
     measured = {
         name: {
-            **measure.distances(reals, fakes[name], k=recipe.neighbours, seed=recipe.seed),
+            **measure.distances(reals, fakes[name], k=recipe.config.neighbours, seed=recipe.seed),
             "weights": phases[name].kind,
-            **_judged(looker, dataset, pixels),
+            **_recognised(evaluator, dataset, pixels),
             "probability": source_usage.probabilities(phases[name]),
             "verdict": measure.judged(reals, fakes[name], copies[name], near[name]),
             "memorisation": measure.summary(copies[name], near[name]),
             "copying": measure.copying(reals, fakes[name], recipe.seed),
             "exact_copies": exact_copies(train.rows, pixels),
-            "intra_cluster": _intra_cluster(looker, dataset, pixels, recipe.seed),
+            "intra_cluster": _intra_cluster(evaluator, dataset, pixels, recipe.seed),
         }
         for name, pixels in images.items()
     }
     last = list(phases)[-1]
     table = source_usage.selector_report(phases[last], subject.selection, recipe.seed)
     record = {
-        **_described(subject, looker),
+        **_described(subject, evaluator),
         "versions": run_folder.versions(),
-        "caution": caution(looker.features, dataset),
+        "caution": caution(evaluator.features, dataset),
         "remarks": list(subject.remarks),
         "real": measure.real_reference(
-            reals, recipe.num_images, k=recipe.neighbours, seed=recipe.seed
+            reals, recipe.config.num_images, k=recipe.config.neighbours, seed=recipe.seed
         ),
         "phases": measured,
         "selector": table,
@@ -135,25 +140,25 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     return record
 
 
-def _judged(looker: Looker, dataset: Dataset, images: Pixels) -> dict[str, Any]:
-    """Returns what the judge recognises, and the share that it takes for the target's classes."""
-    found = recognised(looker, images)
+def _recognised(evaluator: Evaluator, dataset: Dataset, images: Pixels) -> dict[str, Any]:
+    """Returns what is recognised, and the share that is taken for the target's classes."""
+    found = recognised(evaluator, images)
     hits = measure.recognised_as(target_classes(dataset), found)
     return {"recognised": found, "recognised_as_target": hits}
 
 
 def _intra_cluster(
-    looker: Looker, dataset: Dataset, images: Pixels, seed: int
+    evaluator: Evaluator, dataset: Dataset, images: Pixels, seed: int
 ) -> dict[str, Any] | None:
     """Returns how different images of one kind are, if there is what tells."""
-    if looker.diversity is None:
+    if evaluator.diversity is None:
         return None
-    distances = looker.diversity.distances
+    distances = evaluator.diversity.distances
     return intra_cluster_distance(dataset.train, images, distances, seed=seed)._asdict()
 
 
-def _features(looker: Looker, pixels: Shown) -> Shown:
+def _features(evaluator: Evaluator, pixels: Shown) -> Shown:
     """Embeds real images, of which there may be none."""
     if not pixels.num_images:
         return pixels._replace(rows=np.zeros((0, 0)))
-    return pixels._replace(rows=embed(looker.features, pixels.rows).features)
+    return pixels._replace(rows=embed(evaluator.features, pixels.rows).features)

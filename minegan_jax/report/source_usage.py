@@ -28,7 +28,9 @@ class Selection(NamedTuple):
     """How several sources compete, as a phase left them."""
 
     record: selector.SelectorState
-    contest: Callable[[Key, int], SuperScores]  # the critic's verdicts on so many supersamples
+    score_sources: Callable[
+        [Key, int], SuperScores
+    ]  # the critic's verdicts on so many supersamples
 
 
 def selector_report(
@@ -45,7 +47,7 @@ def selector_report(
         ]
     table = selector_table(generator.names, selection.record)
     key = jax.random.fold_in(jax.random.key(seed), STREAM + 2)
-    scores = selection.contest(key, CONTEST)
+    scores = selection.score_sources(key, CONTEST)
     left = [selector.without(scores, number) for number in range(len(table))]
     return [
         {**row, "without_it": None if shares is None else shares.tolist()}

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 
-def in_parts(compute: Callable[..., Any], num_parts: int) -> Callable[..., Any]:
+def accumulate(compute: Callable[..., Any], num_parts: int) -> Callable[..., Any]:
     """Returns a function's mean over parts of a minibatch, which it sees one after the other.
 
     That is its value for the whole minibatch where it takes a mean over images. It does not where a
@@ -26,6 +26,7 @@ def in_parts(compute: Callable[..., Any], num_parts: int) -> Callable[..., Any]:
         return compute
 
     def mean(*given: Any) -> Any:
+        # (parts, images of one, ...)
         parts = jax.tree.map(lambda x: x.reshape(num_parts, -1, *x.shape[1:]), given)
 
         def add_part(total: Any, part: Any) -> tuple[Any, None]:

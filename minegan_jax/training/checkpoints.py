@@ -25,7 +25,7 @@ from minegan_jax.trees import by_path
 
 SPACE_FACTOR, SPACE_FIXED = 1.2, 1_000_000  # bytes on disk: per byte of the state, and beside it
 FORMAT = 1  # of what is written
-# The leading process reads and writes by itself, and waits for no other.
+# The primary process reads and writes by itself, and waits for no other.
 ALONE = ocp.options.MultiprocessingOptions(active_processes={0})
 NUM_KEPT = 2  # the newest, and the one before in case the newest is damaged
 
@@ -34,7 +34,7 @@ class Checkpoints:
     """The checkpoints of one phase, by step."""
 
     def __init__(self, directory: Path) -> None:
-        """Opens `directory`, or makes it, once it is used; only the leading process may use it."""
+        """Opens `directory`, or makes it, once it is used; only the primary process may use it."""
         self._directory = directory.absolute()
 
     @cached_property

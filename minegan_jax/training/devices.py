@@ -106,7 +106,7 @@ def compile_step(
     """
 
     def one_share(state: State, batch: Batch, draws: Any) -> tuple[State, Metrics]:
-        return learner.step(state, batch, draws, sharding.average)
+        return learner.step(state, batch, draws, sharding.mean_over_devices)
 
     def step(state: State, batch: Batch, key: Key) -> tuple[State, Metrics]:
         specs, share = layout(learner, state, mesh), PartitionSpec(AXIS)

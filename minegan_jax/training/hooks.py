@@ -26,11 +26,11 @@ def every(num_steps: int, hook: Hook) -> Hook:
 
 
 def led_every(num_steps: int, hook: Hook) -> Hook:
-    """As `every`, but only the leading process calls the hook, with a state that it has whole."""
+    """As `every`, but only the primary process calls the hook, with a state that it has whole."""
 
     def together(progress: Progress) -> None:
-        state = hosts.whole(progress.state)
-        if hosts.leads():
+        state = hosts.gathered(progress.state)
+        if hosts.is_primary():
             hook(progress._replace(state=state))
 
     return every(num_steps, together)

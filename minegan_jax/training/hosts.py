@@ -1,7 +1,7 @@
-"""A run over several processes, one per host: who leads, and what all must do together.
+"""A run over several processes, one per host: the primary one, and what all must do together.
 
-Every process trains; process 0 leads: it alone reads and writes the run folder, so that no folder
-has to be shared. With one process everything here does nothing.
+Every process trains; process 0 is the primary: it alone reads and writes the run folder, so that no
+folder has to be shared. With one process everything here does nothing.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from minegan_jax.errors import InputError
 Tree = TypeVar("Tree")
 
 REPORT_SECONDS = 4 * 3600  # for which the others wait at the end, while the leader measures
-MEET_SECONDS = 10  # in which the others may find the same mistake, and say so themselves
+BARRIER_SECONDS = 10  # in which the others may find the same mistake, and say so themselves
 LAST_SECONDS = 1  # in which those that have met can end, before JAX does it
 
 
@@ -90,34 +90,34 @@ def explained(error: BaseException) -> BaseException:
     return error
 
 
-def meet() -> None:
+def barrier() -> None:
     """Waits, when this process has failed, until all others have, or too long.
 
     JAX ends the others, even as they speak, once process 0 is gone: where all find the same
     mistake, each says so first.
     """
     with contextlib.suppress(jax.errors.JaxRuntimeError):
-        multihost.get_barrier_sync_fn()(key="leave", timeout_ms=1000 * MEET_SECONDS)
-    time.sleep(LAST_SECONDS if leads() else 0)
+        multihost.get_barrier_sync_fn()(key="leave", timeout_ms=1000 * BARRIER_SECONDS)
+    time.sleep(LAST_SECONDS if is_primary() else 0)
 
 
-def leave(status: int) -> NoReturn:
+def abort(status: int) -> NoReturn:
     """Ends a process that failed; a usual exit would wait for the others, and they for it."""
     sys.stderr.flush()
     os._exit(status)
 
 
-def several() -> bool:
+def is_multihost() -> bool:
     """Returns whether there is more than this process."""
     return jax.process_count() > 1
 
 
-def leads() -> bool:
-    """Returns whether this is the process that reads and writes the run folder."""
+def is_primary() -> bool:
+    """Says whether this is process 0, which alone reads and writes the run folder."""
     return jax.process_index() == 0
 
 
-def agree(what: str, value: Any) -> None:
+def assert_equal(what: str, value: Any) -> None:
     """Makes sure that a plain value is the same on all processes.
 
     Raises:
@@ -130,16 +130,16 @@ def agree(what: str, value: Any) -> None:
         raise InputError(f"the processes differ in {what}: expected the same on all") from error
 
 
-def from_leader(make: Callable[[], Tree], like: Tree) -> Tree:
-    """Returns on all processes what `make` returns on the leading one, bit for bit.
+def from_primary(make: Callable[[], Tree], like: Tree) -> Tree:
+    """Returns on all processes what `make` returns on the primary one, bit for bit.
 
     Args:
-      make: makes a tree of arrays; only called by the leader.
+      make: makes a tree of arrays; only called by the primary process.
       like: a tree with the same structure, shapes and types.
     """
-    if not several():
+    if not is_multihost():
         return make()
-    given = jax.tree.map(np.asarray, make() if leads() else like)
+    given = jax.tree.map(np.asarray, make() if is_primary() else like)
     # As bytes, because they travel in a sum with the zeros of the others.
     sent = jax.tree.map(lambda leaf: np.frombuffer(leaf.tobytes(), np.uint8), given)
     got = multihost_utils.broadcast_one_to_all(sent)
@@ -148,11 +148,11 @@ def from_leader(make: Callable[[], Tree], like: Tree) -> Tree:
     )
 
 
-def whole(tree: Tree) -> Tree:
+def gathered(tree: Tree) -> Tree:
     """Returns a tree that lies on all processes' devices as this process can use it alone.
 
     All must call it: of arrays that devices share, each has only its part.
     """
-    if not several():
+    if not is_multihost():
         return tree
     return jax.tree.map(jnp.asarray, multihost_utils.process_allgather(tree, tiled=True))

@@ -10,8 +10,8 @@ Draws = Any  # a tree of arrays whose first axis is the batch
 
 
 @runtime_checkable
-class Average(Protocol):
-    """Takes gradients, or metrics, to their mean over the devices; see `sharding.average`."""
+class MeanOverDevices(Protocol):
+    """Takes gradients, or metrics, to their mean over devices: `sharding.mean_over_devices`."""
 
     def __call__(self, tree: Any, parts: Any | None = None) -> Any:
         """Returns the mean; of a leaf that devices share, as `parts` shows, the own part."""
@@ -26,7 +26,7 @@ class Learner(NamedTuple):
 
     init: Callable[[State | None, Key], State]  # the previous phase's state, if any
     draw: Callable[[Key], Draws]  # everything random in one step
-    step: Callable[[State, Batch, Draws, Average], tuple[State, Metrics]]
+    step: Callable[[State, Batch, Draws, MeanOverDevices], tuple[State, Metrics]]
     spread: tuple[str, ...] = ()  # names in the state under which devices share the arrays
 
 

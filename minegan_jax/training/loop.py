@@ -19,20 +19,20 @@ class Progress(NamedTuple):
     step: int  # steps done in this phase, from 1; 0 in one that has none
     state: State
     metrics: Metrics
-    ended: bool = False  # whether the phase ends early, here
+    stopped: bool = False  # whether the phase ends early, here
 
     @property
     def done(self) -> bool:
         """Whether this was the phase's last step."""
-        return self.ended or self.step == self.phase.num_steps
+        return self.stopped or self.step == self.phase.num_steps
 
 
 NONE = -1  # in the place of a step where none was kept
 Hook = Callable[[Progress], None]
-Ends = Callable[[Progress], bool]  # whether a phase ends early; asked again where a run resumes
+StopFn = Callable[[Progress], bool]  # whether a phase ends early; asked again where a run resumes
 
 
-def by_its_steps(progress: Progress) -> bool:
+def never_stop(progress: Progress) -> bool:
     """Ends no phase early."""
     del progress
     return False
@@ -54,15 +54,15 @@ def run(
     seed: int,
     stores: Sequence[Store],
     hooks: Sequence[Hook],
-    ends: Ends = by_its_steps,
+    should_stop: StopFn = never_stop,
 ) -> list[State]:
     """Trains phase after phase, each from where its store left it.
 
     Step i of phase p gets batch number (steps of the phases before) + i and a key folded from
     the seed, p and i: a run that was cut and resumed equals one that was not, bit for bit.
 
-    A phase without steps is kept as it starts. One that `ends` early is kept as it is then; a
-    resumed run asks again, of the state that was kept.
+    A phase without steps is kept as it starts. One that ends early, where `should_stop` says so, is
+    kept as it is then; a resumed run asks again, of the state that was kept.
 
     Returns:
       The last state of each phase.
@@ -72,20 +72,20 @@ def run(
     for number, (phase, store) in enumerate(zip(phases, stores, strict=True)):
         key = jax.random.fold_in(jax.random.key(seed), number)
         state = phase.learner.init(states[-1] if states else None, jax.random.fold_in(key, 0))
-        kept, state = hosts.from_leader(partial(_newest, store, state), (NONE, state))
+        kept, state = hosts.from_primary(partial(_newest, store, state), (NONE, state))
         state = devices.place(phase.learner, state, mesh)
         step = devices.compile_step(phase.learner, mesh)
         start = max(int(kept), 0)
         if kept == NONE and not phase.num_steps:
             _tell(hooks, Progress(phase, 0, state, {}))
         now = Progress(phase, start, state, {})
-        now = now._replace(ended=start > 0 and not now.done and ends(now))
+        now = now._replace(stopped=start > 0 and not now.done and should_stop(now))
         while not now.done:
             batch, drawn = batch_at(first_batch + now.step), jax.random.fold_in(key, now.step + 1)
             now = Progress(phase, now.step + 1, *step(now.state, batch, drawn))
-            now = now._replace(ended=ends(now))
+            now = now._replace(stopped=should_stop(now))
             _tell(hooks, now)
-        states.append(hosts.whole(now.state))
+        states.append(hosts.gathered(now.state))
         first_batch += phase.num_steps
     return states
 

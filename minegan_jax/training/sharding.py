@@ -29,19 +29,19 @@ def split_axis(shape: Sequence[int], num_devices: int) -> int | None:
     return max(axes, key=lambda axis: shape[axis], default=None)
 
 
-def whole(parts: Any, like: Any) -> Any:
+def all_gather(parts: Any, like: Any) -> Any:
     """Returns a tree whole: its leaves, where they are parts of those of `like`, are gathered."""
-    return jax.tree.map(_whole, parts, like)
+    return jax.tree.map(_all_gather, parts, like)
 
 
-def average(tree: Any, parts: Any | None = None) -> Any:
+def mean_over_devices(tree: Any, parts: Any | None = None) -> Any:
     """Returns the mean over devices, but of a leaf that they share only this device's part.
 
     Args:
       tree: on every device another one, whole.
       parts: a tree with the shapes that are wanted; None wants all leaves whole.
     """
-    return jax.tree.map(_average, tree, tree if parts is None else parts)
+    return jax.tree.map(_mean_over_devices, tree, tree if parts is None else parts)
 
 
 def over_batch(
@@ -80,12 +80,12 @@ def criticise(networks: Networks, *, alone: bool = False) -> Callable[..., Score
     return partial(networks.criticise, over_batch=over_batch)
 
 
-def _whole(part: jax.Array, like: Shaped) -> jax.Array:
+def _all_gather(part: jax.Array, like: Shaped) -> jax.Array:
     axis = _differs_in(part, like)
     return part if axis is None else jax.lax.all_gather(part, AXIS, axis=axis, tiled=True)
 
 
-def _average(leaf: jax.Array, part: Shaped) -> jax.Array:
+def _mean_over_devices(leaf: jax.Array, part: Shaped) -> jax.Array:
     axis = _differs_in(part, leaf)
     if axis is None:
         return jax.lax.pmean(leaf, AXIS)

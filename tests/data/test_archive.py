@@ -7,9 +7,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from loading import load_dataset
 from PIL import Image
 
-from minegan_jax.data import archive, conform, load_dataset, open_listing
+from minegan_jax.data import archive, open_index, preprocess
 from minegan_jax.errors import InputError
 
 IMAGES = np.random.default_rng(0).integers(256, size=(4, 8, 8, 3), dtype=np.uint8)
@@ -31,7 +32,7 @@ def pack(file, contents, **options):
 def complaint(spec):
     """The one line that a bad archive is answered with."""
     with pytest.raises(InputError) as caught:
-        open_listing(spec)
+        open_index(spec)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(spec)
     return str(caught.value)
@@ -44,14 +45,14 @@ def test_an_archive_is_read_like_its_folder(tmp_path, kind, top):
     hidden = {"__MACOSX/cat/._1.PNG": b"", ".DS_Store": b""}
     contents = {top + name: content for name, content in names.items()} | hidden
     file = pack(tmp_path / "a.zip", contents, compression=zipfile.ZIP_DEFLATED)
-    listing = open_listing(f"{kind}:{file}")
+    listing = open_index(f"{kind}:{file}")
     assert listing.names == [
         f"{file}/{top}{name}" for name in ("cat/1.PNG", "cat/x/2", "dog/1.png")
     ]
     assert listing.class_names == ("cat", "dog")
     assert listing.labels.tolist() == [0, 0, 1]
     assert listing.other_files == ("1 .txt",)
-    pixels = conform(listing, [0, 1, 2], resolution=8, channels=3).pixels
+    pixels = preprocess(listing, [0, 1, 2], resolution=8, channels=3).pixels
     np.testing.assert_array_equal(pixels, IMAGES[[2, 1, 0]])
 
 
@@ -61,15 +62,15 @@ def test_labels_of_a_dataset_json(tmp_path, top):
     described = json.dumps({"labels": labels}).encode()
     contents = {"dataset.json": described, "00000/img0.png": 0, "00000/img1.png": 1}
     file = pack(tmp_path / "a.zip", {top + name: each for name, each in contents.items()})
-    listing = open_listing(f"folder:{file}")
+    listing = open_index(f"folder:{file}")
     assert (listing.labels.tolist(), listing.other_files) == ([5, 2], ())
 
 
 def test_a_folder_of_an_archive_is_named_like_one_of_a_folder(tmp_path):
     file = pack(tmp_path / "a.zip", {"x/train/cat/1.png": 0, "x/train/dog/1.png": 1, "x/test/1": 2})
     assert f"name one of them: folder:{file}/train" in complaint(f"folder:{file}")
-    assert open_listing(f"folder:{file}/train").class_names == ("cat", "dog")
-    assert open_listing(f"zip:{file}/test").labels.tolist() == [-1]
+    assert open_index(f"folder:{file}/train").class_names == ("cat", "dog")
+    assert open_index(f"zip:{file}/test").labels.tolist() == [-1]
     assert "no images in it" in complaint(f"zip:{file}/nowhere")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from minegan_jax.data import open_listing
+from minegan_jax.data import open_index
 from minegan_jax.data.decode import flatten, load_image
 
 RED_LEFT = np.zeros((8, 8, 3), np.uint8)
@@ -27,7 +27,7 @@ def profile(swapped=True, description="test"):
 def decoded(folder, image, **saved):
     folder.mkdir(exist_ok=True)
     image.save(folder / "a.png", **saved)
-    listing = open_listing(f"folder:{folder}")
+    listing = open_index(f"folder:{folder}")
     return flatten(load_image(listing, 0), "a.png")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minegan_jax.data import conform, open_listing
+from minegan_jax.data import open_index, preprocess
 
 STEPS = np.arange(256).reshape(16, 16)
 
@@ -13,8 +13,8 @@ def read(folder, values, name, **rules):
     folder.mkdir(exist_ok=True)
     image = values if isinstance(values, Image.Image) else Image.fromarray(values)
     image.save(folder / name)
-    listing = open_listing(f"folder:{folder}")._replace(**rules)
-    return conform(listing, [0], resolution=16, channels=1).pixels[0, :, :, 0]
+    listing = open_index(f"folder:{folder}")._replace(**rules)
+    return preprocess(listing, [0], resolution=16, channels=1).pixels[0, :, :, 0]
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.pgm", "a.jp2"])
@@ -58,5 +58,5 @@ def test_what_is_transparent_is_white(tmp_path):
     image = Image.fromarray(np.uint16(257 * STEPS))
     (tmp_path / "x").mkdir()
     image.save(tmp_path / "x" / "a.png", transparency=257)
-    found = conform(open_listing(f"folder:{tmp_path}/x"), [0], resolution=16, channels=1).pixels
+    found = preprocess(open_index(f"folder:{tmp_path}/x"), [0], resolution=16, channels=1).pixels
     assert found[0, 0, :3, 0].tolist() == [0, 255, 2]

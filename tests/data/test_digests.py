@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from loading import load_dataset
 from PIL import Image
 
-from minegan_jax.data import digests, load_dataset
+from minegan_jax.data import digests
 from minegan_jax.errors import InputError
 
 

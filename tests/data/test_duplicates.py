@@ -4,15 +4,16 @@ import io
 
 import numpy as np
 import pytest
+from loading import load_dataset
 from PIL import Image
 
-from minegan_jax.data import duplicates, load_dataset
+from minegan_jax.data import duplicates
 from minegan_jax.data.digits import open_digits
-from minegan_jax.data.listing import Listing, unlabelled
+from minegan_jax.data.image_index import ImageIndex, unlabelled
 
 
 def listing_of(images):
-    return Listing(
+    return ImageIndex(
         "made",
         unlabelled(len(images)),
         (),
@@ -98,10 +99,10 @@ def folder_twice(tmp_path):
     return f"folder:{tmp_path}"
 
 
-@pytest.mark.parametrize("split", [{"num_held_out": 6}, {"num_left_out": 6}])
+@pytest.mark.parametrize("split", [{"num_held_out": 6}, {"num_validation": 6}])
 def test_no_picture_on_both_sides(folder_twice, split, caplog):
     dataset = load_dataset(folder_twice, resolution=64, channels=3, **split)
-    other = dataset.held_out if len(dataset.held_out) else dataset.left_out
+    other = dataset.held_out if len(dataset.held_out) else dataset.validation
     assert (len(dataset.train), len(other)) == (14, 6)
     apart = np.abs(dataset.train[:, None].astype(float) - other[None]).mean(axis=(2, 3, 4))
     assert apart.min() > 10

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from loading import load_dataset
 from PIL import Image
 
-from minegan_jax.data import load_dataset
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
 
@@ -49,7 +49,7 @@ def test_the_description_is_plain_json(spec):
     assert json.loads(json.dumps(description)) == {
         "spec": spec,
         "exclude": None,
-        "part": "",
+        "part": None,
         "train": 8,
         "held_out": 0,
         "equal": 0,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minegan_jax.data import conform, native_shape, open_listing
+from minegan_jax.data import native_shape, open_index, preprocess
 from minegan_jax.errors import InputError
 
 IMAGES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
@@ -12,7 +12,7 @@ IMAGES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 def complaint(path):
     """The one line that a bad archive is answered with."""
     with pytest.raises(InputError) as caught:
-        open_listing(f"npz:{path}")
+        open_index(f"npz:{path}")
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     return str(caught.value)
@@ -20,19 +20,21 @@ def complaint(path):
 
 def test_images_and_labels_come_back_unchanged(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", images=IMAGES, labels=np.array([4, 2]))
-    listing = open_listing(f"npz:{tmp_path}/a.npz")
+    listing = open_index(f"npz:{tmp_path}/a.npz")
     assert listing.labels.tolist() == [4, 2]
     assert native_shape(listing) == (4, 3)
-    np.testing.assert_array_equal(conform(listing, [0, 1], resolution=4, channels=3).pixels, IMAGES)
+    np.testing.assert_array_equal(
+        preprocess(listing, [0, 1], resolution=4, channels=3).pixels, IMAGES
+    )
 
 
 @pytest.mark.parametrize("images", [IMAGES[..., 0], IMAGES[..., :1]])
 def test_grey_images_come_with_or_without_an_axis(tmp_path, images):
     np.savez(tmp_path / "a.npz", images=images)
-    listing = open_listing(f"npz:{tmp_path}/a.npz")
+    listing = open_index(f"npz:{tmp_path}/a.npz")
     assert listing.labels.tolist() == [-1, -1]
     assert native_shape(listing) == (4, 1)
-    pixels = conform(listing, [1], resolution=4, channels=1).pixels
+    pixels = preprocess(listing, [1], resolution=4, channels=1).pixels
     np.testing.assert_array_equal(pixels[0, :, :, 0], IMAGES[1, :, :, 0])
 
 
@@ -77,15 +79,15 @@ def test_images_of_other_names_and_layouts(tmp_path, name, labels, first):
     images = np.moveaxis(expected, 3, 1) if first else expected
     arrays = {name: images, labels: np.array([[4], [2]]), "mean": np.zeros(3)}
     np.savez(tmp_path / "a.npz", **arrays)
-    listing = open_listing(f"npz:{tmp_path}/a.npz")
+    listing = open_index(f"npz:{tmp_path}/a.npz")
     assert listing.labels.tolist() == [4, 2]
-    pixels = conform(listing, [0, 1], resolution=6, channels=3).pixels
+    pixels = preprocess(listing, [0, 1], resolution=6, channels=3).pixels
     np.testing.assert_array_equal(pixels, expected)
 
 
 def test_a_single_array_is_one_of_images(tmp_path):
     np.save(tmp_path / "a.npy", IMAGES)
-    listing = open_listing(f"npz:{tmp_path}/a.npy")
+    listing = open_index(f"npz:{tmp_path}/a.npy")
     assert listing.labels.tolist() == [-1, -1]
     np.testing.assert_array_equal(listing.read(1), IMAGES[1])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, features
 
-from minegan_jax.data import open_listing
+from minegan_jax.data import open_index
 from minegan_jax.data.decode import load_image
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(256, size=(16, 16, 3), dtype=np.uint8))
@@ -15,7 +15,7 @@ FORMATS += [
 
 
 def opened(folder):
-    return open_listing(f"folder:{folder}")
+    return open_index(f"folder:{folder}")
 
 
 @pytest.mark.parametrize("name", ["a", "a.jfif", "a.JPE", "a.dat", "a.b c"])
@@ -83,5 +83,5 @@ def test_long_texts_do_not_stop_an_image(tmp_path, name):
 def test_enormous_pictures_are_pictures_by_content_too(tmp_path, monkeypatch):
     NOISE.save(tmp_path / "a", "PNG")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    with pytest.raises(ValueError, match=r"more than 20 pixels: --config\.max_pixels"):
+    with pytest.raises(ValueError, match=r"more than 20 pixels: target\.max_pixels"):
         load_image(opened(tmp_path), 0)

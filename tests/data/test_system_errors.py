@@ -5,11 +5,12 @@ import os
 
 import numpy as np
 import pytest
+from loading import load_dataset
 from PIL import Image
 
-from minegan_jax.data import load_dataset, open_listing
+from minegan_jax.data import open_index
 from minegan_jax.data.decode import UnreadableImage, load_image
-from minegan_jax.data.listing import Listing, unlabelled
+from minegan_jax.data.image_index import ImageIndex, unlabelled
 from minegan_jax.errors import InputError
 
 SETTINGS = {"resolution": 4, "channels": 1, "skip_unreadable": True}
@@ -27,7 +28,7 @@ def failing(error):
     def read(_):
         raise error
 
-    return Listing("x", unlabelled(1), (), read, ["a.png"])
+    return ImageIndex("x", unlabelled(1), (), read, ["a.png"])
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ETIMEDOUT])
@@ -63,7 +64,7 @@ def test_a_passing_error_is_not_skipped(folder, monkeypatch, where, held_out):
 
 
 def test_a_file_that_went_away_is_named(folder):
-    listing = open_listing(f"folder:{folder}")
+    listing = open_index(f"folder:{folder}")
     (folder / "1.png").unlink()
     with pytest.raises(InputError, match=r"1\.png: expected a file .*: No such file"):
         load_image(listing, 1)
@@ -77,4 +78,4 @@ def test_an_error_while_looking_for_images_is_named(folder, monkeypatch):
 
     monkeypatch.setattr(Image, "open", fail)
     with pytest.raises(InputError, match=r"noending: expected a file .*: Input/output error"):
-        open_listing(f"folder:{folder}")
+        open_index(f"folder:{folder}")

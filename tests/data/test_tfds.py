@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from loading import load_dataset
 from PIL import Image
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 from tensorflow_datasets.core.download.extractor import ExtractError, UnsafeArchiveError
 from tensorflow_datasets.core.download.util import DownloadError
 
-from minegan_jax.data import conform, load_dataset, native_shape, open_listing
+from minegan_jax.data import native_shape, open_index, preprocess
 from minegan_jax.errors import InputError
 
 
@@ -56,7 +57,7 @@ def _offline(monkeypatch, data_dir):
 def complaint(spec):
     """The one line that a bad spec is answered with."""
     with pytest.raises(InputError) as caught:
-        open_listing(spec)
+        open_index(spec)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(spec)
     return str(caught.value)
@@ -72,10 +73,10 @@ def complaint(spec):
     ],
 )
 def test_prepared_data_are_read(spec, num_images):
-    listing = open_listing(spec)
+    listing = open_index(spec)
     assert listing.class_names == ("dark", "light")
     assert native_shape(listing) == (8, 3)
-    pixels = conform(listing, range(num_images), resolution=8, channels=3).pixels
+    pixels = preprocess(listing, range(num_images), resolution=8, channels=3).pixels
     assert len(listing.labels) == len(listing.names) == num_images
     np.testing.assert_array_equal(pixels[:, 0, 0, 0] % 2, listing.labels)
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from PIL import Image
 
-from minegan_jax.data import open_listing
+from minegan_jax.data import open_index
 from minegan_jax.errors import InputError
 
 PASSED = "to nothing or to what is read anyway"
@@ -22,7 +22,7 @@ def places(tmp_path):
 
 
 def found(root):
-    listing = open_listing(f"folder:{root}")
+    listing = open_index(f"folder:{root}")
     return [name.removeprefix(f"{root}/") for name in listing.names], listing
 
 

@@ -15,7 +15,7 @@ from minegan_jax.data.decode import (
     unreadable_names,
 )
 from minegan_jax.data.digests import Digests, image_digest
-from minegan_jax.data.listing import Listing
+from minegan_jax.data.image_index import ImageIndex
 from minegan_jax.errors import InputError
 from minegan_jax.types import Pixels
 
@@ -32,14 +32,14 @@ class Conformed(NamedTuple):
     digests: Digests  # of the images as they were stored, see `data.digests`
 
 
-def native_shape(listing: Listing) -> tuple[int, int]:
+def native_shape(listing: ImageIndex) -> tuple[int, int]:
     """The resolution of the first image, after its square crop, and its number of channels."""
     image = flatten(load_image(listing, 0), listing.names[0])
     return min(image.size), len(image.getbands())
 
 
-def conform(
-    listing: Listing,
+def preprocess(
+    listing: ImageIndex,
     indices: Indices,
     *,
     resolution: int,
@@ -93,12 +93,12 @@ def _recolour(image: Image.Image, name: str, *, channels: int, colour: str) -> I
     if colour == "as_is" and channels == 1 and not is_grey(image):
         raise InputError(
             f"{name}: expected a grey image (1 channel), found colour: "
-            "--config.colour=convert makes it grey"
+            "target.colour=convert makes it grey"
         )
     if colour == "as_is" and channels == 3 and image.mode == "L":
         raise InputError(
             f"{name}: expected a colour image (3 channels), found grey: "
-            "--config.colour=convert repeats its grey three times"
+            "target.colour=convert repeats its grey three times"
         )
     return image.convert("L" if channels == 1 else "RGB")
 
@@ -112,7 +112,7 @@ def _fit(
     if side < resolution and not enlarge:
         raise InputError(
             f"{name}: expected at least {resolution}x{resolution} pixels, found {width}x{height}: "
-            "--config.enlarge=True enlarges it"
+            "target.enlarge=True enlarges it"
         )
     if fit == "crop":
         left, top = (width - side) // 2, (height - side) // 2

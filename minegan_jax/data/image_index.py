@@ -9,7 +9,7 @@ from PIL import Image
 from minegan_jax.types import Labels
 
 
-class Listing(NamedTuple):
+class ImageIndex(NamedTuple):
     """Images that can be read one at a time: their resolution is only asked for later."""
 
     name: str  # the spec it was opened with, such as "folder:/data/cats"

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from minegan_jax.data import KINDS, native_shape, open_listing
+from minegan_jax.data import KINDS, native_shape, open_index
 from minegan_jax.data.digits import PACKAGED
 from minegan_jax.errors import InputError
 
@@ -13,7 +13,7 @@ from minegan_jax.errors import InputError
 def complaint(spec):
     """The one line that a bad spec is answered with."""
     with pytest.raises(InputError) as caught:
-        open_listing(spec)
+        open_index(spec)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -37,7 +37,7 @@ def test_incomplete_specs_are_refused(spec):
 
 
 def test_digits_are_mnist():
-    listing = open_listing("digits")
+    listing = open_index("digits")
     assert np.bincount(listing.labels).tolist() == [500] * 10
     assert listing.class_names[7] == "7"
     assert len(listing.names) == 5000
@@ -47,7 +47,7 @@ def test_digits_are_mnist():
 
 def test_digits_are_always_the_same_ones():
     """Held-out parts, sources' lists of seen images and every published figure hang on that."""
-    listing = open_listing("digits")
+    listing = open_index("digits")
     digest = hashlib.sha256()
     for index in range(len(listing.names)):
         digest.update(listing.read(index).tobytes())
