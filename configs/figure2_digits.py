@@ -26,5 +26,5 @@ def get_config() -> ConfigDict:
         "u and a class": {"method": "minegan"},
         "u alone": {"method": "minegan", "miner": {"draws_class": False}},
     }
-    config.figures = ("frechet_distance", "hits", "coverage", "mean_variance")
+    config.metrics = ("frechet_distance", "target_accuracy", "coverage", "mean_variance")
     return config

@@ -23,5 +23,5 @@ def get_config() -> ConfigDict:
     config.methods = {
         "MineGAN (w/o FT)": {"sources": ("digits_0_to_4",), "run": {"finetune_steps": 0}},
     }
-    config.figures = ("hits", "frechet_distance", "coverage")
+    config.metrics = ("target_accuracy", "frechet_distance", "coverage")
     return config

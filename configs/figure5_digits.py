@@ -44,5 +44,5 @@ def get_config(length: str = "short") -> ConfigDict:
         "TransferGAN": {"method": "transfergan", "run": {"finetune_steps": steps}},
         "MineGAN": {"method": "minegan"},
     }
-    config.figures = ("frechet_distance", "kmmd", "hits", "near_copies")
+    config.metrics = ("frechet_distance", "kmmd", "target_accuracy", "near_copies")
     return config

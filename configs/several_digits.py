@@ -53,7 +53,7 @@ def _two(config: ConfigDict) -> None:
         given = {"method": "transfergan", "sources": (source,), "run": {"finetune_steps": steps}}
         config.methods[f"TransferGAN from {digits}"] = given
     config.methods["scratch"] = {"method": "scratch", "sources": (), "run": {"train_steps": steps}}
-    config.figures = ("frechet_distance", "kmmd", "recognised:2", "recognised:9")
+    config.metrics = ("frechet_distance", "kmmd", "recognised:2", "recognised:9")
 
 
 def _critics(config: ConfigDict) -> None:
@@ -61,14 +61,14 @@ def _critics(config: ConfigDict) -> None:
         "MineGAN, critic of 5 to 9": {"game": {"critic": HALVES[1]}},
         "MineGAN, fresh critic": {"game": {"critic": "fresh"}},
     }
-    config.figures = ("frechet_distance", "kmmd", "probability:digits_0_to_4")
+    config.metrics = ("frechet_distance", "kmmd", "probability:digits_0_to_4")
 
 
 def _pairs(config: ConfigDict) -> None:
     config.settings = {"0 and 2": {"target": {"labels": (0, 2), "ratios": (0.5, 0.5)}}}
     config.fields.selector.drop_below = 0.1
     _pretrain(config, "01", "23", "45", "67")
-    config.figures = (*_shares("01", "23", "45", "67"), "recognised:0", "recognised:2")
+    config.metrics = (*_shares("01", "23", "45", "67"), "recognised:0", "recognised:2")
 
 
 def _ten(config: ConfigDict) -> None:
@@ -76,13 +76,13 @@ def _ten(config: ConfigDict) -> None:
     config.settings = {"1, 4 and 7": {"target": mixture}}
     _pretrain(config, *"0123456789")
     seen = (f"recognised:{digit}" for digit in mixture["labels"])
-    config.figures = (*_shares(*"0123456789"), *seen)
+    config.metrics = (*_shares(*"0123456789"), *seen)
 
 
 def _families(config: ConfigDict) -> None:
     config.pretrained = {"progan": _source("56789", PROGAN)}
     config.fields.sources = (HALVES[0], "progan")
-    config.figures = (*_shares(*config.fields.sources), "recognised:2", "recognised:9")
+    config.metrics = (*_shares(*config.fields.sources), "recognised:2", "recognised:9")
 
 
 def _pretrain(config: ConfigDict, *digits: str) -> None:

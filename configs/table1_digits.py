@@ -25,5 +25,5 @@ def get_config() -> ConfigDict:
     }
     config.methods = {"MineGAN": {"method": "minegan"}}
     config.max_images = (200,)
-    config.figures = ("frechet_distance", "probability:digits_0_to_4", "recognised:2")
+    config.metrics = ("frechet_distance", "probability:digits_0_to_4", "recognised:2")
     return config

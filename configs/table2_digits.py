@@ -83,7 +83,7 @@ def get_config(part: str = "") -> ConfigDict:
         "on-manifold": {"sources": ("biggan_digits",), "classes": "7", **seven},
     }
     config.methods = {name: nested(fields) for name, fields in _methods(steps).items()}
-    config.figures = ("frechet_distance", "kmmd", "hits", "mean_variance")
+    config.metrics = ("frechet_distance", "kmmd", "target_accuracy", "mean_variance")
     if part:
         PARTS[part](config)
     return config
@@ -152,7 +152,7 @@ def _long(config: ConfigDict) -> None:
         f"{name}, {steps} steps": fields for name, fields in config.settings.to_dict().items()
     }
     config.methods = {"MineGAN": config.methods.MineGAN.to_dict()}
-    config.figures = ("hits", "frechet_distance", "kmmd", "coverage", "near_copies")
+    config.metrics = ("target_accuracy", "frechet_distance", "kmmd", "coverage", "near_copies")
     config.source_row = True
 
 

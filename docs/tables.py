@@ -42,7 +42,7 @@ def made(name: str, what: str, field: str | None, value: str | None) -> str:
     if what == "given":
         lines = table.given_to_markdown(rows)
     else:
-        lines = table.to_markdown(rows, found["milliseconds"], found["figures"])
+        lines = table.to_markdown(rows, found["milliseconds"], found["metrics"])
     return "".join(f"{line}\n" for line in lines.splitlines() if line.startswith("|") or not field)
 
 

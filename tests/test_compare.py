@@ -83,7 +83,7 @@ def test_a_rows_figures_are_those_of_its_run(done):
         assert row["frechet_distance"] == phase["held_out"]["frechet_distance"]
         assert row["mean_variance"] == phase["mean_variance"]
         assert row["recognised"] == phase["recognised"]
-        assert row["hits"] is None  # of images without labels
+        assert row["target_accuracy"] is None  # of images without labels
         assert row["probability"] == {"tiny": 1.0}
         described = report["recipe"]["target"]
         assert (described["train"], described["seed"]) == (row["max_images"], row["seed"])
@@ -218,14 +218,14 @@ def test_mistakes(small):
         ),
         ({"pretrained": {"a": {"network": {"widht": 1}}}}, "did you mean 'network.width'?"),
         (
-            {"figures": ("fid",)},
-            "unknown figure 'fid' of a table: expected one of frechet_distance",
+            {"metrics": ("fid",)},
+            "unknown metric 'fid' of a table: expected one of frechet_distance",
         ),
-        ({"figures": ("recognised",)}, "unknown figure 'recognised'"),
-        ({"figures": ("hits:9",)}, "unknown figure 'hits:9'"),
-        ({"figures": ("recognised:12",)}, "'recognised:12' of a table: expected one of 0, 1"),
-        ({"figures": ("hits", "recognised:nine")}, "figure 'recognised:nine'"),
-        ({"figures": ("probability:none",)}, "'probability:none' of a table: expected one of tiny"),
+        ({"metrics": ("recognised",)}, "unknown metric 'recognised'"),
+        ({"metrics": ("target_accuracy:9",)}, "unknown metric 'target_accuracy:9'"),
+        ({"metrics": ("recognised:12",)}, "'recognised:12' of a table: expected one of 0, 1"),
+        ({"metrics": ("target_accuracy", "recognised:nine")}, "metric 'recognised:nine'"),
+        ({"metrics": ("probability:none",)}, "'probability:none' of a table: expected one of tiny"),
         (
             {"settings": {"a": {"target": {"labels": "nine"}}}},
             "'target.labels': expected int",
@@ -260,9 +260,9 @@ def test_names_that_some_run_has(small):
         "none": {"sources": (), "method": "scratch", "report": {"classifier": None}},
     }
     names = ("new", "tiny", "tiny_2", "scratch")
-    values.figures = (*(f"probability:{name}" for name in names), "recognised:9")
+    values.metrics = (*(f"probability:{name}" for name in names), "recognised:9")
     values.methods = {"MineGAN": {}}
-    assert comparison_config.from_config_dict(values).figures == values.figures
+    assert comparison_config.from_config_dict(values).metrics == values.metrics
     values.fields.report.classifier = None
     with pytest.raises(InputError, match=r"'recognised:9'.*as no run has a classifier"):
         comparison_config.from_config_dict(values)
@@ -320,14 +320,20 @@ def test_figures_that_are_missing_leave_a_dash():
     row = {"title": "a", "setting": "s", "max_images": 1, "seed": 0, "label": False}
     record = {
         **row,
-        **table.figures(
+        **table.metrics(
             {
                 **{"held_out": None, "mean_variance": 1.0, "memorisation": None},
                 "recognised_as_target": None,
             }
         ),
     }
-    shown = ("frechet_distance", "mean_variance", "hits", "recognised:9", "probability:b")
+    shown = (
+        "frechet_distance",
+        "mean_variance",
+        "target_accuracy",
+        "recognised:9",
+        "probability:b",
+    )
     record |= {"recognised": {}, "probability": {"b": 0.25}}
     text = table.to_markdown([record], {"a": 1.0}, shown)
     assert "| s | a | no | - | 1 | - | - | 0.25 | 1 |" in text

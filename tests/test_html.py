@@ -228,7 +228,7 @@ def compared(tmp_path):
     ]  # fmt: skip
     image_grids.save_png(tmp_path / "figure_nines.png", np.zeros((9, 9, 3), np.uint8))
     measured = {"rows": rows, "device": "cpu", "versions": [{"jax": "1"}], "milliseconds": {},
-                "figures": ["frechet_distance", "coverage"]}  # fmt: skip
+                "metrics": ["frechet_distance", "coverage"]}  # fmt: skip
     return measured, tmp_path
 
 

@@ -29,7 +29,7 @@ TOLERANCES = {
     "frechet_distance": {"rel": DISTANCES},
     "kmmd": {"rel": DISTANCES},
     "mean_variance": {"rel": DISTANCES},
-    "hits": {"abs": SHARES},
+    "target_accuracy": {"abs": SHARES},
     "coverage": {"abs": SHARES},
 }
 

@@ -62,13 +62,13 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
         "device": jax.devices()[0].device_kind,
         "versions": _versions(rows),
         "milliseconds": milliseconds,
-        "figures": comparison.figures,
+        "metrics": comparison.metrics,
         "rows": records,
     }
     text = json.dumps(measured, indent=2, allow_nan=False)
     write_atomically(workdir / "table.json", text.encode())
     parts = (
-        table.to_markdown(records, milliseconds, comparison.figures),
+        table.to_markdown(records, milliseconds, comparison.metrics),
         table.given_to_markdown(records),
     )
     write_atomically(workdir / "table.md", "\n".join(parts).encode())

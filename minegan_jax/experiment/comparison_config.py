@@ -27,7 +27,7 @@ class Comparison:
     methods: Mapping[str, Fields]  # rows
     max_images: tuple[int, ...]  # training images
     seeds: tuple[int, ...]  # of training and of which images are drawn
-    figures: tuple[str, ...] = table.SHOWN  # columns of the table
+    metrics: tuple[str, ...] = table.SHOWN  # columns of the table
     source_row: bool = False  # also a row for what the first method's runs start from
 
 
@@ -51,7 +51,7 @@ def file_name(words: str) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in words).lower().split())
 
 
-NEEDED = ("fields", "settings", "methods", "max_images", "seeds", "figures")
+NEEDED = ("fields", "settings", "methods", "max_images", "seeds", "metrics")
 
 
 def default_comparison() -> ConfigDict:
@@ -64,7 +64,7 @@ def default_comparison() -> ConfigDict:
             "methods": ConfigDict(),
             "max_images": (400,),
             "seeds": (0, 1, 2),
-            "figures": table.SHOWN,
+            "metrics": table.SHOWN,
             "source_row": False,
         }
     ).lock()
@@ -80,7 +80,7 @@ def from_config_dict(config: ConfigDict) -> Comparison:
 
     Raises:
       InputError: it is no comparison, is empty, a run's field is unknown, mistyped or, where a
-        method names it, does nothing, or a figure is of a class or a source that no run has.
+        method names it, does nothing, or a metric is of a class or a source that no run has.
     """
     if not is_comparison(config):
         raise InputError("a config of one run: expected one of a comparison, such as table2_digits")
@@ -88,32 +88,32 @@ def from_config_dict(config: ConfigDict) -> Comparison:
     lists = {
         name: tuple(value) if isinstance(value, list | tuple) else (value,)
         for name, value in values.items()
-        if name in ("max_images", "seeds", "figures")
+        if name in ("max_images", "seeds", "metrics")
     }
     comparison = Comparison(**{**values, **lists})
     empty = [name for name in NEEDED if not getattr(comparison, name)]
     if empty:
         raise InputError(f"nothing to compare: {' and '.join(empty)} of the comparison are empty")
-    list(map(table.title, comparison.figures))
+    list(map(table.title, comparison.metrics))
     for fields in comparison.pretrained.values():
         used_fields.check(from_values(fields), flat(fields))
-    _check_figures(comparison, [cell.config for cell in cells(comparison, {})])
+    _check_metrics(comparison, [cell.config for cell in cells(comparison, {})])
     return comparison
 
 
-def _check_figures(comparison: Comparison, configs: Sequence[Config]) -> None:
-    """Makes sure that each figure of a class or a source is one that some run will have."""
+def _check_metrics(comparison: Comparison, configs: Sequence[Config]) -> None:
+    """Makes sure that each metric of a class or a source is one that some run will have."""
     known: dict[str, Callable[[Comparison, Sequence[Config]], set[str]]] = {
         "recognised": _class_names,
         "probability": _source_names,
     }
     for kind, names_of in known.items():
-        asked = [f for f in comparison.figures if f.partition(":")[0] == kind]
+        asked = [f for f in comparison.metrics if f.partition(":")[0] == kind]
         names = names_of(comparison, configs) if asked else set()
-        for figure in asked:
-            if figure.partition(":")[2] not in names:
-                expected = ", ".join(sorted(names)) or "no such figure, as no run has a classifier"
-                raise InputError(f"figure {figure!r} of a table: expected one of {expected}")
+        for metric in asked:
+            if metric.partition(":")[2] not in names:
+                expected = ", ".join(sorted(names)) or "no such metric, as no run has a classifier"
+                raise InputError(f"metric {metric!r} of a table: expected one of {expected}")
 
 
 def _class_names(comparison: Comparison, configs: Sequence[Config]) -> set[str]:

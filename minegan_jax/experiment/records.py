@@ -42,7 +42,7 @@ def describe(row: Row, folder: str) -> dict[str, Any]:
         "folder": folder,
         "phase": row.phase,
         "label": uses_label(row.cell.config),
-        **table.figures(phase),
+        **table.metrics(phase),
         "recognised": phase["recognised"],
         "probability": phase["probability"],
         "given": given(row),

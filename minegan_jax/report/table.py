@@ -9,49 +9,49 @@ from minegan_jax.errors import InputError
 Record = Mapping[str, Any]
 
 
-class Figure(NamedTuple):
+class Metric(NamedTuple):
     """A column: where the value lies in a phase's measures."""
 
     title: str
     path: tuple[str, ...]
 
 
-FIGURES: Mapping[str, Figure] = {
-    "frechet_distance": Figure("Fréchet distance ↓", ("held_out", "frechet_distance")),
-    "kmmd": Figure("KMMD ↓", ("held_out", "kmmd_biased")),
-    "kid": Figure("KID ↓", ("held_out", "kid")),
-    "coverage": Figure("coverage ↑", ("held_out", "coverage")),
-    "mean_variance": Figure("mean variance ↑", ("mean_variance",)),
-    "near_copies": Figure("near copies ↓", ("memorisation", "near_copies")),
-    "hits": Figure("recognised as the target ↑", ("recognised_as_target",)),
+METRICS: Mapping[str, Metric] = {
+    "frechet_distance": Metric("Fréchet distance ↓", ("held_out", "frechet_distance")),
+    "kmmd": Metric("KMMD ↓", ("held_out", "kmmd_biased")),
+    "kid": Metric("KID ↓", ("held_out", "kid")),
+    "coverage": Metric("coverage ↑", ("held_out", "coverage")),
+    "mean_variance": Metric("mean variance ↑", ("mean_variance",)),
+    "near_copies": Metric("near copies ↓", ("memorisation", "near_copies")),
+    "target_accuracy": Metric("recognised as the target ↑", ("recognised_as_target",)),
 }
 # Of a record besides; these take a class or a source, as in `recognised:9`.
 TITLES: Mapping[str, str] = {
-    **{name: figure.title for name, figure in FIGURES.items()},
+    **{name: metric.title for name, metric in METRICS.items()},
     "recognised": "recognised as",
     "probability": "p of",
 }
 GIVEN = ("method", "target", "label", "steps", "images seen", "guide", "search steps", "weights")
 NAMED = ("recognised", "probability")
-SHOWN = ("frechet_distance", "kmmd", "coverage", "hits", "mean_variance", "near_copies")
+SHOWN = ("frechet_distance", "kmmd", "coverage", "target_accuracy", "mean_variance", "near_copies")
 
 
 def title(name: str) -> str:
     """Returns the title of a column.
 
     Raises:
-      InputError: there is no such figure.
+      InputError: there is no such metric.
     """
     figure, _, key = name.partition(":")
     if figure not in TITLES or bool(key) != (figure in NAMED):
         known = ", ".join(f"{n}:NAME" if n in NAMED else n for n in TITLES)
-        raise InputError(f"unknown figure {name!r} of a table: expected one of {known}")
+        raise InputError(f"unknown metric {name!r} of a table: expected one of {known}")
     return f"{TITLES[figure]} {key}".strip()
 
 
-def figures(phase: Record) -> dict[str, float | None]:
-    """Reads the figures of one phase off a report; None where too few images forbade one."""
-    return {name: _at(phase, figure.path) for name, figure in FIGURES.items()}
+def metrics(phase: Record) -> dict[str, float | None]:
+    """Reads the metrics of one phase off a report; None where too few images forbade one."""
+    return {name: _at(phase, metric.path) for name, metric in METRICS.items()}
 
 
 def _at(record: Record, path: Iterable[str]) -> float | None:
@@ -78,7 +78,7 @@ def to_markdown(
     Args:
       records: one for each method, setting, size and seed.
       milliseconds: that one image takes, by title; nothing where that was not measured.
-      shown: names of figures, see `title`.
+      shown: names of metrics, see `title`.
     """
     parts = []
     for size in _unlike(records, "max_images"):

@@ -49,7 +49,7 @@ def _figures(measured: Record) -> str:
     rows, parts = measured["rows"], []
     for size in dict.fromkeys(row["max_images"] for row in rows):
         mine = [row for row in rows if row["max_images"] == size]
-        titles, cells = table.of_one_size(mine, measured["milliseconds"], measured["figures"])
+        titles, cells = table.of_one_size(mine, measured["milliseconds"], measured["metrics"])
         unbroken = ([cell.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}") for cell in row]
                     for row in cells)  # fmt: skip
         parts.append(to_table(titles, unbroken, f"{size} training images"))
