@@ -100,7 +100,7 @@ def compared(source: Source, method: TransferMethod) -> Callable[..., dict[str, 
     """
 
     def everything(state: GameState, batch: Any, draws: Any) -> dict[str, Any]:
-        (noise,) = draws.players.noise
+        (noise,) = draws.players.u
         images = source.networks.generate(state.params["generators"][0], noise.latents)
         after, metrics = method.learner.step(state, batch, draws, alone)
         miners = after.players_optimizer.inner_states["miners"]
