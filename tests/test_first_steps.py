@@ -16,7 +16,7 @@ from minegan_jax.experiment import comparison_config
 ROOT = Path(__file__).parents[1]
 # The arguments of each config; "" is none.
 ARGUMENTS = {
-    "bigGAN_digits": ("", "7"),
+    "bigGAN_digits": ("", "7", "9"),
     "bigGAN_digits_pretrain": ("", "10"),
     "bigGAN_imagenet": ("", "broccoli", "cock", "fire_engine", "harvester", "tape_player"),
     "bigGAN_photos": ("",),
