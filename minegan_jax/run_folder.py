@@ -6,6 +6,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from flax.traverse_util import flatten_dict
+
 from minegan_jax import files
 from minegan_jax.errors import InputError
 from minegan_jax.files import write_atomically
@@ -87,7 +89,7 @@ def _contents(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What decides every bit of two runs, without places, and without what does not matter."""
     free = {*FREE, *PLACES}
-    steps = [_by_path(identity["config"]).get(may_grow, 0) for identity in (there, here)]
+    steps = [flatten_dict(each["config"], sep=".").get(may_grow, 0) for each in (there, here)]
     if may_grow and steps[0] <= steps[1]:
         free.add(may_grow)
     return _content(there, free), _content(here, free)
@@ -96,22 +98,12 @@ def _contents(
 def _content(identity: dict[str, Any], free: set[str]) -> dict[str, Any]:
     """A run's identity without these fields of its config; sources and images by digest alone."""
     sources, target = identity["sources"], identity["target"]
+    config = flatten_dict(identity["config"], sep=".")
     return {
-        "config": {
-            path: value for path, value in _by_path(identity["config"]).items() if path not in free
-        },
+        "config": {path: value for path, value in config.items() if path not in free},
         "sources": {str(number): digest for number, digest in enumerate(sources.values())},
         "target": {name: value for name, value in target.items() if name not in TARGET_PLACES},
     }
-
-
-def _by_path(config: dict[str, Any]) -> dict[str, Any]:
-    """A config's values by path, such as "game.learning_rate"."""
-    found: dict[str, Any] = {}
-    for name, value in config.items():
-        section = {f"{name}.{each}": v for each, v in value.items()} if type(value) is dict else {}
-        found |= section or {name: value}
-    return found
 
 
 def _is_free(workdir: Path) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 from tiny_sources import save_source
-from toys import GAME, changed
+from toys import SLOW as RULES
+from toys import changed
 
 from minegan_jax.baselines import transfergan
 from minegan_jax.errors import InputError
@@ -20,17 +21,6 @@ from minegan_jax.nets.spectral import SpectralDense
 from minegan_jax.sources import load_source
 from minegan_jax.training import devices, sharding
 from minegan_jax.types import Batch
-
-RULES = changed(
-    GAME,
-    {
-        "miner.learning_rate": 1e-3,
-        "game.learning_rate": 1e-3,
-        "game.critic_learning_rate": 1e-3,
-        "run.batch_size": 8,
-        "game.critic_steps": 2,
-    },
-)
 
 
 class SpectralGenerator(nn.Module):

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from toys import GAME, changed
+from toys import SLOW as RULES
+from toys import changed
 
 from minegan_jax import config
 from minegan_jax.errors import InputError
@@ -17,16 +18,6 @@ from minegan_jax.nets.precision import mixed_precision
 from minegan_jax.sources import load_source
 from minegan_jax.types import Batch
 
-RULES = changed(
-    GAME,
-    {
-        "miner.learning_rate": 1e-3,
-        "game.learning_rate": 1e-3,
-        "game.critic_learning_rate": 1e-3,
-        "run.batch_size": 8,
-        "game.critic_steps": 2,
-    },
-)
 FAMILIES = {
     "biggan": {"latent_size": 6, "num_classes": 3, "embedding_size": 2, "attention": [0]},
     "dcgan": {"latent_size": 6},

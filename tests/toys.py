@@ -38,6 +38,16 @@ RULES = changed(
         "game.ema_decay": 0.9,
     },
 )
+SLOW = changed(  # small rates, for runs that are compared over several steps
+    GAME,
+    {
+        "miner.learning_rate": 1e-3,
+        "game.learning_rate": 1e-3,
+        "game.critic_learning_rate": 1e-3,
+        "run.batch_size": 8,
+        "game.critic_steps": 2,
+    },
+)
 LATENT = 3
 
 

@@ -23,7 +23,7 @@ COLOURS = ("as_is", "convert")
 FITS = ("crop", "pad", "squeeze")
 
 
-class Conformed(NamedTuple):
+class Preprocessed(NamedTuple):
     """Images of one shape, and which they are."""
 
     pixels: Pixels
@@ -48,7 +48,7 @@ def preprocess(
     skip_unreadable: bool = False,
     enlarge: bool = False,
     fit: str = "crop",
-) -> Conformed:
+) -> Preprocessed:
     """Reads the chosen images: made square, then shrunk; enlarged only on request.
 
     Where one is not square, `fit` says how it becomes so: "crop" takes its middle, "pad" lays all
@@ -68,7 +68,7 @@ def preprocess(
         pixels[len(kept)] = fitted.reshape(pixels.shape[1:])
         kept.append(index)
         digests.append(image_digest(image))
-    return Conformed(
+    return Preprocessed(
         pixels[: len(kept)],
         np.array(kept, np.int64),
         unreadable_names(listing, indices, kept),

@@ -9,7 +9,7 @@ from minegan_jax.baselines.classifier import classification
 from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
-from minegan_jax.experiment import load_classifiers, load_sources
+from minegan_jax.experiment import load_classifiers, load_sources, used_fields
 from minegan_jax.features import digits
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.mining import minegan
@@ -53,7 +53,8 @@ def build(config: Config, load: load_sources.Load = sources.load_source) -> Expe
 
 def turns(config: Config) -> int:
     """Returns how many minibatches of real images a step takes: a game's critic has several."""
-    return config.game.critic_steps if config.method in GAMES else 1
+    has_critic = "game.critic_steps" in used_fields.READ[config.method]
+    return config.game.critic_steps if has_critic else 1
 
 
 def lagging_emas(experiment: Experiment) -> Iterator[str]:
@@ -206,7 +207,6 @@ def _classifier(config: Config, load: load_sources.Load) -> Experiment:
     return Experiment(config, (), (phase,), {}, 28, 1)
 
 
-GAMES = ("minegan", "transfergan", "scratch")  # methods with a critic
 METHODS: dict[str, Callable[[Config, load_sources.Load], Experiment]] = {
     "minegan": _minegan,
     "transfergan": _transfergan,

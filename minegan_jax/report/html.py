@@ -186,7 +186,7 @@ def _unbroken(text: str) -> str:
 
 
 def _recognised(phases: Record) -> str:
-    """The judge's verdicts."""
+    """What the evaluation classifier recognises."""
     classes = next(iter(phases.values()))["recognised"]
     rows = (
         [name, *(f"{100 * phase['recognised'][name]:.1f}" for phase in phases.values())]

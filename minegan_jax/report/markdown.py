@@ -131,7 +131,7 @@ def _left_out(record: dict[str, Any]) -> list[str]:
 
 
 def _recognised(phases: dict[str, Any]) -> str:
-    """Returns the judge's verdicts: percent of images per class."""
+    """Lists what the evaluation classifier recognises: percent of images per class."""
     classes = list(next(iter(phases.values()))["recognised"])
     rows = [
         [name, *(f"{100 * p['recognised'][c]:.1f}" for c in classes)] for name, p in phases.items()

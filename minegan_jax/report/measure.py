@@ -30,7 +30,7 @@ from minegan_jax.metrics.prdc import PRDC, Balls
 from minegan_jax.metrics.shown import Neighbours, Shown, neighbours
 from minegan_jax.types import Features
 
-CONFIDENT = 0.9  # the judge's probability above which an image counts as recognised
+CONFIDENT = 0.9  # the evaluation classifier's probability above which an image counts as recognised
 Attempt = Callable[[], Mapping[str, Any]]
 # What gets an interval, and the values that it may have.
 RANGES = {
@@ -214,7 +214,7 @@ def recognised_as(classes: Sequence[str], shares: Mapping[str, float]) -> float 
 
     Args:
       classes: by name; None comes back where there are none.
-      shares: that `recognised` gave; None comes back where the judge does not know a class.
+      shares: that `recognised` gave; None comes back where the classifier does not know a class.
     """
     known = shares.keys() - {"confident"}
     return sum(shares[name] for name in classes) if classes and known >= set(classes) else None
