@@ -172,7 +172,7 @@ def test_another_structure_is_one_line_and_stays(change, tmp_path):
     assert reopened(tmp_path)[0] == 2
 
 
-@pytest.mark.parametrize("version", [None, 0, 2])
+@pytest.mark.parametrize("version", [None, checkpoints.FORMAT - 1, checkpoints.FORMAT + 1])
 def test_another_format_is_one_line_and_stays(version, tmp_path, monkeypatch):
     directory = tmp_path / "phase"
     monkeypatch.setattr(checkpoints, "FORMAT", version)

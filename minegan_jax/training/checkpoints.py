@@ -24,7 +24,7 @@ from minegan_jax.training.learner import State
 from minegan_jax.trees import by_path
 
 SPACE_FACTOR, SPACE_FIXED = 1.2, 1_000_000  # bytes on disk: per byte of the state, and beside it
-FORMAT = 1  # of what is written
+FORMAT = 2  # of what is written
 # The primary process reads and writes by itself, and waits for no other.
 ALONE = ocp.options.MultiprocessingOptions(active_processes={0})
 NUM_KEPT = 2  # the newest, and the one before in case the newest is damaged
@@ -75,7 +75,13 @@ class Checkpoints:
             step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state),
-                digest=ocp.args.JsonSave({"format": FORMAT, "sha256": trees.leaf_digests(state)}),
+                digest=ocp.args.JsonSave(
+                    {
+                        "format": FORMAT,
+                        "arrays": _types_and_shapes(state),
+                        "sha256": trees.leaf_digests(state),
+                    }
+                ),
             ),
             force=True,
         )
@@ -124,8 +130,6 @@ class Checkpoints:
         """Says how a checkpoint's structure differs; nothing if it does not, or is damaged."""
         try:
             written = self._digest(step)
-            tree = self._manager.item_metadata(step)["state"].tree
-            found = {path: (leaf.shape, str(leaf.dtype)) for path, leaf in by_path(tree).items()}
         except Exception:  # as in `newest`, where reading it says why
             return ""
         if (there := written.get("format", 0)) != FORMAT:
@@ -133,13 +137,14 @@ class Checkpoints:
                 f"{self._manager.directory / str(step)}: a checkpoint of format {there}, as another"
                 f" version writes it: expected {FORMAT}; nothing was changed"
             )
-        expected = {path: (leaf.shape, str(leaf.dtype)) for path, leaf in by_path(like).items()}
+        found, expected = written["arrays"], _types_and_shapes(like)
         for path in sorted(found.keys() | expected.keys()):
-            if (there := found.get(path)) != (here := expected.get(path)):
+            there, here = found.get(path, "missing"), expected.get(path, "missing")
+            if there != here:
                 return (
                     f"{self._manager.directory / str(step)}: a checkpoint of another structure, as"
-                    f" another version or config writes it: {path} is {_shown(there)} there and"
-                    f" {_shown(here)} here; nothing was changed"
+                    f" another version or config writes it: {path} is {there} there and"
+                    f" {here} here; nothing was changed"
                 )
         return ""
 
@@ -179,7 +184,7 @@ class Checkpoints:
         return found
 
     def _digest(self, step: int) -> dict[str, Any]:
-        """Reads a checkpoint's format and the digests of its arrays, by path."""
+        """Reads a checkpoint's format, and of its arrays type, shape and digest by path."""
         args = ocp.args.Composite(digest=ocp.args.JsonRestore())
         return self._manager.restore(step, args=args).digest
 
@@ -202,6 +207,7 @@ def _refuse(*differences: str) -> None:
         raise InputError(difference)
 
 
-def _shown(array: tuple[tuple[int, ...], str] | None) -> str:
-    """Returns the type and shape of an array, of which there may be none."""
-    return "missing" if array is None else f"{array[1]} of shape {array[0]}"
+def _types_and_shapes(tree: Any) -> dict[str, str]:
+    """Returns the type and shape of each array by its path, as words."""
+    leaves = by_path(tree)
+    return {path: f"{leaf.dtype} of shape {leaf.shape}" for path, leaf in leaves.items()}
