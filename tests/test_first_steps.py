@@ -27,6 +27,8 @@ ARGUMENTS = {
     "celeba_to_ffhq_children": ("", "100"),
     "celeba_to_ffhq_women": ("", "50", "100"),
     "digits_classifier": ("", "features", "judge", "guide"),
+    "ffhq_to_10_shot": ("", "babies", "sunglasses", "sketches"),
+    "ffhq_to_100_shot": ("", "obama", "grumpy_cat", "panda", "cat", "dog"),
     "figure2_digits": ("",),
     "figure3_digits": ("",),
     "figure5_digits": ("", "short", "long"),
@@ -53,6 +55,7 @@ NAMED = {
     "weights/biggan": "biggan",
     "weights/sngan": "sngan",
     "weights/celebahq": "progan_1024",
+    "weights/ffhq256": "stylegan2",
     **dict.fromkeys(
         [f"weights/{name}" for name in ("car", "bus", *ROOMS)],
         "progan_256",
