@@ -21,6 +21,7 @@ def get_config(which: str = "features") -> ConfigDict:
     config.target.images = "tfds:mnist:train"
     config.target.exclude = "digits"
     config.target.part = {"features": "2/3", "judge": "3/3", "guide": "1/3"}[which]
+    config.network.num_classes = 10
     config.network.width = {"features": 24, "judge": 20, "guide": 16}[which]
     config.network.num_features = {"features": 64, "judge": 96, "guide": 64}[which]
     config.run.seed = {"features": 0, "judge": 1, "guide": 2}[which]

@@ -4,10 +4,10 @@
         --out=weights/ffhq256
     python -m minegan_jax.main --config=configs/ffhq_to_10_shot.py:babies --workdir=RUN
 
-The argument is the folder below `photos/`, of ten images to train on; the many others of babies and
-sunglasses are to measure with, as one held-out folder: `--config.target.num_held_out=1000` of a
-folder of all. FID of 5,000 images against all of them, where there are more than ten, and Intra-LPIPS
-(`report.diversity=lpips:FILE`, higher is more various):
+The argument is the folder below `photos/`, of which ten images are trained on. Where it holds the
+many others of babies and sunglasses too, `--config.target.num_held_out=1000` measures against
+these. FID of 5,000 images against all, and Intra-LPIPS (`report.diversity=lpips:FILE`, higher is
+more various):
 
                   FID babies  sunglasses  Intra-LPIPS babies  sunglasses  sketches
     TransferGAN   104.79      55.61       0.510               0.550       -

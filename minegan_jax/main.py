@@ -4,6 +4,7 @@ minegan train --config=mnist --workdir=RUN [--config.FIELD=VALUE ...]
 minegan sample --workdir=RUN --num_images=1000 --out=FILE.npz
 minegan evaluate --workdir=RUN
 minegan compare --config=table2_digits --workdir=TABLE
+minegan project --config=mnist --workdir=NEAREST
 minegan convert biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=DIR
 
 `python -m minegan_jax` is the same; so is the flag --mode=sample in the place of the first word.
@@ -39,6 +40,7 @@ MODES = {
     ),
     "evaluate": ("workdir", "num_images", "seed", "weights", "sources", *NETWORKS),
     "compare": ("config", "workdir"),
+    "project": ("config", "workdir", "num_images", "seed"),
 }
 # What `convert` takes, each a module of `weights_conversion`.
 FORMATS = (
@@ -298,6 +300,9 @@ def _run(values: flags.FlagValues) -> None:
         run.evaluate(values.num_images, values.seed, values.weights, **networks)
     elif values.config is None:
         raise _no_config()
+    elif values.mode == "project":
+        given = {} if values.num_images is None else {"num_images": values.num_images}
+        experiment.project(_config(values), values.workdir, seed=values.seed, **given)
     elif values.mode == "compare":
         compare.compare(comparison_config.from_config_dict(values.config), values.workdir)
     else:

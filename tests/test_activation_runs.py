@@ -14,7 +14,7 @@ from minegan_jax import config, experiment, sources, trees
 from minegan_jax.baselines import dgn_am_ppgn
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, load_classifiers
-from minegan_jax.features import digits
+from minegan_jax.features import classifier as classifiers
 from minegan_jax.features.catalogue import PACKAGED
 from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise
 from minegan_jax.nets.encoder import Encoder
@@ -31,9 +31,11 @@ def only_method(built):
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory):
     """The directory of a narrow classifier of fresh weights."""
-    directory, arguments = tmp_path_factory.mktemp("classifier"), {"width": 2, "num_features": 4}
-    params = digits.init_classifier(digits.DigitsClassifier(**arguments), jax.random.key(0))
-    digits.save_classifier(directory, params, {"name": "narrow", "arguments": arguments})
+    directory = tmp_path_factory.mktemp("classifier")
+    arguments = {"width": 2, "num_features": 4, "num_classes": 10, "resolution": 28, "channels": 1}
+    params = classifiers.init_classifier(classifiers.Classifier(**arguments), jax.random.key(0))
+    described = {"arguments": arguments, "class_names": tuple("0123456789")}
+    classifiers.save_classifier(directory, params, {"name": "narrow", **described})
     return directory
 
 

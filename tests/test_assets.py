@@ -13,7 +13,7 @@ from minegan_jax.data import digits, occurs_in
 from minegan_jax.data.digests import in_part, read_digests
 from minegan_jax.errors import InputError
 from minegan_jax.features import catalogue
-from minegan_jax.features import digits as classifiers
+from minegan_jax.features import classifier as classifiers
 from minegan_jax.features.embed import embed
 from minegan_jax.sampling.generator import of_source
 from minegan_jax.sources import PACKAGED, load_source, packaged_sources

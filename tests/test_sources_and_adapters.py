@@ -13,7 +13,7 @@ from toys import GAME
 from minegan_jax import config, experiment, files, sources, weights
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, used_fields
-from minegan_jax.features.digits import load_classifier
+from minegan_jax.features.classifier import load_classifier
 from minegan_jax.mining import minegan
 from minegan_jax.nets import family
 from minegan_jax.sampling.adapter import load_adapter, save_adapter

@@ -1,5 +1,6 @@
 """A config becomes a run folder: sources and images in, a trained and measured generator out."""
 
+from minegan_jax.experiment.manifold import project as project
 from minegan_jax.experiment.run import Run as Run
 from minegan_jax.experiment.run import mine as mine
 from minegan_jax.experiment.run import open_run as open_run

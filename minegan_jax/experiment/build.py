@@ -1,7 +1,7 @@
 """From a config to the phases it describes: the only place that matches on a method's name."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from minegan_jax import sources
 from minegan_jax.baselines import bsa, dgn_am_ppgn, transfergan, vae
@@ -10,13 +10,14 @@ from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import load_classifiers, load_sources, used_fields
-from minegan_jax.features import digits
+from minegan_jax.features import classifier as classifiers
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.mining import minegan
 from minegan_jax.mining.game import ema_start_share
 from minegan_jax.mining.method import TransferMethod
 from minegan_jax.nets import family
 from minegan_jax.nets.function import as_function
+from minegan_jax.nets.settings import NetworkConfig
 from minegan_jax.training.learner import Phase
 
 MOST_LEFT = 0.05  # of a phase's start in the EMA that samples after it
@@ -192,19 +193,30 @@ def _searched(
     return Experiment(config, (source,), (phase,), methods, *shape, guide=classifier)
 
 
+def classifier_arguments(config: NetworkConfig) -> dict[str, Any]:
+    """Returns the arguments of a classifier's network."""
+    names = ("width", "num_features", "num_classes", "resolution", "channels")
+    return {name: getattr(config, name) for name in names}
+
+
 def _classifier(config: Config, load: load_sources.Load) -> Experiment:
     del load
-    network = digits.DigitsClassifier(config.network.width, config.network.num_features)
+    if config.network.num_classes < 2:
+        raise InputError(
+            "method 'classifier' tells classes apart: expected network.num_classes=2 or more, found"
+            f" {config.network.num_classes}"
+        )
+    network = classifiers.Classifier(**classifier_arguments(config.network))
     look = as_function(network)
     learner = classification(
-        lambda key: digits.init_classifier(network, key),
+        lambda key: classifiers.init_classifier(network, key),
         lambda params, images: look(params, images)[1],
         num_steps=config.run.train_steps,
         batch_size=config.run.batch_size,
         learning_rate=config.baseline.learning_rate,
     )
     phase = Phase("classifier", config.run.train_steps, learner)
-    return Experiment(config, (), (phase,), {}, 28, 1)
+    return Experiment(config, (), (phase,), {}, network.resolution, network.channels)
 
 
 METHODS: dict[str, Callable[[Config, load_sources.Load], Experiment]] = {

@@ -9,7 +9,7 @@ import numpy as np
 from minegan_jax import run_folder, sources, weights
 from minegan_jax.data import Dataset, Digests
 from minegan_jax.experiment import build, used_fields
-from minegan_jax.features import digits
+from minegan_jax.features import classifier
 from minegan_jax.features.embed import embed
 from minegan_jax.mining import minegan
 from minegan_jax.nets import family
@@ -89,17 +89,26 @@ def _described_networks(experiment: build.Experiment, dataset: Dataset) -> dict[
 def _classifier(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
+    """Writes a classifier, and how often it is right on held-out images if there are any."""
     config, params = experiment.config.network, states["classifier"].params
-    description = {
+    numbers = tuple(map(str, range(config.num_classes)))
+    description: dict[str, Any] = {
         "name": workdir.name,
-        "arguments": {"width": config.width, "num_features": config.num_features},
+        "arguments": build.classifier_arguments(config),
+        "class_names": dataset.class_names or numbers,
         "config": used_fields.record(experiment.config),
         "images": dataset.description,
     }
     directory = workdir / run_folder.CLASSIFIER
-    digits.save_classifier(directory, params, description)
-    features = embed(digits.load_classifier(directory), dataset.train).features
-    digits.save_classifier(directory, digits.with_unit_features(params, features), description)
+    classifier.save_classifier(directory, params, description)
+    looks = classifier.load_classifier(directory)
+    if len(dataset.held_out):
+        found = embed(looks, dataset.held_out).probabilities.argmax(axis=1)
+        description["held_out_accuracy"] = float((found == dataset.held_out_labels).mean())
+    features = embed(looks, dataset.train).features
+    classifier.save_classifier(
+        directory, classifier.with_unit_features(params, features), description
+    )
 
 
 EXPORTS: dict[str, Callable[[build.Experiment, Path, Mapping[str, State], Dataset], None]] = {

@@ -49,7 +49,7 @@ SEARCH = _section("baseline", "classifier", "target_class", "search_steps") | _s
 )
 ENCODER = ADAM | _section("baseline", "encoder_width") | _section("run", "train_steps")
 CLASSIFIER = (
-    _section("network", "width", "num_features")
+    _section("network", "width", "num_features", "num_classes", "resolution", "channels")
     | _section("baseline", "learning_rate")
     | _section("run", "train_steps")
 )

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from minegan_jax.errors import InputError
-from minegan_jax.features import digits, efficientnet_lite, fid
+from minegan_jax.features import classifier, efficientnet_lite, fid
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.files import as_path
 
 PACKAGED = Path(__file__).parents[1] / "assets"
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
-    name: partial(digits.load_classifier, PACKAGED / name)
+    name: partial(classifier.load_classifier, PACKAGED / name)
     for name in ("digits", "digits_judge", "digits_guide")
 }
 STORED: dict[str, Callable[[str], Extractor]] = {  # out of a file
@@ -29,7 +29,7 @@ def load_extractor(name: str) -> Extractor:
     """
     kind, _, file = name.partition(":")
     if kind == "classifier" and file:
-        return digits.load_classifier(as_path(file))
+        return classifier.load_classifier(as_path(file))
     if kind in STORED and file:
         return STORED[kind](file)
     if name not in EXTRACTORS:
