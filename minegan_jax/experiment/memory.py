@@ -35,6 +35,12 @@ class Estimate(NamedTuple):
         return self.fixed + images * self.per_image
 
 
+def group(experiment: Experiment) -> int:
+    """Returns how many images the critic compares; among several sources, each stands alone."""
+    critic = (experiment.critics_source or experiment.sources[0]).networks
+    return critic.group if len(experiment.sources) == 1 else 1
+
+
 def estimate(experiment: Experiment) -> Estimate:
     """Estimates the steps of an experiment whose phases are games between a critic and sources."""
     critic = (experiment.critics_source or experiment.sources[0]).networks

