@@ -20,7 +20,7 @@ SHARE = 0.7  # of a device's memory that a step may take: data, programs and oth
 STATES = 2
 # How often a critic's turn keeps what one backward pass needs: of a real image, a generated one and
 # one between them, whose gradient is differentiated again.
-CRITICS = 6
+CRITICS = 8
 GENERATORS = 2
 
 

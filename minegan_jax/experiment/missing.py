@@ -9,7 +9,7 @@ under which licence, the command's module says.
 import ast
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minegan_jax import weights
@@ -25,7 +25,7 @@ CONVERSION = re.compile(r"minegan convert (\w+)")
 # What a command makes, and the source of one that trains.
 MADE = re.compile(r" --(out|workdir)=(\S+)")
 GIVEN = re.compile(r" --config\.sources=(\S+)")  # what stands for the sources of a recipe
-SAME = re.compile(r"`(\w+)\.py(:\w+)?` shows the same")
+SAME = re.compile(r"`(\w+)\.py(:[\w.]+)?`\s+shows\s+the\s+same")
 
 
 def check(config: Config, written: Config, file: str) -> None:
@@ -40,22 +40,18 @@ def check(config: Config, written: Config, file: str) -> None:
       InputError: they are not, and the file's docstring says what brings them: a few lines.
     """
     text = docstring(file)
-    lines = [
-        *(line for name in _sources(config, written, text) for line in _of_source(name, text)),
-        *(f"{path}: {_of_images(path, text)}" for path in _images(config, written)),
-    ]
+    sources, images = _sources(config, written, text), _images(config, written)
     instead = SAME.search(text)
-    if lines and instead:
-        name = instead[1] + (instead[2] or "")
-        raise InputError(
-            "\n  ".join(
-                [
-                    f"{_shown(file)} needs what is not here yet:",
-                    *lines,
-                    f"without it, this shows the same: minegan train --config={name} --workdir=RUN",
-                ]
-            )
-        )
+    if not instead or not (sources or images):
+        return
+    name = instead[1] + (instead[2] or "")
+    lines = [
+        f"{_shown(file)} needs what is not here yet:",
+        *_of_sources(sources, text),
+        *(_of_images(path, text) for path in images),
+        f"without it, this shows the same: minegan train --config={name} --workdir=RUN",
+    ]
+    raise InputError("\n  ".join(lines))
 
 
 def docstring(file: str) -> str:
@@ -70,49 +66,54 @@ def _shown(file: str) -> str:
     return f"config {path.stem}" if path.parent == PACKAGED else file
 
 
-def _sources(config: Config, written: Config, text: str) -> Iterator[str]:
-    """Yields the sources that the file names and that are not there."""
+def _sources(config: Config, written: Config, text: str) -> list[str]:
+    """Returns the sources that the file names and that are not there; of a recipe, what stands for
+    them.
+    """
     if config.sources != written.sources or "sources" not in used_fields.READ[config.method]:
-        return
-    stands_for = GIVEN.search(text)
-    if not config.sources and stands_for:
-        yield stands_for[1]
+        return []
+    if not config.sources:
+        return [given[1]] if (given := GIVEN.search(text)) else []
     known = packaged_sources()
-    yield from (name for name in config.sources if name not in known and not as_path(name).is_dir())
+    return [name for name in config.sources if name not in known and not as_path(name).is_dir()]
 
 
-def _of_source(name: str, text: str) -> list[str]:
-    """Returns a line for each command that makes a source: what it takes, and the command."""
-    found = []
+def _of_sources(names: Sequence[str], text: str) -> Iterator[str]:
+    """Yields what makes each source: first where it comes from, then the command."""
+    of_recipe = GIVEN.search(text)
+    before = ""
     for command in COMMAND.findall(text):
         made = MADE.search(command)
-        if made and (f"{made[2]}/{SOURCE}" if made[1] == "workdir" else made[2]) == name:
-            what = _published(command)
-            found.append(f"{name}: {what}{command}")
-    return found or [f"{name}: expected a directory with a source"]
+        name = made and (f"{made[2]}/{SOURCE}" if made[1] == "workdir" else made[2])
+        if name in names:
+            given = f"--config.sources={name}" if of_recipe and name == of_recipe[1] else name
+            origin = _published(command)
+            if origin != before:
+                yield f"{given}: {origin}"
+            before = origin
+            yield f"  {command}"
 
 
 def _published(command: str) -> str:
-    """Returns what a command converts and under which licence that is."""
+    """Returns what a command converts and under which licence that is, or that it trains."""
     conversion = CONVERSION.search(command)
     if not conversion:
-        return ""
+        return "what a training leaves"
     module = importlib.import_module(weights.converter(conversion[1]))
     what = (module.__doc__ or "").splitlines()[0].rstrip(".")
     licence = getattr(module, "LICENCE", "not stated with the weights")
-    return f"{what} (licence: {licence}): "
+    return f"{what} (licence: {licence})"
 
 
-def _images(config: Config, written: Config) -> Iterator[str]:
-    """Yields the path of the images that the file names, if it is not there."""
+def _images(config: Config, written: Config) -> list[str]:
+    """Returns the path of the images that the file names, if it is not there."""
     kind, _, path = config.target.images.partition(":")
-    is_path = kind in ("folder", "npz", "zip") and path
-    if is_path and config.target.images == written.target.images and not as_path(path).exists():
-        yield path
+    named = config.target.images == written.target.images and kind in ("folder", "npz", "zip")
+    return [path] if named and not as_path(path).exists() else []
 
 
 def _of_images(path: str, text: str) -> str:
     """Returns what the docstring says of the images."""
-    sentence = re.search(rf"`{re.escape(path)}`,? ([^`]*?)\.(?:\s|$)", text)
-    said = " ".join(sentence[1].split()) if sentence else "expected images"
-    return f"{said}; or --config.target.images=folder:PHOTOS"
+    sentence = re.search(rf"`{re.escape(path)}` ([^`]*?)\.(?:\s|$)", text)
+    said = " ".join(sentence[1].split()) if sentence else "holds images"
+    return f"{path} {said}; or --config.target.images=folder:PHOTOS"
