@@ -1,8 +1,9 @@
 """BigGAN, ImageNet, and 500 images of some of its own classes (section 4.2, Fig. 8 right).
 
-    python -m weights_conversion.biggan_pytorch --generator=G_ema.pth --critic=D.pth \
-        --out=weights/biggan
+    minegan convert biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=weights/biggan
     python -m minegan_jax.main --config=configs/bigGAN_imagenet.py --workdir=RUN
+
+With digits, `bigGAN_digits.py:7` shows the same with what the package brings.
 
 `photos/imagenet` is a folder with a sub-folder for each class: broccoli, cock, fire_engine,
 harvester, tape_player. The argument takes one (`--config=configs/bigGAN_imagenet.py:cock`); else

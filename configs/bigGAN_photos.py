@@ -1,11 +1,14 @@
 """Two miners in front of a small BigGAN of photographs, for others without labels (section 3.3).
 
+    python -m minegan_jax.main --config=configs/bigGAN_photos_pretrain.py:4 --workdir=SCENES \
+        --config.target.images=folder:PHOTOS
     python -m minegan_jax.main --config=configs/bigGAN_photos.py --workdir=LAKES \
         --config.sources=SCENES/source --config.target.images=folder:LAKES_PHOTOS \
         --config.report.features=efficientnet_lite0:efficientnet.safetensors
 
-`bigGAN_photos_pretrain.py` made the source. As `bigGAN_digits.py`, but nothing here knows what is
-on a photograph: no judge, and features that the user names.
+`bigGAN_photos_pretrain.py` makes the source of photographs in four sub-folders, one a class.
+`photos` is a folder of your images. `bigGAN_digits.py` shows the same with what the package brings,
+but nothing here knows what is on a photograph: no judge, and features that the user names.
 """
 
 from ml_collections import ConfigDict
@@ -17,6 +20,7 @@ def get_config() -> ConfigDict:
     """Returns the experiment."""
     config = load_config("bigGAN_digits")
     config.sources = ()
+    config.target.images = "folder:photos"
     config.target.labels = ()
     config.target.colour = "convert"
     config.target.flip = True

@@ -1,8 +1,9 @@
 """BigGAN, ImageNet, and 500 images of places that it never saw (section 4.2, Fig. 8 left).
 
-    python -m weights_conversion.biggan_pytorch --generator=G_ema.pth --critic=D.pth \
-        --out=weights/biggan
+    minegan convert biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=weights/biggan
     python -m minegan_jax.main --config=configs/bigGAN_places.py --workdir=RUN
+
+With digits, `bigGAN_digits.py` shows the same with what the package brings.
 
 `photos/places` is a folder with a sub-folder for each place: alley, arch, art_gallery, auditorium,
 ballroom. The argument takes one of them (`--config=configs/bigGAN_places.py:alley`); without, all

@@ -1,10 +1,12 @@
 """Any BigGAN, and a folder of your images; its classes are mined as well (section 3.3, Fig. 2).
 
+    minegan convert biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=DIR
     python -m minegan_jax.main --config=configs/biggan.py --workdir=RUN \
         --config.sources=DIR --config.target.images=folder:PHOTOS
 
-For a BigGAN-deep, add `--config.game.critic=DIR2`: the source, mined or not, whose critic scores
-it.
+`photos` is a folder of your images. With digits, `bigGAN_digits.py` shows the same with what the
+package brings. For a BigGAN-deep, add `--config.game.critic=DIR2`: the source, mined or not, whose
+critic scores it.
 
 Four layers are the paper's; Adam's rates, 1e-4 and for the critic 4e-4, its decay rates 0 and
 0.999, its epsilon 1e-6 and the single critic turn are those of the authors' code, whose minibatch

@@ -1,11 +1,12 @@
 """Two ProGANs, LSUN cars and LSUN buses, and 200 red vehicles at 256 pixels (section 4.1, Fig. 7).
 
-    python -m weights_conversion.progan_genforce --checkpoint=pggan_car256.pth --out=weights/car
-    python -m weights_conversion.progan_genforce --checkpoint=pggan_bus256.pth --out=weights/bus
+    minegan convert progan_genforce --checkpoint=pggan_car256.pth --out=weights/car
+    minegan convert progan_genforce --checkpoint=pggan_bus256.pth --out=weights/bus
     python -m minegan_jax.main --config=configs/cars_buses_to_red_vehicles.py:0.3 --workdir=RUN
 
-The argument is the share of cars in `photos/red_vehicles`, a folder with a sub-folder of cars and
-one of buses (in this order of the alphabet: `buses`, `cars`). The paper's pictures are not public.
+The argument is the share of cars. `photos/red_vehicles` is a folder with a sub-folder of buses and
+one of cars, in this order of the alphabet. The paper's pictures are not public. With digits,
+`mnist_two_sources.py:0.3` shows the same with what the package brings.
 
 Table 1, for shares of cars of 0.3 / 0.5 / 0.7:
 

@@ -1,11 +1,11 @@
 """One ProGAN, CelebA-HQ, and photographs of women at 1024 pixels: on-manifold (section 4.1).
 
-    python -m weights_conversion.progan_tf --out=weights/celebahq \
-        --pickle=karras2018iclr-celebahq-1024x1024.pkl
+    minegan convert progan_tf --pickle=karras2018iclr-celebahq-1024x1024.pkl --out=weights/celebahq
     python -m minegan_jax.main --config=configs/celeba_to_ffhq_women.py:100 --workdir=RUN
 
-The argument is the number of images taken from `photos/ffhq_women`, a folder of FFHQ's images; the
-paper's choice of them is not public. Figures 4 (100 images) and 5 (FID and KMMD over the number of
+The argument is the number of images taken. `photos/ffhq_women` is a folder of FFHQ's images, at
+least as many; the paper's choice of them is not public. With digits, `mnist.py:7` shows the same
+with what the package brings. Figures 4 (100 images) and 5 (FID and KMMD over the number of
 images, curves only): MineGAN is best everywhere; without finetuning it is still better than
 TransferGAN and than training from scratch, which overfits.
 """

@@ -1,10 +1,11 @@
 """One SNGAN, ImageNet, and 25 anime faces at 128 pixels (section 4.1, Fig. 6).
 
-    python -m weights_conversion.sngan_chainer --generator=ResNetGenerator_850000.npz \
+    minegan convert sngan_chainer --generator=ResNetGenerator_850000.npz \
         --critic=SNResNetProjectionDiscriminator_850000.npz --out=weights/sngan
     python -m minegan_jax.main --config=configs/imagenet_to_anime_25.py --workdir=RUN
 
-`photos/anime` is a folder of faces from Danbooru; which 25 the paper takes is not public. Figure 6:
+`photos/anime` is a folder of faces from Danbooru; which 25 the paper takes is not public.
+With digits, `mnist.py` shows the same with what the package brings. Figure 6:
 
                         KMMD     MV
     scratch             0.753    -

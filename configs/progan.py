@@ -1,7 +1,12 @@
 """Any ProGAN, and a folder of your images; the experiments of the paper start from this.
 
+    minegan convert progan_tf --pickle=karras2018iclr-lsun-car-256x256.pkl --out=DIR
+    minegan convert progan_gan_zoo --checkpoint=celebaHQ_s6_i80000-6196db68.pth --out=DIR
     python -m minegan_jax.main --config=configs/progan.py --workdir=RUN \
         --config.sources=DIR --config.target.images=folder:PHOTOS
+
+Either command makes a source. `photos` is a folder of your images. With digits, `mnist.py` shows
+the same with what the package brings.
 
 The paper says that the miner has four layers. The rest of its recipe is in a supplement that we do
 not have, so what moves the networks is that of ProGAN's authors (Karras et al. 2018, appendix A.1):

@@ -1,11 +1,17 @@
 """Four ProGANs, LSUN living rooms, kitchens, bridges and churches, and 200 towers (section 4.1).
 
-    python -m weights_conversion.progan_tf --out=weights/livingroom \
+    minegan convert progan_tf --out=weights/livingroom \
         --pickle=karras2018iclr-lsun-livingroom-256x256.pkl
-    (so for kitchen, bridge and churchoutdoor)
+    minegan convert progan_tf --out=weights/kitchen \
+        --pickle=karras2018iclr-lsun-kitchen-256x256.pkl
+    minegan convert progan_tf --out=weights/bridge \
+        --pickle=karras2018iclr-lsun-bridge-256x256.pkl
+    minegan convert progan_tf --out=weights/churchoutdoor \
+        --pickle=karras2018iclr-lsun-churchoutdoor-256x256.pkl
     python -m minegan_jax.main --config=configs/rooms_bridge_church_to_tower.py --workdir=RUN
 
-`photos/towers` is a folder of 200 images of 256 pixels or more. Table 1:
+`photos/towers` is a folder of 200 images of 256 pixels or more. With digits,
+`mnist_two_sources.py` shows the same with what the package brings. Table 1:
 
     FID: scratch                         176
          TransferGAN from living rooms   78.9

@@ -1,7 +1,12 @@
 """Any SNGAN, and a folder of your images; the experiments of the paper start from this.
 
+    minegan convert sngan_chainer --generator=ResNetGenerator_850000.npz \
+        --critic=SNResNetProjectionDiscriminator_850000.npz --out=DIR
     python -m minegan_jax.main --config=configs/sngan.py --workdir=RUN \
         --config.sources=DIR --config.target.images=folder:PHOTOS
+
+`photos` is a folder of your images. With digits, `mnist.py` shows the same with what the package
+brings.
 
 The paper says that the miner has four layers. The rest of its recipe is in a supplement that we do
 not have, so what moves the networks is that of SNGAN's authors (Miyato et al. 2018): Adam at 2e-4

@@ -1,7 +1,12 @@
 """Any StyleGAN2, and a folder of your images, ten to a thousand (sections 3.2 and 3.4).
 
+    minegan convert stylegan2_nvidia --pickle=stylegan2-ffhq-256x256.pkl --out=DIR
+    minegan convert stylegan2_rosinality --checkpoint=550000.pt --out=DIR
     python -m minegan_jax.main --config=configs/stylegan2.py --workdir=RUN \
         --config.sources=DIR --config.target.images=folder:PHOTOS
+
+Either command makes a source. `photos` is a folder of your images. With digits, `mnist.py` shows
+the same with what the package brings.
 
 The paper has no StyleGAN2; the authors' later code mines one, with gradients of the miner that are
 never zeroed. From it come two layers, one critic turn, batches of 4, mirrored images, Adam's decay

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from ml_collections import config_dict
 from ml_collections.config_flags import config_path
 
-from minegan_jax import setting
+from minegan_jax import run_folder, setting
 from minegan_jax.baselines.settings import BaselineConfig
 from minegan_jax.data.settings import TargetConfig
 from minegan_jax.errors import InputError
@@ -132,8 +132,13 @@ def value_of(config: Config, path: str) -> Any:
 
 
 def default_config() -> config_dict.ConfigDict:
-    """Returns the schema's defaults as a locked ConfigDict; a None can still be overridden."""
-    values = {path: field.default for path, field in FIELDS.items()}
+    """Returns the schema's defaults as a ConfigDict."""
+    return as_config_dict(Config())
+
+
+def as_config_dict(config: Config) -> config_dict.ConfigDict:
+    """Turns a config into a locked ConfigDict; a None can still be overridden."""
+    values = {path: value_of(config, path) for path in FIELDS}
     for path, value in values.items():
         if value is None:
             (kind,) = (t for t in typing.get_args(FIELDS[path].kind) if t is not types.NoneType)
@@ -278,23 +283,39 @@ def packaged() -> list[str]:
 def find(name: str) -> str:
     """Turns the packaged name or the file of a config, with :ARGUMENT, into a file with it.
 
+    A file is a `.py` that defines `get_config`, or the `config.json` of a run.
+
     Raises:
       InputError: there is neither such a file nor such a name.
     """
     name, colon, argument = name.partition(":")
-    path = as_path(name) if name.endswith(".py") else PACKAGED / f"{name}.py"
+    path = as_path(name) if name.endswith((".py", ".json")) else PACKAGED / f"{name}.py"
     if not path.is_file():
         raise InputError(f"no config {name!r}: expected a file or one of {', '.join(packaged())}")
     return f"{path}{colon}{argument}"
 
 
+def is_record(file: str) -> bool:
+    """Says whether a config's file is a run's `config.json`, which holds no code.
+
+    Raises:
+      InputError: it is some other JSON.
+    """
+    path = Path(file)
+    if path.suffix == ".json" and path.name != run_folder.CONFIG:
+        raise InputError(f"{file}: expected a .py file, or {run_folder.CONFIG} of a run folder")
+    return path.suffix == ".json"
+
+
 def load_config(name: str) -> config_dict.ConfigDict:
-    """Runs `get_config` of a config; `name` is as for `find`.
+    """Runs `get_config` of a config, or reads a run's; `name` is as for `find`.
 
     Raises:
       InputError: there is no such config, or its code fails; says where, and why.
     """
     file, _, argument = find(name).partition(":")
+    if is_record(file):
+        return as_config_dict(from_values(run_folder.read_identity(Path(file).parent)["config"]))
     try:
         get_config = runpy.run_path(file)["get_config"]
         config: config_dict.ConfigDict = get_config(argument) if argument else get_config()

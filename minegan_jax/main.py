@@ -1,6 +1,7 @@
 """The doorway: flags in, one call, an exit status out.
 
 minegan train --config=mnist --workdir=RUN [--config.FIELD=VALUE ...]
+minegan train --sources=DIR --images=PHOTOS --workdir=RUN [--config.FIELD=VALUE ...]
 minegan sample --workdir=RUN --num_images=1000 --out=FILE.npz
 minegan evaluate --workdir=RUN
 minegan compare --config=table2_digits --workdir=TABLE
@@ -18,22 +19,23 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 import minegan_jax
 from minegan_jax import config as schema
+from minegan_jax import weights
 from minegan_jax.errors import InputError
-from minegan_jax.experiment import used_fields
+from minegan_jax.experiment import missing, used_fields
 
 HOSTS = ("distributed", "coordinator", "num_processes", "process_id", "host_timeout")
 NETWORKS = ("features", "classifier", "diversity")  # that measure, fields of `report`
+CHOSEN_FROM = ("sources", "images")  # in the place of a config
 # What to do -> the flags that it reads.
 MODES = {
-    "train": ("config", "workdir", *HOSTS),
+    "train": ("config", "workdir", *CHOSEN_FROM, *HOSTS),
     "sample": (
         *("workdir", "adapter", "phase", "weights", "num_images", "seed", "seeds", "source"),
         *("sources", "truncation", "out"),
@@ -76,12 +78,22 @@ USER_ERRNOS = (
 )
 
 
-def define_flags() -> flags.FlagValues:
-    """Returns the flags, not yet parsed."""
+def define_flags(
+    config: ConfigDict | None = None, argv: Sequence[str] | None = None
+) -> flags.FlagValues:
+    """Returns the flags, not yet parsed.
+
+    Args:
+      config: whose fields flags change; None: that of the file which a flag names.
+      argv: the arguments, of which the flags of fields are read.
+    """
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file(
-        "config", help_string="a config file or a packaged name, with :ARGUMENT", flag_values=values
-    )
+    named: dict[str, Any] = {"flag_values": values, "sys_argv": argv}
+    if config is None:
+        text = "a config file or a packaged name, with :ARGUMENT; or a run's config.json"
+        config_flags.DEFINE_config_file("config", help_string=text, **named)
+    else:
+        config_flags.DEFINE_config_dict("config", config, **named)
     flags.DEFINE_enum("mode", "train", list(MODES), "what to do", flag_values=values)
     flags.DEFINE_string("workdir", None, "the run folder", flag_values=values)
     flags.DEFINE_string("adapter", None, "sample from this adapter", flag_values=values)
@@ -91,7 +103,10 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_float("truncation", None, "of samples: less variety", flag_values=values)
     flags.DEFINE_string("out", None, "FOLDER/, .npz, .png, .gif or .webp", flag_values=values)
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
-    flags.DEFINE_list("sources", [], "where a run's sources lie now", flag_values=values)
+    flags.DEFINE_list(
+        "sources", [], "to mine without a config; else where they lie now", flag_values=values
+    )
+    flags.DEFINE_string("images", None, "to learn from without a config", flag_values=values)
     flags.DEFINE_string("phase", None, "mine, finetune or source; else last", flag_values=values)
     flags.DEFINE_enum("weights", None, ("ema", "raw"), "else the EMA if any", flag_values=values)
     for name in NETWORKS:
@@ -120,22 +135,49 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
       InputError: a flag, a config or a field that does not exist, or a value of the wrong type.
     """
     argv = _config_first(argv)
-    _check_config(argv)
-    values = define_flags()
-    # The config flag reads overrides from sys.argv before they are parsed.
-    given, sys.argv = sys.argv, argv
+    config = _config_without_code(argv)
+    if config is None:
+        _check_config(argv)
+    return _parsed(argv, config)
+
+
+def _parsed(argv: Sequence[str], config: ConfigDict | None = None) -> flags.FlagValues:
+    """Parses the command line, for a config that is known or for the file that it names."""
+    known = [word for word in argv if config is None or not word.startswith("--config=")]
     try:
-        rest = values(argv)
+        values = define_flags(config, known)
+        rest = values(known)
     except flags.Error as error:
         raise InputError(" ".join(str(error).split())) from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise InputError(_unknown_part(argv) or str(error)) from error
-    finally:
-        sys.argv = given
+        raise InputError(_unknown_part(argv, config) or str(error)) from error
     if len(rest) > 1:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
+    values["config"].present += len(argv) - len(known)
     _check_mode(values)
     return values
+
+
+def _config_without_code(argv: Sequence[str]) -> ConfigDict | None:
+    """Returns the config of a run's record, or that which sources and images choose.
+
+    None where the command line names a file with code, or needs no config.
+    """
+    files = [word.partition("=")[2] for word in argv if word.startswith("--config=")]
+    plain = [word for word in argv if not word.startswith("--config")]
+    if files:
+        return schema.load_config(files[0]) if schema.is_record(files[0]) else None
+    values = _parsed(plain)
+    if values.mode != "train" or not any(values[name].present for name in CHOSEN_FROM):
+        return None
+    for name in CHOSEN_FROM:
+        if not values[name].value:
+            (other,) = set(CHOSEN_FROM) - {name}
+            raise InputError(f"--{name} is missing: expected it beside --{other}, or --config")
+    from minegan_jax.experiment import auto_config
+
+    chosen = auto_config.choose(values.sources, values.images, values.workdir)
+    return schema.as_config_dict(chosen)
 
 
 def _with_mode(argv: Sequence[str]) -> list[str]:
@@ -161,11 +203,8 @@ def _convert(words: Sequence[str]) -> None:
         raise InputError(f"convert: expected a format, one of {', '.join(FORMATS)}")
     if words[0] not in FORMATS:
         raise _unknown("format", words[0], FORMATS)
-    # Inside the package once installed, beside it in a checkout.
-    inside = "minegan_jax.weights_conversion"
-    package = inside if find_spec(inside) else "weights_conversion"
     sys.argv = [f"convert {words[0]}", *words[1:]]
-    runpy.run_module(f"{package}.{words[0]}", run_name="__main__")
+    runpy.run_module(weights.converter(words[0]), run_name="__main__")
 
 
 def _check_mode(values: flags.FlagValues) -> None:
@@ -173,6 +212,13 @@ def _check_mode(values: flags.FlagValues) -> None:
     common = {"mode", *MODES[values.mode]}
     if values.mode != "train" and any(values[name].present for name in HOSTS):
         raise InputError(f"--mode={values.mode} takes one process: several only train together")
+    if values.mode == "train" and values["config"].present:
+        for name in CHOSEN_FROM:
+            if values[name].present:
+                raise InputError(
+                    f"--{name} chooses a config, and --config names one: expected one of them;"
+                    " --config.sources= and --config.target.images= change a config's"
+                )
     for name in dict.fromkeys(name for names in MODES.values() for name in names):
         if name not in common and values[name].present:
             used = ", ".join(f"--{each}" for each in MODES[values.mode])
@@ -186,7 +232,8 @@ def _config_first(argv: Sequence[str]) -> list[str]:
         at = rest.index("--config")
         rest[at : at + 2] = [f"--config={rest[at + 1]}"]
     files = [word.partition("=")[2] for word in rest if word.startswith("--config=")]
-    if not files and any(word.startswith("--config.") for word in rest):
+    chosen = any(word.partition("=")[0] in ("--sources", "--images") for word in rest)
+    if not files and not chosen and any(word.startswith("--config.") for word in rest):
         raise _no_config()
     if len(files) > 1:
         raise InputError(f"expected one --config, found {' and '.join(files)}")
@@ -213,7 +260,10 @@ def _check_once(words: Sequence[str]) -> None:
 
 
 def _no_config() -> InputError:
-    return InputError(f"--config is missing: expected a file or {', '.join(schema.packaged())}")
+    return InputError(
+        "--config is missing: expected --sources and --images, a file, or one of"
+        f" {', '.join(schema.packaged())}"
+    )
 
 
 def _check_config(argv: Sequence[str]) -> None:
@@ -223,10 +273,10 @@ def _check_config(argv: Sequence[str]) -> None:
             schema.load_config(word.partition("=")[2])
 
 
-def _unknown_part(argv: Sequence[str]) -> str:
-    """Says which of a comparison's overrides names a part that it does not have."""
+def _unknown_part(argv: Sequence[str], config: ConfigDict | None) -> str:
+    """Says which of the overrides names a part that a config does not have."""
     given = {name: value for name, _, value in (argument.partition("=") for argument in argv)}
-    config = schema.load_config(given["--config"])
+    config = config or schema.load_config(given["--config"])
     names = (name.removeprefix("--config.") for name in given if name.startswith("--config."))
     return next(filter(None, (schema.unknown_part(config, name) for name in names)), "")
 
@@ -278,7 +328,7 @@ def _run(values: flags.FlagValues) -> None:
     """Does what the flags say."""
     # After parsing: a mistyped flag is answered at once.
     from minegan_jax import experiment
-    from minegan_jax.experiment import compare, comparison_config
+    from minegan_jax.experiment import auto_config, compare, comparison_config
     from minegan_jax.training import hosts
 
     if values.mode == "sample":
@@ -306,9 +356,25 @@ def _run(values: flags.FlagValues) -> None:
     elif values.mode == "compare":
         compare.compare(comparison_config.from_config_dict(values.config), values.workdir)
     else:
-        experiment.train(_config(values), values.workdir)
+        config = _config(values)
+        if values.images is not None and not auto_config.is_begun(values.workdir):
+            config = _fitted(config, values)
+        experiment.train(config, values.workdir)
         if hosts.is_primary():
             print(f"done: see {values.workdir}", file=sys.stderr)
+
+
+def _fitted(config: schema.Config, values: flags.FlagValues) -> schema.Config:
+    """Returns a chosen config as the devices can hold it, and says in a line what was chosen."""
+    from minegan_jax.experiment import auto_config
+    from minegan_jax.training import hosts
+
+    fitted = auto_config.fit_devices(config, config_flags.get_override_values(values["config"]))
+    if hosts.is_primary():
+        record = f"{values.workdir}/config.json"
+        words = f"--config.FIELD= changes it, --config={record} repeats it"
+        print(f"chosen: {fitted.why}; {words}", file=sys.stderr)
+    return fitted.config
 
 
 def _request(values: flags.FlagValues) -> Any:
@@ -332,9 +398,12 @@ def _config(values: flags.FlagValues) -> schema.Config:
     """Returns a run's config, of which each field that file or flags name does something."""
     flag = values["config"]
     config = schema.from_config_dict(values.config)
-    # The flags may change the method for which the file was written.
-    written = schema.load_config(config_flags.get_config_filename(flag))
-    used_fields.check(schema.from_config_dict(written), schema.FIELDS)
+    file = config_flags.get_config_filename(flag)
+    if isinstance(file, str):  # else it was checked when it was chosen, or when its run began
+        # The flags may change the method for which the file was written.
+        written = schema.from_config_dict(schema.load_config(file))
+        used_fields.check(written, schema.FIELDS)
+        missing.check(config, written, file.partition(":")[0])
     used_fields.check(config, config_flags.get_override_values(flag))
     return config
 

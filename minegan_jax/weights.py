@@ -5,6 +5,7 @@ Nothing in such a folder is ever executed.
 
 import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,14 @@ def list_of(words: str, fits: Callable[[Any], bool]) -> Kind:
         f"a list of {words}",
         lambda value: isinstance(value, list) and value != [] and all(map(fits, value)),
     )
+
+
+def converter(name: str) -> str:
+    """Returns the module that converts a published format: `weights_conversion` is inside the
+    package once installed, beside it in a checkout.
+    """
+    inside = "minegan_jax.weights_conversion"
+    return f"{inside if find_spec(inside) else 'weights_conversion'}.{name}"
 
 
 def save_weights(

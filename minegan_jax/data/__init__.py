@@ -63,13 +63,20 @@ def open_index(spec: str) -> ImageIndex:
     kind, _, rest = spec.partition(":")
     if kind in KINDS:
         return KINDS[kind](rest)
-    path = Path(os.path.expanduser(spec))
-    if spec and os.path.exists(path):
-        prefix = "folder" if path.is_dir() else "zip" if inside(path) else "npz"
-        raise InputError(f"{spec}: expected a kind of data first: {prefix}:{spec}")
+    if spec and os.path.exists(os.path.expanduser(spec)):
+        raise InputError(f"{spec}: expected a kind of data first: {as_spec(spec)}")
     near = difflib.get_close_matches(kind, KINDS, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise InputError(f"{spec!r}: expected one of {', '.join(KINDS)}, found {kind!r}{hint}")
+
+
+def as_spec(images: str) -> str:
+    """Returns the spec of a path: `folder:`, `zip:` or `npz:`; a spec stays as it is."""
+    if images.partition(":")[0] in KINDS:
+        return images
+    path = Path(os.path.expanduser(images))
+    is_file = path.is_file() or inside(path) is not None
+    return f"{('zip' if inside(path) else 'npz') if is_file else 'folder'}:{images}"
 
 
 def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dataset:

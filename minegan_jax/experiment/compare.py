@@ -125,7 +125,9 @@ def _save_figures(workdir: Path, rows: list[Row], comparison: Comparison) -> Non
     for setting in comparison.settings:
         shown = [r for r in rows if r.cell[:2] == (setting, size) and r.cell.seed == seed]
         train = target_images.load(shown[0].run.experiment).train
-        extractor = load_extractor(shown[0].cell.config.report.features)
+        features = shown[0].cell.config.report.features
+        assert features is not None  # which was checked
+        extractor = load_extractor(features)
         strips = {row.title: _strip(row, train, extractor) for row in shown}
         strips["target"] = [train[:ACROSS]] * 2
         name = "figure.png" if len(comparison.settings) == 1 else f"figure_{file_name(setting)}.png"

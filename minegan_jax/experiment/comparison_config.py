@@ -97,7 +97,10 @@ def from_config_dict(config: ConfigDict) -> Comparison:
     list(map(table.title, comparison.metrics))
     for fields in comparison.pretrained.values():
         used_fields.check(from_values(fields), flat(fields))
-    _check_metrics(comparison, [cell.config for cell in cells(comparison, {})])
+    configs = [cell.config for cell in cells(comparison, {})]
+    if any(config.report.features is None for config in configs):
+        raise InputError("fields.report.features: a comparison measures: expected a network")
+    _check_metrics(comparison, configs)
     return comparison
 
 

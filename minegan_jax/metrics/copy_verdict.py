@@ -86,6 +86,20 @@ def judge(
     return Verdict(CLEAN, "no nearer to the training images than held-out images are")
 
 
+def judge_pixels(near: NearCopies | None, num_train: int, num_held_out: int) -> Verdict:
+    """Applies rule 2 alone, which needs no features.
+
+    Args:
+      near: the counts of near copies; None where they cannot be had.
+      num_train: training pictures.
+      num_held_out: held-out pictures.
+    """
+    reason = _near(near, num_train, num_held_out)
+    if reason:
+        return Verdict(COPIES, reason)
+    return Verdict(UNKNOWN, "few images are near copies by eye, but no network compared any")
+
+
 def _equal(distances: np.ndarray, usual: float) -> str | None:
     """Rule 1; the fakes' distances to the nearest training image."""
     count = int((distances == 0.0).sum())

@@ -7,6 +7,7 @@ from minegan_jax.data import Dataset
 from minegan_jax.errors import InputError
 from minegan_jax.features import lpips
 from minegan_jax.features.catalogue import load_extractor
+from minegan_jax.features.efficientnet_lite import INSTALL
 from minegan_jax.features.embed import embed
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.report import measure
@@ -14,6 +15,13 @@ from minegan_jax.report.settings import ReportConfig
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.training.learner import State
 from minegan_jax.types import Pixels
+
+WITHOUT_FEATURES = (
+    "without report.features there is no Fréchet distance, KID, KMMD, precision, recall, density,"
+    " coverage or mean variance, and of copies only what shows in the pixels;"
+    f" `{INSTALL}`, then `minegan evaluate --workdir=RUN --features=efficientnet_lite0` measures"
+    " all"
+)
 
 
 class Recipe(NamedTuple):
@@ -27,7 +35,7 @@ class Recipe(NamedTuple):
 class Evaluator(NamedTuple):
     """The frozen networks that measure."""
 
-    features: Extractor  # in whose features distances are measured
+    features: Extractor | None  # in whose features distances are measured; None measures none
     classifier: Extractor | None  # that says which classes are recognised
     diversity: lpips.Perceptual | None
 
@@ -35,19 +43,23 @@ class Evaluator(NamedTuple):
 def load_evaluator(config: ReportConfig) -> Evaluator:
     """Loads the networks that a config names."""
     return Evaluator(
-        load_extractor(config.features),
+        None if config.features is None else load_extractor(config.features),
         None if config.classifier is None else load_extractor(config.classifier),
         None if config.diversity is None else load_diversity(config.diversity),
     )
 
 
-def caution(features: Extractor, dataset: Dataset) -> str:
-    """Returns what to know of distances between colour images that a network sees as grey ones."""
+def caution(features: Extractor | None, dataset: Dataset) -> str:
+    """Returns what to know of distances between colour images that a network sees as grey ones, or
+    which figures there are not without a network.
+    """
+    if features is None:
+        return WITHOUT_FEATURES
     if features.channels >= dataset.train.shape[-1]:
         return ""
     return (
         f"features {features.name!r} see no colour, and know digits alone: for photographs give"
-        " report.features=efficientnet_lite0:FILE or torch_fidelity:FILE"
+        f" report.features=efficientnet_lite0 (`{INSTALL}`) or torch_fidelity:FILE"
     )
 
 
@@ -56,6 +68,8 @@ def quick_measure(
 ) -> Callable[[str, State], dict[str, Any]]:
     """Returns what measures a state while training, against held-out images if there are any.
 
+    Without features it measures only what is recognised.
+
     Args:
       recipe: how to measure.
       dataset: the images.
@@ -63,15 +77,16 @@ def quick_measure(
     """
     networks = load_evaluator(recipe.config)
     reals = dataset.held_out if len(dataset.held_out) else dataset.train
-    real = embed(networks.features, reals).features
+    features = networks.features
+    real = features and embed(features, reals).features
 
     def measured(phase: str, state: State) -> dict[str, Any]:
         images = drawn(phase, state).sample(recipe.config.num_images, recipe.seed)
-        fake = embed(networks.features, images).features
-        return {
-            **measure.compare(real, fake, k=recipe.config.neighbours, seed=recipe.seed),
-            "recognised": recognised(networks, images),
-        }
+        found: dict[str, Any] = {}
+        if features is not None and real is not None:
+            fake = embed(features, images).features
+            found = measure.compare(real, fake, k=recipe.config.neighbours, seed=recipe.seed)
+        return {**found, "recognised": recognised(networks, images)}
 
     return measured
 

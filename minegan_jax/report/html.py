@@ -170,7 +170,7 @@ def _distances(record: Record) -> str:
     """Distances at equal counts, beside those of real images, the best to hope for."""
     rows = {name: phase["equal_counts"] for name, phase in record["phases"].items()}
     if not any(rows.values()):
-        return paragraph("No image was held out (target.num_held_out).")
+        return paragraph(markdown.why_no_distances(dict(record)).replace("`", ""))
     columns = {**rows, "training images": record["real"]}
     cells = (
         [title, *(_unbroken(markdown.with_interval(each or {}, path)) for each in columns.values())]

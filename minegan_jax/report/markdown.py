@@ -174,7 +174,7 @@ def _against_held_out(record: dict[str, Any]) -> list[str]:
     """Returns the distances to held-out images, and once more beside those of real images."""
     rows = _rows(record["phases"], "equal_counts")
     if not any(rows.values()):
-        return ["No image was held out (`target.num_held_out`)."]
+        return [why_no_distances(record)]
     count = record["real"]["num_fake"]
     return [
         _distances(_rows(record["phases"], "held_out")),
@@ -182,6 +182,13 @@ def _against_held_out(record: dict[str, Any]) -> list[str]:
         " many training images, which are the best to hope for:",
         _distances({**rows, "training images": record["real"]}),
     ]
+
+
+def why_no_distances(record: dict[str, Any]) -> str:
+    """Says what there would have to be for distances to held-out images."""
+    if record["recipe"]["features"] is None:
+        return "No network compared images (`report.features`)."
+    return "No image was held out (`target.num_held_out`)."
 
 
 def _rows(phases: dict[str, Any], against: str) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from minegan_jax import run_folder, trees
 from minegan_jax.data import Dataset
 from minegan_jax.data.identity import identity
 from minegan_jax.features.embed import embed
+from minegan_jax.features.extractor import Extractor
+from minegan_jax.metrics.copy_verdict import judge_pixels
 from minegan_jax.metrics.intra_cluster import intra_cluster_distance
-from minegan_jax.metrics.memorisation import exact_copies
-from minegan_jax.metrics.near_copies import known_pictures, near_copies_of
+from minegan_jax.metrics.memorisation import Memorisation, exact_copies
+from minegan_jax.metrics.near_copies import NearCopies, known_pictures, near_copies_of
 from minegan_jax.metrics.shown import Shown, shown
 from minegan_jax.mining import selector
 from minegan_jax.report import figures, html, markdown, measure, source_usage
@@ -93,23 +95,18 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     recipe, dataset, phases = subject.recipe, subject.dataset, subject.phases
     evaluator = load_evaluator(recipe.config)
     train, held_out = (shown(part, flip=subject.flip) for part in (dataset.train, dataset.held_out))
-    reals = measure.Reals(_features(evaluator, train), _features(evaluator, held_out))
     images = {
         name: drawn.sample(recipe.config.num_images, recipe.seed) for name, drawn in phases.items()
     }
-    fakes = {name: embed(evaluator.features, pixels).features for name, pixels in images.items()}
-    copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
     known = known_pictures(train, held_out, seed=recipe.seed)
     near = {name: known and near_copies_of(known, each) for name, each in images.items()}
+    compared = _compared(evaluator.features, recipe, (train, held_out), images, near)
     measured = {
         name: {
-            **measure.distances(reals, fakes[name], k=recipe.config.neighbours, seed=recipe.seed),
+            **compared.phases[name],
             "weights": phases[name].kind,
             **_recognised(evaluator, dataset, pixels),
             "probability": source_usage.probabilities(phases[name]),
-            "verdict": measure.judged(reals, fakes[name], copies[name], near[name]),
-            "memorisation": measure.summary(copies[name], near[name]),
-            "copying": measure.copying(reals, fakes[name], recipe.seed),
             "exact_copies": exact_copies(train.rows, pixels),
             "intra_cluster": _intra_cluster(evaluator, dataset, pixels, recipe.seed),
         }
@@ -122,9 +119,7 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
         "versions": run_folder.versions(),
         "caution": caution(evaluator.features, dataset),
         "remarks": list(subject.remarks),
-        "real": measure.real_reference(
-            reals, recipe.config.num_images, k=recipe.config.neighbours, seed=recipe.seed
-        ),
+        "real": compared.real,
         "phases": measured,
         "selector": table,
         "classes": source_usage.classes_report(phases[last], subject.sources, recipe.seed),
@@ -133,11 +128,63 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     directory = workdir / run_folder.SAMPLES
     figures.save_comparison(directory, dataset, images)
     figures.save_walk(directory, phases[last], recipe.seed)
-    figures.save_closest(directory, train.rows, images[last], copies[last])
+    figures.save_closest(directory, train.rows, images[last], compared.copies[last])
     figures.save_selector(directory, log.read(workdir / run_folder.METRICS))
     html.write(workdir, record)
     markdown.write(workdir, record)  # last: its JSON makes the report complete
     return record
+
+
+class _Compared(NamedTuple):
+    """What features say of the images; without a network, what pixels do."""
+
+    phases: dict[str, dict[str, Any]]
+    real: dict[str, Any]  # of the real images: what is the best to hope for
+    copies: dict[str, Memorisation | None]
+
+
+def _compared(
+    features: Extractor | None,
+    recipe: Recipe,
+    real: tuple[Shown, Shown],
+    images: Mapping[str, Pixels],
+    near: Mapping[str, NearCopies | None],
+) -> _Compared:
+    """Compares each phase's images with the real ones, for training and held out."""
+    if features is None:
+        return _Compared(_by_pixels(real, near), {}, dict.fromkeys(images))
+    k, seed = recipe.config.neighbours, recipe.seed
+    reals = measure.Reals(*(_features(features, part) for part in real))
+    fakes = {name: embed(features, pixels).features for name, pixels in images.items()}
+    copies = {name: measure.remembered(reals, fake, seed) for name, fake in fakes.items()}
+    phases = {
+        name: {
+            **measure.distances(reals, fake, k=k, seed=seed),
+            "verdict": measure.judged(reals, fake, copies[name], near[name]),
+            "memorisation": measure.summary(copies[name], near[name]),
+            "copying": measure.copying(reals, fake, seed),
+        }
+        for name, fake in fakes.items()
+    }
+    reference = measure.real_reference(reals, recipe.config.num_images, k=k, seed=seed)
+    return _Compared(phases, reference, copies)
+
+
+def _by_pixels(
+    real: tuple[Shown, Shown], near: Mapping[str, NearCopies | None]
+) -> dict[str, dict[str, Any]]:
+    """Returns what can be said of each phase without features: what of it is near copies."""
+    pictures = [len(part.first_rows) for part in real]
+    nothing = dict.fromkeys(("held_out", "equal_counts", "train", "mean_variance"))
+    return {
+        name: {
+            **nothing,
+            "verdict": judge_pixels(found, *pictures)._asdict(),
+            "memorisation": measure.summary(None, found),
+            "copying": {"left_out": {}},
+        }
+        for name, found in near.items()
+    }
 
 
 def _recognised(evaluator: Evaluator, dataset: Dataset, images: Pixels) -> dict[str, Any]:
@@ -157,8 +204,8 @@ def _intra_cluster(
     return intra_cluster_distance(dataset.train, images, distances, seed=seed)._asdict()
 
 
-def _features(evaluator: Evaluator, pixels: Shown) -> Shown:
+def _features(features: Extractor, pixels: Shown) -> Shown:
     """Embeds real images, of which there may be none."""
     if not pixels.num_images:
         return pixels._replace(rows=np.zeros((0, 0)))
-    return pixels._replace(rows=embed(evaluator.features, pixels.rows).features)
+    return pixels._replace(rows=embed(features, pixels.rows).features)

@@ -9,8 +9,10 @@ from minegan_jax.setting import COUNT, Range, setting
 class ReportConfig:
     """The evaluation of a run."""
 
-    features: str = setting(
-        "digits", "the network whose features are compared: a packaged name, or a kind and its file"
+    features: str | None = setting(
+        "digits",
+        "the network whose features are compared: a name, or a kind and its file; None measures no"
+        " distances",
     )
     classifier: str | None = setting(
         "digits_judge",

@@ -229,7 +229,8 @@ def _built(path: Path, description: dict[str, Any]) -> tuple[family.Networks, di
     """
     try:
         networks = family.build(description["family"], description["arguments"])
-        shapes = jax.eval_shape(networks.init, jax.random.key(0))
+        # The key is made inside: outside it would wake the devices, before several processes met.
+        shapes = jax.eval_shape(lambda: networks.init(jax.random.key(0)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except Exception as error:  # whatever a module stumbles over, given what nobody meant

@@ -23,6 +23,7 @@ from minegan_jax.training.sharding import AXIS
 from minegan_jax.types import Batch, Key, Metrics
 
 CACHE = Path("~/.cache/minegan_jax/xla")
+CONTAINERS_LIMIT = Path("/sys/fs/cgroup/memory.max")  # in bytes
 
 
 def use_compilation_cache() -> None:
@@ -58,6 +59,20 @@ def make_mesh(
             f"batch_size {batch_size} does not split evenly over {len(devices)} devices{parts}"
         )
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def memory() -> int:
+    """Returns how many bytes each device of this process has: a CPU its share of the machine's."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return int(stats.get("bytes_limit") or _machines_memory() // jax.local_device_count())
+
+
+def _machines_memory() -> int:
+    """Returns the bytes of the machine, or fewer where a container may use fewer."""
+    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        found = min(found, int(CONTAINERS_LIMIT.read_text()))
+    return found
 
 
 def split(mesh: Mesh) -> NamedSharding:
