@@ -7,7 +7,6 @@ what the layout cannot hold shows there.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +30,7 @@ NPZ = ".npz"
 SOURCE = Flag("the one of several finetuned sources")
 
 Arrays = dict[str, np.ndarray]
+Fixed = Mapping[str, Mapping[str, tuple[Any, ...]]]
 
 
 class Finetuned(NamedTuple):
@@ -52,8 +52,8 @@ class Form(NamedTuple):
     content: Callable[[dict[str, Arrays], Mapping[str, Any]], Any] = lambda arrays, _: next(
         iter(arrays.values())
     )
-    # By network, the values that arguments have in every network of this layout.
-    fixed: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
+    # Of the arguments, by network: the values that some of them have in every one of this layout.
+    fixed: Callable[[Mapping[str, Any]], Fixed] = lambda _: {}
     endings: tuple[str, ...] = (*TORCH, SAFETENSORS)  # that the files' names may have
 
 
@@ -141,7 +141,12 @@ def find_source(place: str, name: str | None) -> Finetuned:
             f"{place}: an adapter, which holds miners alone: expected the run's folder"
         )
     source = sources.load_source(place)
-    return Finetuned(source, tuple(source.description.get("notes", ())))
+    return Finetuned(source, notes_of(source))
+
+
+def notes_of(source: sources.Source) -> tuple[str, ...]:
+    """Returns what a source's conversion noted."""
+    return tuple(f"as it was converted: {note}" for note in source.description.get("notes", ()))
 
 
 def _of_run(folder: Path, name: str | None) -> Finetuned:
@@ -162,7 +167,7 @@ def _of_run(folder: Path, name: str | None) -> Finetuned:
     source, weights = run.experiment.sources[number], run.generator(phase).weights[number]
     judge = run.experiment.critics_source or source
     own = judge.location == source.location
-    remarks = [*source.description.get("notes", ())]
+    remarks = [*notes_of(source)]
     if jax.tree.leaves(weights["miners"]):
         remarks.append("its latents are its miner's, see docs/weights.md")
     critic = run.state(phase).params["critic"] if own else {}
@@ -189,7 +194,7 @@ def check_fixed(form: Form, name: str, arguments: Mapping[str, Any], place: str)
     Raises:
       InputError: it has not.
     """
-    for argument, values in form.fixed.get(name, {}).items():
+    for argument, values in form.fixed(arguments).get(name, {}).items():
         if arguments[argument] not in values:
             known = " or ".join(map(repr, values))
             raise InputError(

@@ -145,7 +145,7 @@ BACK = export.back(
         format_of(INSIDE),
         {"checkpoint": NETWORKS},
         content=content,
-        fixed={
+        fixed=lambda _: {
             "generator": {"variant": ("gan_zoo",)},
             "critic": {"critic_variant": ("gan_zoo",), "minibatch_stddev_group": (0, GROUP)},
         },

@@ -187,7 +187,7 @@ def form_of(
 
     variant = (form.variant,)
     fixed = {"generator": {"variant": variant}, "critic": {"critic_variant": variant}}
-    return export.Form("progan", networks, files, **{"fixed": fixed, **options})
+    return export.Form("progan", networks, files, **{"fixed": lambda _: fixed, **options})
 
 
 def convert_networks(

@@ -175,9 +175,18 @@ NETWORKS = {
     "critic": Network(critic_arguments, critic_rules, sign=("block1/c1/u",)),
 }
 
+
+def fixed(arguments: Mapping[str, Any]) -> export.Fixed:
+    """Returns how many blocks of a critic of this size halve its maps; no array says so."""
+    count = len(critic_widths(arguments["resolution"], arguments["critic_width"]))
+    _, halvings = CRITICS.get(count, (None, None))
+    by_default = (None,) if halvings in (None, count - 1) else ()
+    return {"critic": {"num_halvings": (halvings, *by_default)}}
+
+
 FILES = {"generator": ("generator",), "critic": ("critic",)}  # networks, by flag
 BACK = export.back(
-    export.Form("sngan", lambda _: NETWORKS, FILES, endings=(export.NPZ,)),
+    export.Form("sngan", lambda _: NETWORKS, FILES, fixed=fixed, endings=(export.NPZ,)),
     {"generator": FLAGS["generator"], "critic": FLAGS["critic"]},
 )
 

@@ -250,7 +250,7 @@ BACK = export.back(
     form_of(
         FORMAT,
         {"generator": ("generator",), "critic": ("critic",)},
-        fixed={"generator": {"demodulation": (FORMAT.demodulation,)}},
+        fixed=lambda _: {"generator": {"demodulation": (FORMAT.demodulation,)}},
     ),
     {"generator": Flag("the arrays of G_ema"), "critic": Flag("the arrays of D")},
 )

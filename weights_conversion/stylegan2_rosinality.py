@@ -316,7 +316,9 @@ def content(arrays: Mapping[str, states.Arrays], _: Any) -> dict[str, Any]:
 
 
 BACK = export.back(
-    form_of(FORMAT, {"checkpoint": ("generator", "critic")}, content=content, fixed=FIXED),
+    form_of(
+        FORMAT, {"checkpoint": ("generator", "critic")}, content=content, fixed=lambda _: FIXED
+    ),
     {"checkpoint": FLAGS["checkpoint"]},
 )
 
