@@ -130,7 +130,7 @@ CASES = {
         stylegan2_rosinality,
         {"checkpoint": rosinality()},
         ONE,
-        {"checkpoint": ("checkpoint", torch_file)},
+        {"checkpoint": ("checkpoint", with_average("g_ema", "g"))},
     ),
     "nvidia": (stylegan2_nvidia, {"pickle": nvidia()}, TWO, NVIDIAS),
     "nvidia resnet": (
