@@ -103,11 +103,11 @@ def drawn(shapes, seed, rate=0.01):
 
 
 def filters_of(names):
-    """The names of the filters beside layers, which every block and layer of a network has."""
+    """What has a filter: every convolution but those to RGB, every block but a critic's last."""
     layers = {name.rpartition(".")[0] for name in names if name.endswith(".weight")}
-    blocks = {name.partition(".affine")[0].rpartition(".")[0] for name in names if ".conv" in name}
-    kept = {each for each in layers if each.rpartition(".")[2] in ("conv0", "conv1", "skip")}
-    return sorted(kept | blocks)
+    filtered = ("conv", "conv0", "conv1", "skip", "fromrgb")
+    kept = {each for each in layers if each.rpartition(".")[2] in filtered}
+    return sorted(kept | {each.removesuffix(".conv1") for each in kept if each.endswith(".conv1")})
 
 
 def storage(array):

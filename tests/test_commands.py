@@ -27,6 +27,7 @@ from PIL import Image
 import minegan_jax as mg
 from minegan_jax import config, experiment, sources
 from minegan_jax.experiment import compare, target_images
+from weights_conversion.command import WRITTEN
 
 # The config flag of ml_collections reads its file the old way; `python -m` is done in here.
 pytestmark = [
@@ -138,10 +139,22 @@ MAIN = re.compile(r"^(?:python -m minegan_jax(?:\.main)?|minegan)(?= |$)(?! conv
 COMPARING = [each for each in RUN if re.search("(--mode=|minegan )compare", each)]
 LOOKING = [each for each in RUN if re.search("(--mode=|minegan )(sample|evaluate)", each)]
 TRAINING = [each for each in RUN if MAIN.match(each) and each not in (*COMPARING, *LOOKING)]
+EXPORTING = [each for each in RUN if CONVERSION.match(each) and "--export=" in each]
 # Of each module, the command that says most.
 CONVERTING = {
     CONVERSION.match(each)[1]: each
     for each in sorted(filter(CONVERSION.match, RUN), key=lambda each: each.count("--"))
+    if each not in EXPORTING
+}
+# The family of the source that a command writes back, and what differs from the smallest one.
+WRITTEN_BACK = {
+    "biggan_pytorch": ("biggan", {"resolution": 32}),
+    "sngan_chainer": ("sngan", {"resolution": 32, "num_halvings": 2}),
+    "progan_tf": ("progan", {}),
+    "progan_genforce": ("progan", {}),
+    "progan_gan_zoo": ("progan", {"variant": "gan_zoo"}),
+    "stylegan2_nvidia": ("stylegan2", {}),
+    "stylegan2_rosinality": ("stylegan2", {"demodulation": "scaled"}),
 }
 
 
@@ -151,6 +164,7 @@ def test_the_texts_show_commands():
     assert COMPARING
     assert LOOKING
     assert CONVERTING
+    assert EXPORTING
 
 
 def test_every_command_has_a_test_or_a_reason():
@@ -342,6 +356,25 @@ def test_a_command_that_converts(name, execute, tmp_path):
     status, line = execute(module, [f"{flag}={value}" for flag, value in given.items()])
     assert (status, line) == (0, "")
     assert list(tmp_path.glob(f"{given['--out']}*"))
+
+
+@pytest.mark.parametrize("command", EXPORTING, ids=str)
+def test_a_command_that_writes_a_source_back(command, execute, tmp_path):
+    name, words = CONVERSION.match(command).groups()
+    given = dict(word.split("=") for word in words.split())
+    family, changes = WRITTEN_BACK[name]
+    tiny_sources.save_source(tmp_path / given.pop("--export"), family, **changes)
+    if command.startswith("minegan"):
+        words = f"convert {name}{words}"
+        assert execute("minegan_jax.main", words.split()) == (0, "")
+    else:
+        assert execute(f"weights_conversion.{name}", words.split()) == (0, "")
+    assert given
+    assert all((tmp_path / file).stat().st_size > 1000 for file in given.values())
+
+
+def test_every_format_that_is_written_is_shown():
+    assert {CONVERSION.match(each)[1] for each in EXPORTING} == set(WRITTEN)
 
 
 def test_the_readmes_python(tiny_source, tiny_fields, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The whole run with each family as source, from its directory to report and adapter."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -13,7 +14,9 @@ from minegan_jax.experiment import build
 from minegan_jax.mining import minegan
 from minegan_jax.nets import family
 from minegan_jax.sampling import adapter
+from minegan_jax.sampling.generator import draw_noise
 from minegan_jax.training import log
+from weights_conversion import command, progan_genforce
 
 OF_CLASSES = [name for name, arguments in ARGUMENTS.items() if "num_classes" in arguments]
 STATISTICS = {"mean", "variance", "means", "variances", "noise"}
@@ -170,3 +173,45 @@ def test_a_family_without_a_critic_has_no_fresh_one_either(tmp_path):
     for critic in ("", str(directory)):
         with pytest.raises(InputError, match="source 'deep' has no critic: expected one, or"):
             build.build(fields_of(directory, **{"game.critic": critic}))
+
+
+@pytest.fixture(scope="module")
+def as_published(run, tmp_path_factory):
+    """What a run finetuned, written as published and converted again; and what was said."""
+    folder = tmp_path_factory.mktemp("as_published")
+    said = progan_genforce.BACK.write(str(run.workdir), {"checkpoint": str(folder / "a.pth")}, None)
+    command.write(progan_genforce.convert(str(folder / "a.pth")), folder / "source")
+    return sources.load_source(folder / "source"), said
+
+
+@pytest.mark.parametrize("run", ["progan"], indirect=True)
+def test_finetuned_networks_are_written_as_published(run, as_published):
+    written, said = as_published
+    assert said.endswith("progan, a progan; its latents are its miner's, see docs/weights.md")
+    state = run.state("finetune")
+    (averaged,) = state.ema_params["generators"]
+    jax.tree.map(np.testing.assert_array_equal, written.generator, averaged)
+    jax.tree.map(np.testing.assert_array_equal, written.critic, state.params["critic"])
+
+
+@pytest.mark.parametrize("run", ["progan"], indirect=True)
+def test_mined_latents_give_the_runs_images_elsewhere(run, as_published):
+    drawn = run.generator("finetune")
+    noise = draw_noise(jax.random.key(0), np.arange(8), drawn.sources[0].noise)
+    latents = drawn.sources[0].mined(drawn.weights[0], noise)
+    images = as_published[0].generate(latents)
+    np.testing.assert_allclose(images, drawn.generate(0, noise), atol=1e-5)
+
+
+@pytest.mark.parametrize("run", ["progan"], indirect=True)
+def test_what_was_only_mined_is_not_written(run, tmp_path):
+    copy = shutil.copytree(run.workdir, tmp_path / "copy")
+    shutil.rmtree(copy / "checkpoints" / "finetune")
+    said = "expected a run that finetunes, found phase 'mine', which leaves a source as it was"
+    with pytest.raises(InputError, match=said):
+        progan_genforce.BACK.write(str(copy), {"checkpoint": str(tmp_path / "a.pth")}, None)
+    with pytest.raises(InputError, match="expected --source= with the one to write of progan"):
+        progan_genforce.BACK.write(
+            str(run.workdir), {"checkpoint": str(tmp_path / "a.pth")}, "another"
+        )
+    assert not (tmp_path / "a.pth").exists()

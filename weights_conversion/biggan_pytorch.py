@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from minegan_jax.errors import InputError
 from minegan_jax.nets.biggan import CRITIC_WIDTHS, GENERATOR_WIDTHS, NUM_HALVINGS
 
-from . import reader
-from .biggan_simpler import as_published
+from . import export, reader
+from .biggan_simpler import as_published, rewritten
 from .command import (
     CLASS_NAMES,
     KEYS,
@@ -26,9 +28,20 @@ from .command import (
     named,
     network_keys,
 )
-from .rules import Layout, Rule, before_maps, conv, dense, flat, maps_last, shape_of
+from .rules import (
+    Layout,
+    Rule,
+    before_maps,
+    conv,
+    dense,
+    flat,
+    maps_last,
+    shape_of,
+    undone_by,
+)
 
 Arrays = Mapping[str, Any]
+SINGULAR_VALUE = np.ones(1, np.float32)  # that training notes; the code starts it so
 PUBLISHED = (32, 64, 128, 256)  # resolutions in pixels
 LICENCE = "the repository's is MIT; none is stated for its weights, trained on ImageNet"
 FLAGS = {
@@ -37,6 +50,12 @@ FLAGS = {
     **KEYS,
     **CLASS_NAMES,
 }
+
+
+@undone_by(lambda size: (1, size))
+def row_before_maps(row: np.ndarray) -> np.ndarray:
+    """Turns (1, channels * 16) into (16 * channels,)."""
+    return maps_last(flat(row))
 
 
 def generator_arguments(arrays: Arrays, file: str) -> dict[str, Any]:
@@ -116,8 +135,8 @@ def generator_rules(arguments: Mapping[str, Any]) -> Iterable[Rule]:
     yield Rule("shared.weight", "embedding")
     yield Rule("linear.weight", "linear/kernel", before_maps)
     yield Rule("linear.bias", "linear/bias", maps_last)
-    yield Rule("linear.u0", "linear/u", lambda u: maps_last(flat(u)))
-    yield Rule("linear.sv0", None)
+    yield Rule("linear.u0", "linear/u", row_before_maps)
+    yield Rule("linear.sv0", None, value=SINGULAR_VALUE)
     for i in range(len(GENERATOR_WIDTHS[arguments["resolution"]]) - 1):
         array, weight = f"blocks.{i}.0", f"block{i}"
         yield from _spectral(f"{array}.conv1", f"{weight}/conv1")
@@ -147,7 +166,7 @@ def critic_rules(arguments: Mapping[str, Any]) -> Iterable[Rule]:
     yield from _spectral("linear", "linear", dense)
     yield Rule("embed.weight", "embedding/vectors")
     yield Rule("embed.u0", "embedding/u", flat)
-    yield Rule("embed.sv0", None)
+    yield Rule("embed.sv0", None, value=SINGULAR_VALUE)
 
 
 def _spectral(
@@ -155,10 +174,10 @@ def _spectral(
 ) -> Iterable[Rule]:
     """Yields the rules of a spectrally normalised layer; the stored singular value is a log."""
     yield Rule(f"{array}.weight", f"{weight}/kernel", layout)
-    yield Rule(f"{array}.u0", f"{weight}/u", flat)
-    yield Rule(f"{array}.sv0", None)
     if bias:
         yield Rule(f"{array}.bias", f"{weight}/bias")
+    yield Rule(f"{array}.u0", f"{weight}/u", flat)
+    yield Rule(f"{array}.sv0", None, value=SINGULAR_VALUE)
 
 
 def _statistics(array: str, weight: str) -> Iterable[Rule]:
@@ -187,9 +206,16 @@ NETWORKS = {
         generator_rules,
         sign=("output_layer.0.gain",),
         prepare=as_published,
+        notes=rewritten,
     ),
     "critic": Network(critic_arguments, critic_rules, sign=("embed.weight",)),
 }
+
+FILES = {"generator": ("generator",), "critic": ("critic",)}  # networks, by flag
+BACK = export.back(
+    export.Form("biggan", lambda _: NETWORKS, FILES),
+    {"generator": FLAGS["generator"], "critic": FLAGS["critic"]},
+)
 
 
 def convert(
@@ -225,4 +251,4 @@ def convert(
 
 
 if __name__ == "__main__":
-    sys.exit(main(convert, FLAGS))
+    sys.exit(main(convert, FLAGS, back=BACK))

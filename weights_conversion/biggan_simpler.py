@@ -42,6 +42,14 @@ def as_published(arrays: Arrays, file: str) -> Arrays:
     return {**arrays, **changes}
 
 
+def rewritten(arrays: Arrays) -> tuple[str, ...]:
+    """Says how a generator was trained that `as_published` rewrites, if it does."""
+    if "shared.weight" not in arrays:
+        return ("trained without --G_shared and --hier, rewritten as with both",)
+    sizes = [np.shape(arrays.get(name, ()))[-1:] for name in ("shared.weight", f"{FIRST}.weight")]
+    return ("trained without --hier, rewritten as with it",) if sizes[0] == sizes[1] else ()
+
+
 def _conditional(arrays: Arrays) -> list[str]:
     """Returns the names of the gains and biases that depend on a class."""
     return [name for name in arrays if CONDITIONAL.fullmatch(name)]

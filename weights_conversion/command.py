@@ -25,6 +25,11 @@ from . import rules, states
 SAMPLES = "samples.png"
 GRID = 8  # rows and columns of the picture
 LARGEST_CELL = 128  # pixels; larger images are shrunk
+# The formats that `--export` writes.
+WRITTEN = (
+    *("biggan_pytorch", "sngan_chainer", "progan_tf", "progan_genforce", "progan_gan_zoo"),
+    *("stylegan2_nvidia", "stylegan2_rosinality"),
+)
 DEFINE: dict[type, Callable[..., Any]] = {
     str: flags.DEFINE_string,
     int: flags.DEFINE_integer,
@@ -69,6 +74,15 @@ class Weights(NamedTuple):
     licence: str  # what is known of the weights' licence
 
 
+class Back(NamedTuple):
+    """The way back of a command: how it writes what it reads, of a source."""
+
+    flags: Mapping[str, Flag]  # the files to write, and `source`
+    # Of the source's place, the files by flag and the source's name: writes; returns a line that
+    # says so.
+    write: Callable[[str, Mapping[str, str], str | None], str]
+
+
 class Network(NamedTuple):
     """How a file's arrays become one network."""
 
@@ -77,6 +91,8 @@ class Network(NamedTuple):
     sign: states.Sign = ()  # see `states`
     # Of (arrays, file): the arrays as the rules know them.
     prepare: Callable[[Mapping[str, Any], str], Mapping[str, Any]] = lambda arrays, _: arrays
+    # Of a file's arrays: what a user should know of them.
+    notes: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _: ()
 
 
 def fill(
@@ -213,6 +229,7 @@ def convert_arrays(
       InputError: arrays are missing or do not fit, alone or beside the other network's.
     """
     arguments: dict[str, Any] = {}
+    notes = [note for name, (named, _) in arrays.items() for note in networks[name].notes(named)]
     arrays = {
         name: (networks[name].prepare(named, place), place)
         for name, (named, place) in arrays.items()
@@ -230,7 +247,8 @@ def convert_arrays(
         name: (named, networks[name].rules(arguments), place)
         for name, (named, place) in arrays.items()
     }
-    return Converted(family_name, arguments, fill(family_name, arguments, parts), files, licence)
+    params = fill(family_name, arguments, parts)
+    return Converted(family_name, arguments, params, files, licence, notes=tuple(notes))
 
 
 def named(converted: Converted, file: str | None) -> Converted:
@@ -351,14 +369,32 @@ def run(
     options: Mapping[str, Flag],
     argv: list[str],
     deliver: Callable[[Any, Path], str],
+    back: Back | None,
 ) -> None:
     """Does what the command line says."""
-    values = _parse(options, argv)
+    values = _parse(options if back is None else {**options, **back.flags}, argv)
+    given = {name: _as_path(name, values[name].value) for name in values if values[name].present}
+    if "export" in given:
+        print(_write_back(back, given))
+        return
+    for name in given.keys() - options.keys() - {"out"}:
+        raise InputError(f"--{name} does nothing without --export")
     if values.out is None:
         raise InputError("--out is missing: expected where to write")
     given = {name: _as_path(name, values[name].value) for name in (*options, "out")}
     out = Path(given.pop("out"))
     print(deliver(convert(**given), out))
+
+
+def _write_back(back: Back | None, given: dict[str, Any]) -> str:
+    """Writes a source as published; returns a line that says so."""
+    if back is None:
+        raise InputError(f"--export: this format is only read; written are {', '.join(WRITTEN)}")
+    for name in given.keys() - back.flags.keys() - {"export"}:
+        known = ", ".join(f"--{flag}" for flag in back.flags)
+        raise InputError(f"--{name} does nothing with --export: it reads {known}")
+    place, source = given.pop("export"), given.pop("source", None)
+    return back.write(place, given, source)
 
 
 def _as_path(flag: str, value: Any) -> Any:
@@ -384,6 +420,10 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
         kind = str if flag.default is None else type(flag.default)
         DEFINE[kind](name, flag.default, flag.meaning, flag_values=values)
     flags.DEFINE_string("out", None, "where to write", flag_values=values)
+    meaning = (
+        "a source or a run that finetuned one, to write as the files that the other flags name"
+    )
+    flags.DEFINE_string("export", None, meaning, flag_values=values)
     try:
         rest = values(argv)
     except flags.Error as error:
@@ -400,6 +440,8 @@ def main(
     convert: Callable[..., Any],
     options: Mapping[str, Flag],
     deliver: Callable[[Any, Path], str] = deliver,
+    *,
+    back: Back | None = None,
 ) -> int:
     """Runs a command; 0 on success, 2 with one line on a user's mistake.
 
@@ -407,9 +449,10 @@ def main(
       convert: turns the values of the options into something.
       options: of the command, besides `--out`.
       deliver: writes that something to `--out`; returns a line that says so.
+      back: writes a source as the files that `convert` reads, if it can.
     """
     try:
-        run(convert, options, sys.argv, deliver)
+        run(convert, options, sys.argv, deliver, back)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

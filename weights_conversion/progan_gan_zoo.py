@@ -9,10 +9,19 @@ from functools import partial
 from typing import Any
 
 from minegan_jax.errors import InputError
+from minegan_jax.nets.progan import feature_widths
 
-from . import reader, states
+from . import export, reader, states
 from .command import KEYS, Converted, Flag, main, network_keys
-from .progan_layers import ONLY, Format, convert_networks, find_networks
+from .progan_layers import (
+    NETWORKS,
+    ONLY,
+    Arrays,
+    Format,
+    convert_networks,
+    find_networks,
+    form_of,
+)
 from .rules import after_maps, before_maps, conv, dense, maps_last
 from .unpickling import Settings
 
@@ -30,6 +39,12 @@ SETTINGS = {
     "leakyReluLeak": 0.2,
     "categoryVectorDim": 0,
 }
+# Settings of a training to go on with, as the code has them unless it is told otherwise.
+TRAINING = {
+    **{"initBiasToZero": True, "learningRate": 0.001, "lossCriterion": "WGANGP"},
+    **{"lambdaGP": 10.0, "epsilonD": 0.001, "logisticGradReal": 0.0, "GDPP": False},
+    **{"attribKeysOrder": None, "weightConditionG": 0.0, "weightConditionD": 0.0},
+}
 BOUNDED = ("MSE", "DCGAN")  # losses whose generators end in a tanh
 
 
@@ -40,27 +55,27 @@ def generator_names(count: int, *, inside: str) -> dict[str, str]:
       count: of resolutions.
       inside: `.module`, or nothing in older files.
     """
-    names = {"dense_4": f"formatLayer{inside}", "conv_4": f"groupScale0.0{inside}"}
-    return names | _growing("toRGBLayers", "to_rgb", count, inside)
+    first = {"dense_4": f"formatLayer{inside}", "conv_4": f"groupScale0.0{inside}"}
+    return _growing("toRGBLayers", "to_rgb", count, inside) | first
 
 
 def critic_names(count: int, *, inside: str) -> dict[str, str]:
     """Returns the file's layers of a critic of so many resolutions, by ours; as for generators."""
-    names = {
+    last = {
+        "score": f"decisionLayer{inside}",
         "conv_4": f"groupScaleZero.0{inside}",
         "dense_4": f"groupScaleZero.1{inside}",
-        "score": f"decisionLayer{inside}",
     }
-    return names | _growing("fromRGBLayers", "from_rgb", count, inside)
+    return _growing("fromRGBLayers", "from_rgb", count, inside) | last
 
 
 def _growing(rgb: str, ours: str, count: int, inside: str) -> dict[str, str]:
     """Returns the layers that every resolution adds."""
-    names = {f"{ours}_{4 << i}": f"{rgb}.{i}{inside}" for i in range(count)}
+    names = {}
     for i in range(1, count):
         for j, layer in enumerate(("first", "second")):
             names[f"{layer}_{4 << i}"] = f"scaleLayers.{i - 1}.{j}{inside}"
-    return names
+    return names | {f"{ours}_{4 << i}": f"{rgb}.{i}{inside}" for i in range(count)}
 
 
 def format_of(inside: str) -> Format:
@@ -103,6 +118,43 @@ def check_settings(settings: Mapping[str, Any], file: str) -> None:
         raise InputError(f"{file}: lossCriterion is {loss!r}: a generator with tanh, expected none")
 
 
+def content(arrays: Mapping[str, Arrays], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a file holds of these networks; the averaged generator is both of its own."""
+    names = {"netG": "generator", "netD": "critic", "avgG": "generator"}
+    networks = {theirs: arrays[ours] for theirs, ours in names.items() if ours in arrays}
+    return {"config": settings_of(arguments), **networks}
+
+
+def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a training that go with a source; what it does not tell is usual."""
+    first, *others = feature_widths(arguments["resolution"], arguments["width"])
+    return {
+        **SETTINGS,
+        **TRAINING,
+        "depthScale0": first,
+        "depthOtherScales": others,
+        "miniBatchStdDev": arguments["minibatch_stddev_group"] > 0,
+        "noiseVectorDim": arguments["latent_size"],
+        "latentVectorDim": arguments["latent_size"],
+        "dimOutput": arguments["channels"],
+    }
+
+
+BACK = export.back(
+    form_of(
+        format_of(INSIDE),
+        {"checkpoint": NETWORKS},
+        content=content,
+        fixed=lambda _: {
+            "generator": {"variant": ("gan_zoo",)},
+            "critic": {"critic_variant": ("gan_zoo",), "minibatch_stddev_group": (0, GROUP)},
+        },
+        endings=export.TORCH,  # the others hold arrays alone
+    ),
+    {"checkpoint": FLAGS["checkpoint"]},
+)
+
+
 def convert(
     checkpoint: str | None = None,
     only: str | None = None,
@@ -135,4 +187,4 @@ def convert(
 
 
 if __name__ == "__main__":
-    sys.exit(main(convert, FLAGS))
+    sys.exit(main(convert, FLAGS, back=BACK))

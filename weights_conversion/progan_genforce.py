@@ -4,18 +4,29 @@ python -m weights_conversion.progan_genforce --checkpoint=pggan_car256.pth --out
 """
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from minegan_jax.errors import InputError
 
-from . import reader
+from . import export, reader
 from .command import KEYS, Converted, Flag, main, network_keys
-from .progan_layers import ONLY, Format, convert_networks, find_networks
-from .rules import after_maps, conv, dense
+from .progan_layers import (
+    NETWORKS,
+    ONLY,
+    Arrays,
+    Format,
+    convert_networks,
+    find_networks,
+    form_of,
+)
+from .rules import after_maps, conv, dense, undone_by
 
 NAMES = {"generator": "generator_smooth", "critic": "discriminator"}  # in the file
 LICENCE = "the official weights, CC BY-NC 4.0, as converted by genforce"
+DROPPED = ("lod",)
 FLAGS = {
     "checkpoint": Flag("pggan_*.pth"),
     "only": Flag(ONLY),
@@ -24,6 +35,7 @@ FLAGS = {
 }
 
 
+@undone_by(lambda inputs, units: (units // 16, inputs, 4, 4))
 def first_conv(kernel: np.ndarray) -> np.ndarray:
     """Turns a 4x4 convolution of one pixel, padded by 3, into a matrix for maps of 4x4 pixels.
 
@@ -37,25 +49,24 @@ def first_conv(kernel: np.ndarray) -> np.ndarray:
 
 def generator_names(count: int) -> dict[str, str]:
     """Returns the file's layers of a generator of so many resolutions, by ours."""
-    names = {"dense_4": "layer0", "conv_4": "layer1"}
+    names: dict[str, str] = {}
     for i in range(count):
-        names[f"to_rgb_{4 << i}"] = f"output{i}"
-    for i in range(1, count):
-        names |= {f"first_{4 << i}": f"layer{2 * i}", f"second_{4 << i}": f"layer{2 * i + 1}"}
+        first, second = ("dense", "conv") if i == 0 else ("first", "second")
+        size = 4 << i
+        names |= {f"{first}_{size}": f"layer{2 * i}", f"{second}_{size}": f"layer{2 * i + 1}"}
+        names[f"to_rgb_{size}"] = f"output{i}"
     return names
 
 
 def critic_names(count: int) -> dict[str, str]:
     """Returns the file's layers of a critic of so many resolutions, by ours."""
-    names = {}
+    names: dict[str, str] = {}
     for i in range(count):
-        names[f"from_rgb_{4 << (count - 1 - i)}"] = f"input{i}"
-    for i in range(count - 1):
         size = 4 << (count - 1 - i)
-        names |= {f"first_{size}": f"layer{2 * i}", f"second_{size}": f"layer{2 * i + 1}"}
-    last = 2 * (count - 1)
-    layers = ("conv_4", "dense_4", "score")
-    return names | {layer: f"layer{last + i}" for i, layer in enumerate(layers)}
+        first, second = ("conv", "dense") if size == 4 else ("first", "second")
+        names[f"from_rgb_{size}"] = f"input{i}"
+        names |= {f"{first}_{size}": f"layer{2 * i}", f"{second}_{size}": f"layer{2 * i + 1}"}
+    return names | {"score": f"layer{2 * count}"}
 
 
 FORMAT = Format(
@@ -72,6 +83,18 @@ FORMAT = Format(
     rgb={"generator": "output", "critic": "input"},
     signs={"generator": ("output0.weight",), "critic": ("input0.weight",)},
     latent_norms=2,
+)
+
+
+def content(arrays: Mapping[str, Arrays], _: Any) -> dict[str, Arrays]:
+    """Returns what a file holds of these networks; the averaged generator is both of its own."""
+    names = {"generator": "generator", "discriminator": "critic", "generator_smooth": "generator"}
+    return {theirs: arrays[ours] for theirs, ours in names.items() if ours in arrays}
+
+
+BACK = export.back(
+    form_of(FORMAT, {"checkpoint": NETWORKS}, dropped=DROPPED, content=content),
+    {"checkpoint": FLAGS["checkpoint"]},
 )
 
 
@@ -107,11 +130,11 @@ def convert(
         FORMAT,
         arrays,
         group=minibatch_stddev_group,
-        dropped=("lod",),
+        dropped=DROPPED,
         file=checkpoint,
         licence=LICENCE,
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main(convert, FLAGS))
+    sys.exit(main(convert, FLAGS, back=BACK))

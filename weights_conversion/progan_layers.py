@@ -13,10 +13,11 @@ import numpy as np
 from minegan_jax.errors import InputError
 from minegan_jax.nets.progan import RESOLUTIONS
 
-from . import states
+from . import export, states
 from .command import Converted, Network, convert_arrays
 from .rules import Layout, Rule, as_is, shape_of
 
+NOTHING_FADES = np.zeros((), np.float32)  # what is dropped says how far a layer has faded in
 LATENT_SIZE = 512  # as published, for a critic without its generator
 NETWORKS = ("generator", "critic")
 ONLY = "generator or critic; both if left out"
@@ -145,6 +146,50 @@ def find_networks(
     return arrays
 
 
+def networks_of(form: Format, *, group: int, dropped: tuple[str, ...]) -> dict[str, Network]:
+    """Returns how a file's arrays become generator and critic; arguments as `convert_networks`."""
+
+    def rules(network: str, arguments: Mapping[str, Any]) -> Iterable[Rule]:
+        yield from (Rule(name, None, value=NOTHING_FADES) for name in dropped)
+        yield from network_rules(form, network, RESOLUTIONS.index(arguments["resolution"]) + 1)
+
+    return {
+        "generator": Network(
+            lambda named, place: generator_arguments(form, named, place),
+            lambda arguments: rules("generator", arguments),
+        ),
+        "critic": Network(
+            lambda named, place: critic_arguments(form, named, place, group=group),
+            lambda arguments: rules("critic", arguments),
+        ),
+    }
+
+
+def form_of(
+    form: Format,
+    files: Mapping[str, tuple[str, ...]],
+    *,
+    dropped: tuple[str, ...] = (),
+    **options: Any,
+) -> export.Form:
+    """Returns how a format's files hold the networks of a source.
+
+    Args:
+      form: the format.
+      files: by flag, the networks in one.
+      dropped: as for `convert_networks`.
+      **options: what else `export.Form` has.
+    """
+
+    def networks(arguments: Mapping[str, Any]) -> Mapping[str, Network]:
+        group = arguments["minibatch_stddev_group"]
+        return networks_of(form, group=group, dropped=dropped)
+
+    variant = (form.variant,)
+    fixed = {"generator": {"variant": variant}, "critic": {"critic_variant": variant}}
+    return export.Form("progan", networks, files, **{"fixed": lambda _: fixed, **options})
+
+
 def convert_networks(
     form: Format,
     arrays: Mapping[str, tuple[Arrays, str]],
@@ -167,21 +212,7 @@ def convert_networks(
     Raises:
       InputError: arrays are missing, left over or of a wrong shape.
     """
-
-    def rules(network: str, arguments: Mapping[str, Any]) -> Iterable[Rule]:
-        yield from network_rules(form, network, RESOLUTIONS.index(arguments["resolution"]) + 1)
-        yield from (Rule(name, None) for name in dropped)
-
-    networks = {
-        "generator": Network(
-            lambda named, place: generator_arguments(form, named, place),
-            lambda arguments: rules("generator", arguments),
-        ),
-        "critic": Network(
-            lambda named, place: critic_arguments(form, named, place, group=group),
-            lambda arguments: rules("critic", arguments),
-        ),
-    }
+    networks = networks_of(form, group=group, dropped=dropped)
     return convert_arrays(
         "progan",
         networks,

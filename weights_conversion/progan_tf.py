@@ -18,19 +18,23 @@ import numpy as np
 from minegan_jax.errors import InputError
 from minegan_jax.nets.progan import RESOLUTIONS
 
-from . import reader
+from . import export, reader
 from .command import Converted, Flag, main
-from .progan_layers import ONLY, Format, chosen, convert_networks
-from .rules import after_maps, as_is, maps_last
+from .progan_layers import ONLY, Format, chosen, convert_networks, form_of
+from .rules import after_maps, as_is, maps_last, undone_by
 from .unpickling import TensorFlowNetwork, TheanoNetwork
 
 PLACES = {"generator": (2, "Gs", "G_paper"), "critic": (1, "D", "D_paper")}  # index, name, builder
 LICENCE = "CC BY-NC 4.0"
+DROPPED = ("lod",)
 FLAGS = {
     "pickle": Flag("karras2018iclr-*.pkl"),
     "only": Flag(ONLY),
     "minibatch_stddev_group": Flag("images that the critic compares; 0: what the file says", 0),
 }
+# Layers of 4x4 pixels: ours and the file's, in order.
+FIRST = ("dense", "conv"), ("Dense", "Conv")  # of a generator
+LAST = ("conv", "dense"), ("Conv", "Dense0")  # of a critic
 FUSED = "Conv0_up"  # the name of a generator's fused layers
 DEFAULT_GROUP = 4  # of the official code, where a file says nothing
 # What the networks here take for granted, where a file says something.
@@ -45,11 +49,13 @@ SETTINGS = {
 }
 
 
+@undone_by(lambda *shape: shape)
 def dense_after_maps(kernel: np.ndarray) -> np.ndarray:
     """Turns (channels * 16, outputs) into (16 * channels, outputs)."""
     return after_maps(kernel.transpose())
 
 
+@undone_by(lambda rows, columns, inputs, outputs: (rows, columns, outputs, inputs))
 def first_after_doubling(kernel: np.ndarray) -> np.ndarray:
     """Turns the kernel of a fused layer into that of a convolution of doubled maps.
 
@@ -66,23 +72,30 @@ def generator_names(count: int, *, first: str) -> dict[str, str]:
       count: of resolutions.
       first: the name of a resolution's first layer, which says whether it is fused.
     """
-    names = {"dense_4": "4x4/Dense", "conv_4": "4x4/Conv"}
-    return names | _growing("ToRGB", "to_rgb", count, first)
+    names: dict[str, str] = {}
+    for i in range(count):
+        size = 4 << i
+        ours, theirs = FIRST if i == 0 else (("first", "second"), (first, "Conv1"))
+        names |= {
+            f"{our}_{size}": f"{size}x{size}/{layer}"
+            for our, layer in zip(ours, theirs, strict=True)
+        }
+        names[f"to_rgb_{size}"] = f"ToRGB_lod{count - 1 - i}"
+    return names
 
 
 def critic_names(count: int) -> dict[str, str]:
     """Returns the file's layers of a critic of so many resolutions, by ours."""
-    names = {"conv_4": "4x4/Conv", "dense_4": "4x4/Dense0", "score": "4x4/Dense1"}
-    return names | _growing("FromRGB", "from_rgb", count, "Conv0")
-
-
-def _growing(rgb: str, ours: str, count: int, first: str) -> dict[str, str]:
-    """Returns the layers that every resolution adds."""
-    names = {f"{ours}_{4 << i}": f"{rgb}_lod{count - 1 - i}" for i in range(count)}
-    for size in (4 << i for i in range(1, count)):
-        names |= {f"first_{size}": f"{size}x{size}/{first}"}
-        names |= {f"second_{size}": f"{size}x{size}/Conv1"}
-    return names
+    names: dict[str, str] = {}
+    for i in range(count):
+        size = 4 << (count - 1 - i)
+        ours, theirs = LAST if size == 4 else (("first", "second"), ("Conv0", "Conv1"))
+        names[f"from_rgb_{size}"] = f"FromRGB_lod{i}"
+        names |= {
+            f"{our}_{size}": f"{size}x{size}/{layer}"
+            for our, layer in zip(ours, theirs, strict=True)
+        }
+    return names | {"score": "4x4/Dense1"}
 
 
 def format_of(*, fused: bool) -> Format:
@@ -165,6 +178,18 @@ def check_network(variables: Mapping[str, Any], settings: Mapping[str, Any], pla
         )
 
 
+# A pickle holds the source code of its networks, which no source has: their variables alone.
+BACK = export.back(
+    form_of(
+        format_of(fused=False),
+        {"generator": ("generator",), "critic": ("critic",)},
+        dropped=DROPPED,
+        endings=(export.NPZ,),
+    ),
+    {"generator": Flag("the variables of Gs"), "critic": Flag("the variables of D")},
+)
+
+
 def convert(
     pickle: str | None = None, only: str | None = None, minibatch_stddev_group: int = 0
 ) -> Converted:
@@ -192,11 +217,11 @@ def convert(
         format_of(fused=any(is_fused(variables) for variables, _ in arrays.values())),
         arrays,
         group=group or DEFAULT_GROUP,
-        dropped=("lod",),
+        dropped=DROPPED,
         file=pickle,
         licence=LICENCE,
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main(convert, FLAGS))
+    sys.exit(main(convert, FLAGS, back=BACK))

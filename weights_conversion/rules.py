@@ -1,12 +1,14 @@
 """Conversion as rules: every array of a file is used once, every weight of a network filled once.
 
 A rule moves one array to one weight and says how it is laid out there. What is missing, left over,
-or of another shape is an error that names it.
+or of another shape is an error that names it. Read backwards, the same rules give a file's arrays:
+a layout puts every number somewhere else and changes none, so that numbering them tells where each
+came from.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,23 +24,41 @@ STATISTICS = (  # the ends of the names of stored means and variances
 )
 
 Layout = Callable[[np.ndarray], np.ndarray]
+AnyLayout = TypeVar("AnyLayout", bound=Callable[..., np.ndarray])
+Shape = tuple[int, ...]
+# The shape of what a layout takes, of that of what it makes, its axes in order.
+SHAPES_BEFORE: dict[Callable[..., np.ndarray], Callable[..., Shape]] = {}
 
 
+def undone_by(shape_before: Callable[..., Shape]) -> Callable[[AnyLayout], AnyLayout]:
+    """Notes what `undo` has to know of a layout, as in `SHAPES_BEFORE`."""
+
+    def noted(layout: AnyLayout) -> AnyLayout:
+        SHAPES_BEFORE[layout] = shape_before
+        return layout
+
+    return noted
+
+
+@undone_by(lambda *shape: shape)
 def as_is(array: np.ndarray) -> np.ndarray:
     """Keeps the layout."""
     return array
 
 
+@undone_by(lambda rows, columns, inputs, outputs: (outputs, inputs, rows, columns))
 def conv(kernel: np.ndarray) -> np.ndarray:
     """Turns (outputs, inputs, rows, columns) into (rows, columns, inputs, outputs)."""
     return kernel.transpose(2, 3, 1, 0)
 
 
+@undone_by(lambda inputs, outputs: (outputs, inputs))
 def dense(kernel: np.ndarray) -> np.ndarray:
     """Turns (outputs, inputs) into (inputs, outputs)."""
     return kernel.transpose()
 
 
+@undone_by(lambda size: (1, size))
 def flat(array: np.ndarray) -> np.ndarray:
     """Turns (1, size) into (size,)."""
     if array.ndim != 2 or len(array) != 1:
@@ -46,6 +66,7 @@ def flat(array: np.ndarray) -> np.ndarray:
     return array[0]
 
 
+@undone_by(lambda *shape: shape)
 def maps_last(array: np.ndarray, *, size: int = 4) -> np.ndarray:
     """Reorders the last axis, which is reshaped to maps: channels first before, last after.
 
@@ -58,11 +79,13 @@ def maps_last(array: np.ndarray, *, size: int = 4) -> np.ndarray:
     return np.moveaxis(maps, -3, -1).reshape(array.shape)
 
 
+@undone_by(lambda inputs, units: (units, inputs))
 def before_maps(kernel: np.ndarray, *, size: int = 4) -> np.ndarray:
     """Turns (channels * size * size, inputs) into (inputs, size * size * channels)."""
     return maps_last(dense(kernel), size=size)
 
 
+@undone_by(lambda units, outputs: (outputs, units))
 def after_maps(kernel: np.ndarray, *, size: int = 4) -> np.ndarray:
     """Turns (outputs, channels * size * size) into (size * size * channels, outputs)."""
     return dense(maps_last(kernel, size=size))
@@ -74,6 +97,38 @@ class Rule(NamedTuple):
     array: str  # its name in the file
     weight: str | None  # the path in the network; None reads the array and drops it
     layout: Layout = as_is
+    value: np.ndarray | None = None  # of an array that is dropped: the one to write back
+
+
+def undo(layout: Layout, weight: np.ndarray) -> np.ndarray:
+    """Returns the array of which a layout makes this weight."""
+    shape = SHAPES_BEFORE[layout](*weight.shape)
+    came_from = layout(np.arange(weight.size).reshape(shape))
+    array = np.empty(weight.size, weight.dtype)
+    array[came_from.reshape(-1)] = weight.reshape(-1)
+    return array.reshape(shape)
+
+
+def convert_back(params: Any, rules: Iterable[Rule]) -> dict[str, np.ndarray]:
+    """Applies rules backwards.
+
+    Args:
+      params: a network's weights.
+      rules: of this network, in the order of the file.
+
+    Returns:
+      The file's arrays by name, in single precision; those that `convert` drops have their rules'
+      values.
+    """
+    weights = trees.named_leaves(params)
+    arrays = {}
+    for rule in rules:
+        if rule.weight is not None:
+            arrays[rule.array] = undo(rule.layout, np.asarray(weights[rule.weight], np.float32))
+        else:
+            assert rule.value is not None, f"{rule.array}: dropped, and nothing to write back"
+            arrays[rule.array] = rule.value
+    return arrays
 
 
 def convert(

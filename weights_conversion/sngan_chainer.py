@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from minegan_jax.errors import InputError
+from minegan_jax.nets.sngan import critic_widths, generator_widths
 
-from . import reader
+from . import export, reader
 from .command import (
     CLASS_NAMES,
     KEYS,
@@ -27,13 +28,25 @@ from .command import (
     named,
     network_keys,
 )
-from .rules import Layout, Rule, as_is, before_maps, conv, dense, flat, maps_last, shape_of
+from .rules import (
+    Layout,
+    Rule,
+    as_is,
+    before_maps,
+    conv,
+    dense,
+    flat,
+    maps_last,
+    shape_of,
+    undone_by,
+)
 
 Arrays = Mapping[str, Any]
 # Of a critic with so many blocks: its resolution in pixels, and how many blocks halve it.
 CRITICS = {4: (32, 2), 5: (64, 5), 6: (128, 5)}
 PIXELS = 4 * 4  # of the generator's first map
 MODELS = "updater/model:"  # in a trainer's snapshot, what the names of networks begin with
+NUM_BATCHES = np.zeros((), np.int64)  # behind stored statistics; the code starts it so
 LATENT_SIZE = 128  # as published, for a critic without its generator
 LICENCE = "the repository's is MIT; none is stated for the weights, trained on ImageNet"
 FLAGS = {
@@ -44,6 +57,7 @@ FLAGS = {
 }
 
 
+@undone_by(lambda classes, channels: (classes * channels,))
 def the_only_class(row: np.ndarray) -> np.ndarray:
     """Turns (channels,) into (1, channels), as for one class."""
     return row[None]
@@ -95,7 +109,7 @@ def generator_rules(arguments: Mapping[str, Any]) -> Iterable[Rule]:
     """Yields the rules of a generator with these arguments."""
     yield Rule("l1/W", "linear/kernel", before_maps)
     yield Rule("l1/b", "linear/bias", maps_last)
-    last = len(arguments["width"]) + 1
+    last = len(generator_widths(arguments["resolution"], arguments["width"])) + 1
     for i in range(2, last):
         block = f"block{i - 2}"
         for array, weight in (("c1", "conv1"), ("c2", "conv2"), ("c_sc", "shortcut")):
@@ -111,11 +125,13 @@ def generator_rules(arguments: Mapping[str, Any]) -> Iterable[Rule]:
 
 def critic_rules(arguments: Mapping[str, Any]) -> Iterable[Rule]:
     """Yields the rules of a critic with these arguments."""
-    widths = arguments["critic_width"]
+    widths = critic_widths(arguments["resolution"], arguments["critic_width"])
+    halvings = arguments["num_halvings"]
+    halvings = len(widths) - 1 if halvings is None else halvings
     for i, width in enumerate(widths):
         yield from _spectral(f"block{i + 1}/c1", f"block{i}/conv1")
         yield from _spectral(f"block{i + 1}/c2", f"block{i}/conv2")
-        if i < arguments["num_halvings"] or width != widths[i - 1]:
+        if i < halvings or width != widths[i - 1]:
             yield from _spectral(f"block{i + 1}/c_sc", f"block{i}/shortcut")
     last = len(widths) + 1
     yield from _spectral(f"l{last}", "linear", dense, bias=arguments["score_bias"])
@@ -144,7 +160,7 @@ def _statistics(array: str, weight: str) -> Iterable[Rule]:
     """Yields the rules of stored statistics; how many batches they come from is not kept."""
     yield Rule(f"{array}/avg_mean", f"{weight}/mean")
     yield Rule(f"{array}/avg_var", f"{weight}/variance")
-    yield Rule(f"{array}/N", None)
+    yield Rule(f"{array}/N", None, value=NUM_BATCHES)
 
 
 def _gains(array: str, weight: str, num_classes: int) -> Iterable[Rule]:
@@ -158,6 +174,21 @@ NETWORKS = {
     "generator": Network(generator_arguments, generator_rules, sign=("l1/W",)),
     "critic": Network(critic_arguments, critic_rules, sign=("block1/c1/u",)),
 }
+
+
+def fixed(arguments: Mapping[str, Any]) -> export.Fixed:
+    """Returns how many blocks of a critic of this size halve its maps; no array says so."""
+    count = len(critic_widths(arguments["resolution"], arguments["critic_width"]))
+    _, halvings = CRITICS.get(count, (None, None))
+    by_default = (None,) if halvings in (None, count - 1) else ()
+    return {"critic": {"num_halvings": (halvings, *by_default)}}
+
+
+FILES = {"generator": ("generator",), "critic": ("critic",)}  # networks, by flag
+BACK = export.back(
+    export.Form("sngan", lambda _: NETWORKS, FILES, fixed=fixed, endings=(export.NPZ,)),
+    {"generator": FLAGS["generator"], "critic": FLAGS["critic"]},
+)
 
 
 def read(file: str) -> dict[str, np.ndarray]:
@@ -202,4 +233,4 @@ def convert(
 
 
 if __name__ == "__main__":
-    sys.exit(main(convert, FLAGS))
+    sys.exit(main(convert, FLAGS, back=BACK))

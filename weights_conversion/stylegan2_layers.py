@@ -6,6 +6,7 @@ as far as these tell, so that a weight of a wrong shape is itself the one that a
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from minegan_jax import trees
 from minegan_jax.errors import InputError
 from minegan_jax.nets.progan import RESOLUTIONS
 
+from . import export
 from .command import Converted, Flag, Network, convert_arrays, shapes_of
-from .rules import Layout, Rule, as_is
+from .rules import Layout, Rule, as_is, undone_by
 
 Arrays = Mapping[str, Any]
 
@@ -31,11 +33,15 @@ COMMON = {
 }
 
 
+FILTER = np.asarray(np.outer(TAPS, TAPS) / 64, np.float32)  # as the files have it, in both axes
+
+
 class Place(NamedTuple):
-    """Where a weight is in a file."""
+    """Where a weight is in a file, or a low-pass filter, which our networks do not store."""
 
     array: str
     layout: Layout = as_is
+    value: np.ndarray | None = None  # of a filter
 
 
 class NetworkFormat(NamedTuple):
@@ -43,7 +49,9 @@ class NetworkFormat(NamedTuple):
 
     resolution: Callable[[Iterable[str]], int]  # of the names of its arrays; 0: none of them fits
     mapping_layer: Callable[[int], str]  # from 0: what the names of a mapping layer begin with
-    places: Callable[[int, int], dict[str, Place]]  # of the resolution and the mapping layers
+    # Of the resolution and the mapping layers: the places of weights by their paths, in the file's
+    # order. Those of filters have paths beside the kernel of a layer with which they come.
+    places: Callable[[int, int], dict[str, Place]]
 
 
 class Format(NamedTuple):
@@ -98,7 +106,7 @@ class Found(NamedTuple):
         Raises:
           InputError: there is no array for it, or one of other axes.
         """
-        name, layout = self.places[path]
+        name, layout, _ = self.places[path]
         if name not in self.arrays:
             raise InputError(f"{self.place}: missing: {name}")
         array = self.arrays[name]
@@ -114,6 +122,7 @@ class Found(NamedTuple):
         return shape
 
 
+@undone_by(lambda rows, columns, channels: (channels, rows, columns))
 def pixels_last(array: np.ndarray) -> np.ndarray:
     """Turns (channels, rows, columns) into (rows, columns, channels)."""
     return array.transpose(1, 2, 0)
@@ -211,6 +220,9 @@ def critic_arguments(found: Found) -> dict[str, Any]:
     }
 
 
+READ = {"generator": generator_arguments, "critic": critic_arguments}
+
+
 def architecture(found: Found, where: str, shown_at_4: str) -> str:
     """Tells skip connections, residual blocks and neither apart.
 
@@ -228,6 +240,40 @@ def _widths(found: Found, smallest: str, larger: str) -> list[int]:
     """Reads the channels of all maps off biases, that of 4 pixels first."""
     paths = (smallest, *map(larger.format, sizes(found.resolution)[1:]))
     return [found.shape(path, 1)[0] for path in paths]
+
+
+def rules_back(form: Format, name: str, arguments: Mapping[str, Any]) -> Iterable[Rule]:
+    """Yields the rules of a network with these arguments, all of them, in the order of its file."""
+    layers = arguments["mapping_layers" if name == "generator" else "critic_mapping_layers"]
+    shapes = trees.named_shapes(shapes_of(FAMILY, arguments)[name])
+    network = {"generator": form.generator, "critic": form.critic}[name]
+    for path, place in network.places(arguments["resolution"], layers).items():
+        layer = path.rpartition("/")[0]
+        if path in shapes:
+            yield Rule(place.array, path, place.layout)
+        elif place.value is not None and f"{layer}/kernel" in shapes:
+            yield Rule(place.array, None, value=place.value)
+
+
+def network_back(form: Format, name: str) -> Network:
+    """Returns how a source's generator or critic is written in a format."""
+    network = {"generator": form.generator, "critic": form.critic}[name]
+    return Network(
+        lambda arrays, place: READ[name](find(network, arrays, place)),
+        partial(rules_back, form, name),
+    )
+
+
+def form_of(form: Format, files: Mapping[str, tuple[str, ...]], **options: Any) -> export.Form:
+    """Returns how a format's files hold the networks of a source.
+
+    Args:
+      form: the format.
+      files: by flag, the networks in one.
+      **options: what else `export.Form` has.
+    """
+    networks = {name: network_back(form, name) for name in READ}
+    return export.Form(FAMILY, lambda _: networks, files, **options)
 
 
 def convert_networks(
@@ -259,7 +305,6 @@ def convert_networks(
     if not 0.0 < truncation <= 1.0:
         raise InputError(f"truncation {truncation}: expected over 0 and at most 1")
     formats = {"generator": form.generator, "critic": form.critic}
-    read = {"generator": generator_arguments, "critic": critic_arguments}
     found = {name: find(formats[name], *each) for name, each in arrays.items()}
 
     def network(name: str) -> Network:
@@ -269,7 +314,7 @@ def convert_networks(
                 yield Rule(found[name].places[path].array, path, found[name].places[path].layout)
             yield from (Rule(each, None) for each in found[name].arrays if dropped(each))
 
-        return Network(lambda *_: read[name](found[name]), rules)
+        return Network(lambda *_: READ[name](found[name]), rules)
 
     return convert_arrays(
         FAMILY,

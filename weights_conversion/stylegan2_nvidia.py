@@ -15,19 +15,20 @@ import numpy as np
 
 from minegan_jax.errors import InputError
 
-from . import persistence, reader
+from . import export, persistence, reader
 from .command import CLASS_NAMES, Converted, Flag, main, named
 from .persistence import Network
 from .progan_layers import ONLY, chosen
 from .rules import after_maps, conv, dense
 from .stylegan2_layers import (
     COMMON,
-    TAPS,
+    FILTER,
     Format,
     NetworkFormat,
     Place,
     convert_networks,
     dense_places,
+    form_of,
     group_size,
     largest_resolution,
     pixels_last,
@@ -44,7 +45,7 @@ FLAGS = {
     **CLASS_NAMES,
 }
 USUAL = {"generator": "G_ema", "critic": "D"}  # keys of the file
-FILTER = "resample_filter"  # the end of the name of a low-pass filter
+FILTER_NAME = "resample_filter"  # the end of the name of a low-pass filter
 LINEAR = ("affine", "embed", "out", "skip")  # layers without an activation
 UNCLAMPED = ("skip", "b4.fromrgb")  # ends of the names of layers without a clamp
 OTHERS = {  # what the names of arrays and of classes hold that are another's
@@ -56,53 +57,67 @@ OTHERS = {  # what the names of arrays and of classes hold that are another's
 
 def generator_places(resolution: int, layers: int) -> dict[str, Place]:
     """Returns the places of a generator's weights."""
-    places = {
+    places = {"synthesis/constant": Place("synthesis.b4.const", pixels_last)}
+    for size in sizes(resolution):
+        block, second = f"synthesis.b{size}", "conv_4" if size == 4 else f"second_{size}"
+        places |= _filter(f"synthesis/{second}", block, "block_filter")
+        places |= _styled(f"synthesis/first_{size}", f"{block}.conv0")
+        places |= _styled(f"synthesis/{second}", f"{block}.conv1")
+        places |= _styled(f"synthesis/to_rgb_{size}", f"{block}.torgb", filtered=False)
+        places |= _conv(f"synthesis/shortcut_{size}", f"{block}.skip")
+    return places | {
+        "mapping/mean": Place("mapping.w_avg"),
         "embedding": Place("mapping.embed.weight", dense),
         "embedding_bias": Place("mapping.embed.bias"),
-        "mapping/mean": Place("mapping.w_avg"),
-        "synthesis/constant": Place("synthesis.b4.const", pixels_last),
         **dense_places("mapping.fc{}.weight", "mapping.fc{}.bias", range(layers), dense),
     }
-    for size in sizes(resolution):
-        first = "conv_4" if size == 4 else f"second_{size}"
-        places |= _styled(f"synthesis/{first}", f"synthesis.b{size}.conv1")
-        places |= _styled(f"synthesis/first_{size}", f"synthesis.b{size}.conv0")
-        places |= _styled(f"synthesis/to_rgb_{size}", f"synthesis.b{size}.torgb")
-        shortcut = Place(f"synthesis.b{size}.skip.weight", conv)
-        places[f"synthesis/shortcut_{size}/kernel"] = shortcut
-    return places
 
 
 def critic_places(resolution: int, layers: int) -> dict[str, Place]:
     """Returns the places of a critic's weights."""
-    places = {
+    names = {"from_rgb": "fromrgb", "first": "conv0", "second": "conv1", "shortcut": "skip"}
+    places: dict[str, Place] = {}
+    for size in reversed(sizes(resolution)[1:]):
+        places |= _filter(f"first_{size}", f"b{size}", "block_filter")
+        for ours, theirs in names.items():
+            places |= _conv(f"{ours}_{size}", f"b{size}.{theirs}")
+    return places | {
         "mapping/embedding": Place("mapping.embed.weight", dense),
         "mapping/embedding_bias": Place("mapping.embed.bias"),
         **dense_places("mapping.fc{}.weight", "mapping.fc{}.bias", range(layers), dense),
-        "conv_4/kernel": Place("b4.conv.weight", conv),
-        "conv_4/bias": Place("b4.conv.bias"),
+        **_conv("from_rgb_4", "b4.fromrgb"),
+        **_conv("conv_4", "b4.conv"),
         "dense_4/kernel": Place("b4.fc.weight", after_maps),
         "dense_4/bias": Place("b4.fc.bias"),
         "score/kernel": Place("b4.out.weight", dense),
         "score/bias": Place("b4.out.bias"),
     }
-    names = {"from_rgb": "fromrgb", "first": "conv0", "second": "conv1", "shortcut": "skip"}
-    for size in sizes(resolution):
-        for ours, theirs in names.items():
-            places[f"{ours}_{size}/kernel"] = Place(f"b{size}.{theirs}.weight", conv)
-            places[f"{ours}_{size}/bias"] = Place(f"b{size}.{theirs}.bias")
-    return places
 
 
-def _styled(ours: str, theirs: str) -> dict[str, Place]:
-    """Returns the places of a modulated layer's weights."""
+def _conv(ours: str, theirs: str) -> dict[str, Place]:
+    """Returns the places of a convolution's weights; a filter comes with every one."""
     return {
         f"{ours}/kernel": Place(f"{theirs}.weight", conv),
         f"{ours}/bias": Place(f"{theirs}.bias"),
+        **_filter(ours, theirs),
+    }
+
+
+def _filter(ours: str, theirs: str, name: str = "filter") -> dict[str, Place]:
+    """Returns the place of a low-pass filter that comes with a layer of ours."""
+    return {f"{ours}/{name}": Place(f"{theirs}.{FILTER_NAME}", value=FILTER)}
+
+
+def _styled(ours: str, theirs: str, *, filtered: bool = True) -> dict[str, Place]:
+    """Returns the places of a modulated layer's weights."""
+    return {
+        f"{ours}/kernel": Place(f"{theirs}.weight", conv),
+        f"{ours}/noise_strength": Place(f"{theirs}.noise_strength"),
+        f"{ours}/bias": Place(f"{theirs}.bias"),
+        **(_filter(ours, theirs) if filtered else {}),
+        f"{ours}/noise": Place(f"{theirs}.noise_const"),
         f"{ours}/style/kernel": Place(f"{theirs}.affine.weight", dense),
         f"{ours}/style/bias": Place(f"{theirs}.affine.bias"),
-        f"{ours}/noise": Place(f"{theirs}.noise_const"),
-        f"{ours}/noise_strength": Place(f"{theirs}.noise_strength"),
     }
 
 
@@ -157,9 +172,8 @@ def check_settings(network: Network, place: str) -> None:
     Raises:
       InputError: one is not.
     """
-    taps = np.outer(TAPS, TAPS) / 64
     for name, array in network.arrays.items():
-        if is_filter(name) and not (array.shape == taps.shape and np.allclose(array, taps)):
+        if is_filter(name) and not (array.shape == FILTER.shape and np.allclose(array, FILTER)):
             raise InputError(f"{place}: {name}: expected the taps 1, 3, 3, 1 of both axes")
     for name, settings in network.settings.items():
         layer = name.rpartition(".")[2]
@@ -176,7 +190,7 @@ def check_settings(network: Network, place: str) -> None:
 
 def is_filter(name: str) -> bool:
     """Says whether an array is a low-pass filter, by its name."""
-    return name.rpartition(".")[2] == FILTER
+    return name.rpartition(".")[2] == FILTER_NAME
 
 
 def clamp_of(network: Network, place: str) -> float | None:
@@ -231,6 +245,17 @@ def group_of(network: Network, place: str) -> dict[str, int]:
     return {"minibatch_stddev_group": group}
 
 
+# A pickle holds the source code of its networks, which no source has: their arrays alone.
+BACK = export.back(
+    form_of(
+        FORMAT,
+        {"generator": ("generator",), "critic": ("critic",)},
+        fixed=lambda _: {"generator": {"demodulation": (FORMAT.demodulation,)}},
+    ),
+    {"generator": Flag("the arrays of G_ema"), "critic": Flag("the arrays of D")},
+)
+
+
 def convert(
     pickle: str | None = None,
     only: str | None = None,
@@ -279,4 +304,4 @@ def convert(
 
 
 if __name__ == "__main__":
-    sys.exit(main(convert, FLAGS))
+    sys.exit(main(convert, FLAGS, back=BACK))

@@ -15,18 +15,19 @@ import numpy as np
 
 from minegan_jax.errors import InputError
 
-from . import reader, states
+from . import export, reader, states
 from .command import Converted, Flag, main
 from .progan_layers import ONLY, chosen
-from .rules import after_maps, conv, dense
+from .rules import after_maps, conv, dense, undone_by
 from .stylegan2_layers import (
     COMMON,
-    TAPS,
+    FILTER,
     Format,
     NetworkFormat,
     Place,
     convert_networks,
     dense_places,
+    form_of,
     pixels_last,
     sizes,
 )
@@ -43,15 +44,32 @@ FLAGS = {
 }
 USUAL = {"generator": "g_ema", "critic": "d"}  # keys of the file
 SIGNS = {"generator": ("input.input",), "critic": ("final_conv.0.weight",)}
+DOUBLING = np.float32(4.0)  # the sum of a filter that doubles the resolution; of others, 1
 MEAN = "latent_avg"
 GROUP = 4  # images that the critic compares, which no file says
 NUM_DRAWS = 2**14  # of w, for a mean that the file lacks: it is off by 1/128 of their spread
+FIXED = {  # what these networks do not choose
+    "generator": {
+        "architecture": ("skip",),
+        "clamp": (None,),
+        "demodulation": ("scaled",),
+        "num_classes": (0,),
+        "use_noise": (True,),
+    },
+    "critic": {
+        "critic_architecture": ("resnet",),
+        "critic_clamp": (None,),
+        "num_classes": (0,),
+        "minibatch_stddev_features": (1,),
+    },
+}
 OTHERS = {  # an array that only these have
     "StyleGAN1": ("progression.0.conv1.input", "progression.0.conv1.0.conv.weight_orig"),
     "lucidrains/stylegan2-pytorch": ("G.initial_block",),
 }
 
 
+@undone_by(lambda *shape: (1, *shape))
 def one(array: np.ndarray) -> np.ndarray:
     """Drops a first axis of length 1.
 
@@ -63,21 +81,25 @@ def one(array: np.ndarray) -> np.ndarray:
     return array[0]
 
 
+@undone_by(lambda rows, columns, inputs, outputs: (1, outputs, inputs, rows, columns))
 def styled_conv(kernel: np.ndarray) -> np.ndarray:
     """Turns (1, outputs, inputs, rows, columns) into (rows, columns, inputs, outputs)."""
     return conv(one(kernel))
 
 
+@undone_by(lambda rows, columns, channels: (1, channels, rows, columns))
 def first_constant(array: np.ndarray) -> np.ndarray:
     """Turns (1, channels, rows, columns) into (rows, columns, channels)."""
     return pixels_last(one(array))
 
 
+@undone_by(lambda rows, columns: (1, 1, rows, columns))
 def only_map(array: np.ndarray) -> np.ndarray:
     """Turns (1, 1, rows, columns) into (rows, columns)."""
     return one(one(array))
 
 
+@undone_by(lambda channels: (1, channels, 1, 1))
 def colours(bias: np.ndarray) -> np.ndarray:
     """Turns (1, channels, 1, 1) into (channels,)."""
     return one(bias).reshape(-1)
@@ -85,21 +107,21 @@ def colours(bias: np.ndarray) -> np.ndarray:
 
 def generator_places(resolution: int, layers: int) -> dict[str, Place]:
     """Returns the places of a generator's weights."""
-    mapped = [mapping_layer(i) for i in range(layers)]
-    places = {
-        "mapping/mean": Place(MEAN),
-        "synthesis/constant": Place("input.input", first_constant),
-        **dense_places("{}weight", "{}bias", mapped, dense),
-    }
-    for i, size in enumerate(sizes(resolution)):
-        up, keep = f"convs.{2 * i - 2}", "conv1" if size == 4 else f"convs.{2 * i - 1}"
-        second = "conv_4" if size == 4 else f"second_{size}"
-        places |= _styled(f"synthesis/first_{size}", up, 2 * i - 1)
-        places |= _styled(f"synthesis/{second}", keep, 2 * i)
-        ours, rgb = f"synthesis/to_rgb_{size}", "to_rgb1" if size == 4 else f"to_rgbs.{i - 1}"
-        places |= _styled(ours, rgb, 2 * i)
-        places[f"{ours}/bias"] = Place(f"{rgb}.bias", colours)
-    return places
+    places = dense_places("{}weight", "{}bias", map(mapping_layer, range(layers)), dense)
+    places |= {"synthesis/constant": Place("input.input", first_constant)}
+    places |= _styled("synthesis/conv_4", "conv1") | _to_rgb("synthesis/to_rgb_4", "to_rgb1")
+    larger = list(enumerate(sizes(resolution)[1:]))
+    for i, size in larger:
+        places |= _styled(f"synthesis/first_{size}", f"convs.{2 * i}", filtered=True)
+        places |= _styled(f"synthesis/second_{size}", f"convs.{2 * i + 1}")
+    for i, size in larger:
+        places |= _to_rgb(f"synthesis/to_rgb_{size}", f"to_rgbs.{i}", filtered=True)
+    places |= {"synthesis/conv_4/noise": Place(noise_name(0), only_map)}
+    for i, size in larger:
+        for j, layer in enumerate(("first", "second"), start=1):
+            noise = Place(noise_name(2 * i + j), only_map)
+            places[f"synthesis/{layer}_{size}/noise"] = noise
+    return places | {"mapping/mean": Place(MEAN)}
 
 
 def critic_places(resolution: int, layers: int) -> dict[str, Place]:
@@ -108,6 +130,19 @@ def critic_places(resolution: int, layers: int) -> dict[str, Place]:
     places = {
         f"from_rgb_{resolution}/kernel": Place("convs.0.0.weight", conv),
         f"from_rgb_{resolution}/bias": Place("convs.0.1.bias"),
+    }
+    for j, size in enumerate(reversed(sizes(resolution)[1:]), start=1):
+        block = f"convs.{j}"
+        places |= {
+            f"first_{size}/kernel": Place(f"{block}.conv1.0.weight", conv),
+            f"first_{size}/bias": Place(f"{block}.conv1.1.bias"),
+            f"second_{size}/filter": Place(f"{block}.conv2.0.kernel", value=FILTER),
+            f"second_{size}/kernel": Place(f"{block}.conv2.1.weight", conv),
+            f"second_{size}/bias": Place(f"{block}.conv2.2.bias"),
+            f"shortcut_{size}/filter": Place(f"{block}.skip.0.kernel", value=FILTER),
+            f"shortcut_{size}/kernel": Place(f"{block}.skip.1.weight", conv),
+        }
+    return places | {
         "conv_4/kernel": Place("final_conv.0.weight", conv),
         "conv_4/bias": Place("final_conv.1.bias"),
         "dense_4/kernel": Place("final_linear.0.weight", after_maps),
@@ -115,28 +150,42 @@ def critic_places(resolution: int, layers: int) -> dict[str, Place]:
         "score/kernel": Place("final_linear.1.weight", dense),
         "score/bias": Place("final_linear.1.bias"),
     }
-    for j, size in enumerate(reversed(sizes(resolution)[1:]), start=1):
-        block = f"convs.{j}"
-        places |= {
-            f"first_{size}/kernel": Place(f"{block}.conv1.0.weight", conv),
-            f"first_{size}/bias": Place(f"{block}.conv1.1.bias"),
-            f"second_{size}/kernel": Place(f"{block}.conv2.1.weight", conv),
-            f"second_{size}/bias": Place(f"{block}.conv2.2.bias"),
-            f"shortcut_{size}/kernel": Place(f"{block}.skip.1.weight", conv),
-        }
-    return places
 
 
-def _styled(ours: str, theirs: str, noise: int) -> dict[str, Place]:
-    """Returns the places of a modulated layer's weights, of which one noise has a number."""
+def _styled(ours: str, theirs: str, *, filtered: bool = False) -> dict[str, Place]:
+    """Returns the places of a layer's weights but its noise; one that doubles has a filter."""
     return {
         f"{ours}/kernel": Place(f"{theirs}.conv.weight", styled_conv),
+        **(_doubling_filter(ours, f"{theirs}.conv.blur") if filtered else {}),
+        **_style(ours, theirs),
+        f"{ours}/noise_strength": Place(f"{theirs}.noise.weight", one),
         f"{ours}/bias": Place(f"{theirs}.activate.bias"),
+    }
+
+
+def _to_rgb(ours: str, theirs: str, *, filtered: bool = False) -> dict[str, Place]:
+    """Returns the places of the weights of a layer to RGB; one that adds to a smaller image's has
+    a filter.
+    """
+    return {
+        f"{ours}/bias": Place(f"{theirs}.bias", colours),
+        **(_doubling_filter(ours, f"{theirs}.upsample") if filtered else {}),
+        f"{ours}/kernel": Place(f"{theirs}.conv.weight", styled_conv),
+        **_style(ours, theirs),
+    }
+
+
+def _style(ours: str, theirs: str) -> dict[str, Place]:
+    """Returns the places of the weights that turn w into a layer's styles."""
+    return {
         f"{ours}/style/kernel": Place(f"{theirs}.conv.modulation.weight", dense),
         f"{ours}/style/bias": Place(f"{theirs}.conv.modulation.bias"),
-        f"{ours}/noise": Place(noise_name(noise), only_map),
-        f"{ours}/noise_strength": Place(f"{theirs}.noise.weight", one),
     }
+
+
+def _doubling_filter(ours: str, theirs: str) -> dict[str, Place]:
+    """Returns the place of a filter that doubles the resolution."""
+    return {f"{ours}/filter": Place(f"{theirs}.kernel", value=DOUBLING * FILTER)}
 
 
 def noise_name(number: int) -> str:
@@ -183,7 +232,7 @@ def check_kind(saved: Any, file: str) -> None:
             raise InputError(f"{file}: a {whose}, another network: expected rosinality's StyleGAN2")
 
 
-def check_filters(arrays: Mapping[str, Any], total: float, place: str) -> None:
+def check_filters(arrays: Mapping[str, Any], total: np.float32, place: str) -> None:
     """Makes sure that the filters are those of the networks here.
 
     Args:
@@ -194,7 +243,7 @@ def check_filters(arrays: Mapping[str, Any], total: float, place: str) -> None:
     Raises:
       InputError: one is not.
     """
-    taps = np.outer(TAPS, TAPS) * (total / 64)
+    taps = total * FILTER
     for name, array in arrays.items():
         if is_filter(name) and not (array.shape == taps.shape and np.allclose(array, taps)):
             raise InputError(f"{place}: {name}: expected the taps 1, 3, 3, 1 of both axes")
@@ -252,6 +301,28 @@ def mean_w(arrays: Mapping[str, Any], rate: float, place: str) -> np.ndarray:
     return np.asarray(total, np.float32)
 
 
+def content(arrays: Mapping[str, states.Arrays], _: Any) -> dict[str, Any]:
+    """Returns what a file holds of these networks; the averaged generator is both of its own."""
+    found: dict[str, Any] = {}
+    generator = dict(arrays.get("generator", {}))
+    mean = generator.pop(MEAN, None)
+    if generator:
+        found["g"] = generator
+    if "critic" in arrays:
+        found["d"] = arrays["critic"]
+    if generator:
+        found |= {"g_ema": generator, MEAN: mean}
+    return found
+
+
+BACK = export.back(
+    form_of(
+        FORMAT, {"checkpoint": ("generator", "critic")}, content=content, fixed=lambda _: FIXED
+    ),
+    {"checkpoint": FLAGS["checkpoint"]},
+)
+
+
 def convert(
     checkpoint: str | None = None,
     only: str | None = None,
@@ -290,7 +361,7 @@ def convert(
         asked = key if network == "generator" else None
         place = f"{checkpoint}: {asked or USUAL[network]}"
         found = states.find(saved, SIGNS[network], file=checkpoint, key=asked, usual=USUAL[network])
-        check_filters(found, 4.0 if network == "generator" else 1.0, place)
+        check_filters(found, DOUBLING if network == "generator" else np.float32(1.0), place)
         if network == "generator":
             found, notes = completed(found, saved.get(MEAN), mapping_rate, place)
         arrays[network] = (found, place)
@@ -310,4 +381,4 @@ def convert(
 
 
 if __name__ == "__main__":
-    sys.exit(main(convert, FLAGS))
+    sys.exit(main(convert, FLAGS, back=BACK))

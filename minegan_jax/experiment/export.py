@@ -77,7 +77,7 @@ def _described_networks(experiment: build.Experiment, dataset: Dataset) -> dict[
     """Family, arguments and classes: those of the source that was finetuned, or the config's."""
     if experiment.sources:
         described = experiment.sources[0].description
-        kept = ("family", "arguments", "class_names")
+        kept = ("family", "arguments", "class_names", "notes")
         return {name: described[name] for name in kept if name in described}
     config = experiment.config.network
     described = {"family": config.family, "arguments": family.arguments_of(config)}

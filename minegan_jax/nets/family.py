@@ -170,6 +170,20 @@ def arguments_of(config: NetworkConfig) -> dict[str, int]:
     return arguments
 
 
+def in_full(family: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a family's arguments with those that were left out; `critic_*` are all there.
+
+    Raises:
+      InputError: an argument is missing or unknown.
+    """
+    generator, critic = (
+        {name: getattr(module, name) for name in _attributes(type(module))} if module else {}
+        for module in _modules(family, arguments)
+    )
+    own = {f"{CRITICS_OWN}{name}": critic[name] for name in critic.keys() & generator.keys()}
+    return {**critic, **generator, **own}
+
+
 def _parts(generator: nn.Module) -> dict[str, Any]:
     """Returns the parts of a generator that has a mapping network."""
     if not hasattr(generator, "to_w"):
