@@ -66,7 +66,7 @@ def quick_measure(
     real = embed(networks.features, reals).features
 
     def measured(phase: str, state: State) -> dict[str, Any]:
-        images = drawn(phase, state).sample(recipe.config.num_images, recipe.seed)
+        images = drawn(phase, state).as_measured().sample(recipe.config.num_images, recipe.seed)
         fake = embed(networks.features, images).features
         return {
             **measure.compare(real, fake, k=recipe.config.neighbours, seed=recipe.seed),

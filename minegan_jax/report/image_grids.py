@@ -13,7 +13,23 @@ from minegan_jax.types import Pixels
 GAP = 2  # pixels between the cells of a grid, before magnification
 PAPER = 255  # the gaps are white
 CELL = 56  # pixels of an image in a strip, at least
+LARGEST = 256  # pixels of an image in a grid for looking; larger ones are shrunk
 NAME = 140  # pixels for the name before a row
+
+
+def shrunk(images: Pixels) -> Pixels:
+    """Shrinks images that are too large for a grid."""
+    return images if images.shape[1] <= LARGEST else resized(images, LARGEST)
+
+
+def resized(images: Pixels, resolution: int) -> Pixels:
+    """Returns images at another resolution, in the colours that they have."""
+    if not len(images) or images.shape[1] == resolution:
+        return images
+    pictures = (as_picture(image) for image in images)
+    size = (resolution, resolution)
+    found = [np.asarray(picture.resize(size, Image.Resampling.LANCZOS)) for picture in pictures]
+    return np.stack(found).reshape(-1, *size, images.shape[-1])
 
 
 def grid(images: Pixels, *, columns: int) -> np.ndarray:
@@ -32,7 +48,12 @@ def grid(images: Pixels, *, columns: int) -> np.ndarray:
 def side_by_side(
     panels: list[UInt8[np.ndarray, "_ height width channels"]], *, columns: int
 ) -> np.ndarray:
-    """Lays several sets of images out as grids, left to right, with a wider gap between them."""
+    """Lays several sets of images out as grids, left to right, with a wider gap between them.
+
+    Grey becomes a colour beside colours.
+    """
+    channels = max(panel.shape[-1] for panel in panels)
+    panels = [np.broadcast_to(p, (*p.shape[:3], channels)) for p in panels]
     sheets = [grid(panel, columns=columns) for panel in panels]
     height = max(sheet.shape[0] for sheet in sheets)
     padded = [
@@ -66,6 +87,7 @@ def strips(rows: Mapping[str, Sequence[Pixels]]) -> np.ndarray:
 
 def _enlarged(images: Pixels) -> UInt8[np.ndarray, "batch taller wider 3"]:
     """Makes every pixel a square until an image fills a cell, and grey a colour."""
+    images = shrunk(images)
     by = -(-CELL // images.shape[1])
     large = images.repeat(by, axis=1).repeat(by, axis=2)
     return np.broadcast_to(large, (*large.shape[:3], 3))

@@ -52,6 +52,7 @@ class Subject(NamedTuple):
     selection: source_usage.Selection | None = None  # of the last phase, if sources competed
     flip: bool = False  # whether training mirrored half of the images
     remarks: Sequence[str] = ()  # on the images, see `experiment.target_images.remarks`
+    view: str = ""  # how images are measured, where that is not how they are handed out
 
 
 def is_current(workdir: Path, subject: Subject) -> bool:
@@ -95,7 +96,8 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     train, held_out = (shown(part, flip=subject.flip) for part in (dataset.train, dataset.held_out))
     reals = measure.Reals(_features(evaluator, train), _features(evaluator, held_out))
     images = {
-        name: drawn.sample(recipe.config.num_images, recipe.seed) for name, drawn in phases.items()
+        name: drawn.as_measured().sample(recipe.config.num_images, recipe.seed)
+        for name, drawn in phases.items()
     }
     fakes = {name: embed(evaluator.features, pixels).features for name, pixels in images.items()}
     copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
@@ -122,6 +124,7 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
         "versions": run_folder.versions(),
         "caution": caution(evaluator.features, dataset),
         "remarks": list(subject.remarks),
+        "view": subject.view,
         "real": measure.real_reference(
             reals, recipe.config.num_images, k=recipe.config.neighbours, seed=recipe.seed
         ),
@@ -131,13 +134,21 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
         "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
     }
     directory = workdir / run_folder.SAMPLES
-    figures.save_comparison(directory, dataset, images)
+    handed_out = {name: _handed_out(drawn, images[name], recipe) for name, drawn in phases.items()}
+    figures.save_comparison(directory, dataset, handed_out)
     figures.save_walk(directory, phases[last], recipe.seed)
     figures.save_closest(directory, train.rows, images[last], copies[last])
     figures.save_selector(directory, log.read(workdir / run_folder.METRICS))
     html.write(workdir, record)
     markdown.write(workdir, record)  # last: its JSON makes the report complete
     return record
+
+
+def _handed_out(drawn: Generator, measured: Pixels, recipe: Recipe) -> Pixels:
+    """Returns the first of the images that were measured, as they are handed out."""
+    if not drawn.as_measured().measured:
+        return measured
+    return drawn.sample(min(figures.PANEL**2, len(measured)), recipe.seed)
 
 
 def _recognised(evaluator: Evaluator, dataset: Dataset, images: Pixels) -> dict[str, Any]:
