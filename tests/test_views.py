@@ -67,7 +67,8 @@ def test_a_box_whose_edges_fall_on_pixels_is_a_crop(edges, seed):
     pixels = np.random.default_rng(seed).uniform(-1.0, 1.0, (2, 8, 8, 3)).astype(np.float32)
     padded = np.pad(pixels, ((0, 0), (0, 5), (0, 5), (0, 0)), mode="edge")
     expected = padded[:, top : top + side, left : left + side]
-    found = box_view(Box(top / 8, left / 8, side / 8, side / 8), side, 3)(pixels)
+    box = Box(top / 8, left / 8, side / 8, side / 8)
+    found = box_view(box, side, 3)(jnp.asarray(pixels))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -89,7 +90,7 @@ def waves(size):
 @FEW
 @given(box=BOXES, factor=st.sampled_from([1.5, 2, 5]), resolution=st.integers(2, 12))
 def test_one_picture_at_two_sizes_gives_one_view(box, factor, resolution):
-    small, large = (waves(size).astype(np.float32) for size in (64, int(64 * factor)))
+    small, large = (jnp.asarray(waves(size), jnp.float32) for size in (64, int(64 * factor)))
     view = box_view(box, resolution, 1, through=2)
     np.testing.assert_allclose(view(large), view(small), atol=0.03)
 

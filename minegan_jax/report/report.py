@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 
 from minegan_jax import run_folder, trees
 from minegan_jax.data import Dataset
@@ -144,7 +145,9 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     return record
 
 
-def _handed_out(drawn: Generator, measured: Pixels, recipe: Recipe) -> Pixels:
+def _handed_out(
+    drawn: Generator, measured: Pixels, recipe: Recipe
+) -> UInt8[np.ndarray, "shown _ _ _"]:
     """Returns the first of the images that were measured, as they are handed out."""
     if not drawn.as_measured().measured:
         return measured
