@@ -25,7 +25,13 @@ from minegan_jax.baselines.settings import BaselineConfig
 from minegan_jax.data.settings import TargetConfig
 from minegan_jax.errors import InputError
 from minegan_jax.files import as_path
-from minegan_jax.mining.settings import GameConfig, GameSettings, MinerConfig, SelectorConfig
+from minegan_jax.mining.settings import (
+    GameConfig,
+    GameSettings,
+    MinerConfig,
+    SelectorConfig,
+    ViewConfig,
+)
 from minegan_jax.nets.settings import NetworkConfig
 from minegan_jax.report.settings import ReportConfig
 from minegan_jax.training.settings import RunConfig
@@ -57,6 +63,7 @@ class Config:
     miner: MinerConfig = dataclasses.field(default_factory=MinerConfig)
     selector: SelectorConfig = dataclasses.field(default_factory=SelectorConfig)
     game: GameConfig = dataclasses.field(default_factory=GameConfig)
+    view: ViewConfig = dataclasses.field(default_factory=ViewConfig)
     run: RunConfig = dataclasses.field(default_factory=RunConfig)
     network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
     baseline: BaselineConfig = dataclasses.field(default_factory=BaselineConfig)

@@ -114,7 +114,8 @@ def test_its_adapter_gives_the_same_images(run):
     loaded = adapter.load_adapter(run.workdir / "adapter")
     images = loaded.sample(3, seed=1)
     np.testing.assert_array_equal(images, run.sample(3, seed=1, phase="mine"))
-    assert images.shape[1:] == (run.experiment.resolution,) * 2 + (run.experiment.channels,)
+    networks = run.experiment.sources[0].networks  # whatever its critic sees
+    assert images.shape[1:] == (networks.resolution,) * 2 + (networks.channels,)
 
 
 def test_a_cut_run_goes_on_bit_for_bit(run, cut):
@@ -161,18 +162,22 @@ def test_a_fresh_critic_needs_none_in_the_file(tmp_path):
     assert trees.named_shapes(state.params["critic"]) == trees.named_shapes(
         source.networks.init(jax.random.key(0))[1]
     )
+    assert not built.other_critic
+    assert build.build(fields_of(directory)).fresh_critic  # so too where the config names none
     with pytest.raises(InputError, match=r"'sngan' has no critic: expected one, or .*DIRECTORY"):
-        build.build(fields_of(directory))
+        build.build(fields_of(directory, **{"game.critic": str(directory)}))
 
 
-def test_a_family_without_a_critic_has_no_fresh_one_either(tmp_path):
+@pytest.mark.parametrize("critic", ["", "fresh"])
+def test_a_family_without_a_critic_gets_a_plain_one(critic, tmp_path):
     directory = save_source(tmp_path / "deep", "biggan_deep")
-    line = "source 'deep': family 'biggan_deep' has no critic: expected one, or .*game.critic="
-    with pytest.raises(InputError, match=line):
-        build.build(fields_of(directory, **{"game.critic": "fresh"}))
-    for critic in ("", str(directory)):
-        with pytest.raises(InputError, match="source 'deep' has no critic: expected one, or"):
-            build.build(fields_of(directory, **{"game.critic": critic}))
+    built = build.build(fields_of(directory, **{"game.critic": critic}))
+    assert built.fresh_critic
+    assert built.other_critic
+    method = built.methods["mine"]
+    state = method.learner.init(None, jax.random.key(0))
+    images = jax.random.uniform(jax.random.key(1), (2, 8, 8, 3))
+    assert np.ptp(method.score(state, images, 2)) > 0
 
 
 @pytest.fixture(scope="module")

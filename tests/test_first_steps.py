@@ -151,7 +151,8 @@ def test_no_documented_argument_is_left_out():
 def test_a_config_gets_to_its_first_step(name, taken, monkeypatch):
     for settings, named in runs_of(name):
         experiment, shapes = take(settings, named, taken, monkeypatch)
-        size = experiment.resolution, experiment.resolution, experiment.channels
+        resolution, channels = experiment.handed_out
+        size = resolution, resolution, channels
         assert all(images is None or images.shape == (2, *size) for _, images in shapes.values())
 
 
@@ -181,7 +182,7 @@ def test_published_sources_by_other_settings(case, taken, monkeypatch):
     fields = {"target.colour": "convert", "target.enlarge": True, **fields}
     settings = config.replaced(settings, {"sources": kinds, **fields})
     experiment, _ = take(settings, first_steps.PUBLISHED, taken, monkeypatch, with_step=False)
-    assert experiment.resolution >= 128
+    assert experiment.handed_out.resolution >= 128
 
 
 def widths(miner):

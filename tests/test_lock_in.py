@@ -14,8 +14,11 @@ from minegan_jax.mining.game import make_game, start
 from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.mining.supersamples import GameNetworks
 from minegan_jax.mining.turns import players_turn
+from minegan_jax.mining.view import make_view
+from minegan_jax.nets.image_resize import ImageShape
 
 STEPS = 150
+SHAPE = ImageShape(1, 1)
 BEST = (0.5, 1.0)  # the brightest pixel that each source can make
 
 
@@ -42,8 +45,7 @@ def shares_after(values):
         miners=(of_noise(shift),) * 2,
         generators=tuple(partial(shine, best) for best in BEST),
         critic=brightness,
-        to_critic_input=lambda images: images,
-        to_output=lambda images: images,
+        view=make_view(SHAPE, [SHAPE, SHAPE]),
         noise=(NoiseShape(1), NoiseShape(1)),
     )
     still = {"game.learning_rate": 0.0, "game.critic_learning_rate": 0.0}

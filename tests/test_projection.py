@@ -14,7 +14,6 @@ from minegan_jax.config import from_values
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import manifold
 from minegan_jax.features.extractor import Extractor
-from minegan_jax.nets.image_resize import common_view
 from minegan_jax.sampling import projection
 
 # Of no weights: its features are the mean colours of rows.
@@ -42,7 +41,7 @@ def opened(saved, name, space="z"):
     make = partial(spaces[space].make, params)
     start = partial(spaces[space].start, params)
     images = make(start(jax.random.key(5), 3))
-    compare = projection.comparison(ROWS, common_view(8, resolution=8, channels=1), images)
+    compare = projection.comparison(ROWS, images)
     return params, spaces[space], images, compare
 
 
@@ -97,9 +96,7 @@ def test_blocks_change_nothing(saved):
 def test_equal_images_have_no_unit(count, saved):
     _, _, images, _ = opened(saved, "dcgan")
     with pytest.raises(InputError, match="expected two different target images"):
-        projection.comparison(
-            ROWS, common_view(8, resolution=8, channels=1), images[:1].repeat(count, axis=0)
-        )
+        projection.comparison(ROWS, images[:1].repeat(count, axis=0))
 
 
 def test_bands_in_another_order_keep_every_pixel():

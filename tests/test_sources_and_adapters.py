@@ -16,6 +16,7 @@ from minegan_jax.experiment import build, used_fields
 from minegan_jax.features.classifier import load_classifier
 from minegan_jax.mining import minegan
 from minegan_jax.nets import family
+from minegan_jax.nets.image_resize import ImageShape
 from minegan_jax.sampling.adapter import load_adapter, save_adapter
 from minegan_jax.sources import PACKAGED
 
@@ -246,7 +247,7 @@ def test_an_adapters_folder_is_small(tmp_path, make_source):
         sources=[source],
         shape=shape,
         probabilities=[1.0],
-        image_shape=(8, 1),
+        view=minegan.view_of([source], ImageShape(8, 1)),
         about={},
     )
     assert {file.name for file in directory.iterdir()} == {"adapter.json", "weights.safetensors"}

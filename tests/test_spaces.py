@@ -12,6 +12,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
 from minegan_jax.mining import minegan
 from minegan_jax.mining.miner import Miner, ResidualMiner, at_prior, make_miner
+from minegan_jax.nets.image_resize import ImageShape
 from minegan_jax.sampling.adapter import load_adapter
 from minegan_jax.sampling.generator import draw_noise, of_source
 
@@ -32,7 +33,8 @@ def test_it_starts_at_the_sources_own_images(name, space, start, saved):
     source = sources.load_source(saved[name])
     shape = minegan.MinerShape(depth=2, width=8, start=start, space=space)
     size = source.networks.resolution, source.networks.channels
-    (mined,) = minegan.mined_sources([source], shape, resolution=size[0], channels=size[1])
+    view = minegan.view_of([source], ImageShape(*size))
+    (mined,) = minegan.mined_sources([source], shape, view)
     miners = minegan.init_miners([source], shape, jax.random.key(0))
     noise = draw_noise(jax.random.key(1), np.arange(5), mined.noise)
     found = mined.generate({"miners": miners[0], "generators": source.generator}, noise)
@@ -52,8 +54,8 @@ def test_each_layer_has_a_w_of_its_own(name, saved):
     moved = {**miner, "Miner_0": {**miner["Miner_0"]}}
     bias = jnp.zeros(networks.num_ws * networks.w_size).at[-networks.w_size :].set(1.0)
     moved["Miner_0"]["Dense_1"] = {**last, "bias": bias}
-    size = {"resolution": networks.resolution, "channels": networks.channels}
-    (mined,) = minegan.mined_sources([source], shape, **size)
+    view = minegan.view_of([source], ImageShape(networks.resolution, networks.channels))
+    (mined,) = minegan.mined_sources([source], shape, view)
     noise = draw_noise(jax.random.key(1), np.arange(3), mined.noise)
     shape_of_ws = 3, networks.num_ws, networks.w_size
     ws = [

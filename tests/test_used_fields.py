@@ -152,7 +152,7 @@ def test_a_comparison_refuses_what_does_nothing_for_the_method_that_names_it(own
     ("flags", "said"),
     [
         (
-            ("--config.method=transfergan", "--config.game.critic=fresh"),
+            ("--config.method=scratch", "--config.game.critic=fresh"),
             "'game.critic' does nothing",
         ),
         (

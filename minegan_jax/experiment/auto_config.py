@@ -60,7 +60,8 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
     Raises:
       InputError: a source or the images cannot be used, or the sources have no recipe in common.
     """
-    places = {"sources": tuple(sources), "target.images": as_spec(images)}
+    spec = as_spec(images)
+    places = {"sources": tuple(sources), "target.images": spec}
     if is_begun(workdir):
         begun = from_config_dict(load_config(str(_record(workdir))))
         config = replaced(begun, places)
@@ -68,7 +69,7 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
         return config
     loaded = [load_source(name, weights_too=False) for name in sources]
     recipe = from_config_dict(load_config(_recipe(loaded)))
-    count = len(open_index(places["target.images"]).labels)
+    count = len(open_index(spec).labels)
     chosen = {
         **places,
         "target.num_held_out": num_held_out(count),

@@ -9,14 +9,17 @@ from minegan_jax.baselines.classifier import classification
 from minegan_jax.baselines.settings import ReconstructionSettings
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
-from minegan_jax.experiment import load_classifiers, load_sources, used_fields
+from minegan_jax.experiment import critics, load_classifiers, load_sources, used_fields
 from minegan_jax.features import classifier as classifiers
 from minegan_jax.features.extractor import Extractor
 from minegan_jax.mining import minegan
 from minegan_jax.mining.game import ema_start_share
 from minegan_jax.mining.method import TransferMethod
+from minegan_jax.mining.settings import GameSettings
+from minegan_jax.mining.view import View
 from minegan_jax.nets import family
 from minegan_jax.nets.function import as_function
+from minegan_jax.nets.image_resize import ImageShape
 from minegan_jax.nets.settings import NetworkConfig
 from minegan_jax.training.learner import Phase
 
@@ -30,25 +33,42 @@ class Experiment(NamedTuple):
     sources: tuple[sources.Source, ...]
     phases: tuple[Phase, ...]
     methods: Mapping[str, TransferMethod]  # by phase; a classifier's phase has none
-    resolution: int  # in pixels
+    resolution: int  # of what is measured and of the target, in pixels
     channels: int  # 1 grey, 3 RGB
     critics_source: sources.Source | None = None  # whose critic the game starts from; mined or not
     guide: Extractor | None = None  # the frozen network that a baseline asks
     num_images: int | None = None  # training images that there must be; None takes any number
+    view: View | None = None  # of a game of sources; others hand out what they measure
+    fresh_critic: bool = False
+    other_critic: bool = False  # whether the game's critic is of other networks than its source's
+
+    @property
+    def handed_out(self) -> ImageShape:
+        """The shape in which a user gets images."""
+        return self.view.handed_out if self.view else ImageShape(self.resolution, self.channels)
 
 
-def build(config: Config, load: load_sources.Load = sources.load_source) -> Experiment:
+def build(
+    config: Config,
+    load: load_sources.Load = sources.load_source,
+    target_shape: critics.TargetShape | None = None,
+) -> Experiment:
     """Builds what the config's method needs.
 
     Args:
       config: of the run.
       load: loads a source by what the config calls it.
+      target_shape: of the target's images, which a fresh critic's view follows; None leaves it to
+        the sources.
 
     Raises:
       InputError: an unknown method, source or family, or sources that cannot play together.
     """
-    if config.method not in METHODS:
-        raise InputError(f"unknown method {config.method!r}: expected {', '.join(METHODS)}")
+    if config.method not in used_fields.READ:
+        expected = ", ".join(used_fields.READ)
+        raise InputError(f"unknown method {config.method!r}: expected {expected}")
+    if config.method in GAMES:
+        return GAMES[config.method](config, load, target_shape)
     return METHODS[config.method](config, load)
 
 
@@ -62,7 +82,9 @@ def lagging_emas(experiment: Experiment) -> Iterator[str]:
     """Yields a line for each phase that ends with too much of its start in the EMA."""
     config = experiment.config
     for phase in experiment.phases:
-        moves = max(phase.num_steps - config.game.warmup_steps, 0)
+        is_fresh = experiment.fresh_critic and phase == experiment.phases[0]
+        waits = critics.first_warmup(config, is_fresh=is_fresh).game.warmup_steps
+        moves = max(phase.num_steps - waits, 0)
         left = ema_start_share(config.game.ema_decay, moves)
         averages = phase.name in experiment.methods and experiment.methods[phase.name].ema
         if averages and phase.num_steps and left > MOST_LEFT:
@@ -73,31 +95,62 @@ def lagging_emas(experiment: Experiment) -> Iterator[str]:
             )
 
 
-def _minegan(config: Config, load: load_sources.Load) -> Experiment:
+def _minegan(
+    config: Config, load: load_sources.Load, target_shape: critics.TargetShape | None
+) -> Experiment:
     loaded = load_sources.load_sources(config, load)
     critics_source = load_sources.critics_source(config, loaded, load)
     load_sources.check_colours(config, [*loaded, critics_source])
-    critic = load_sources.critic(config, critics_source, len(loaded))
-    load_sources.check_groups(config, critic.group)
-    frozen = load_sources.frozen(config, critics_source.networks)
+    judge = critics.judge(config, loaded, critics_source, target_shape)
     shape = minegan.shape_of(config.miner, config.classes)
-    game = loaded, config.game_settings(frozen), shape, critic
-    methods = {"mine": minegan.mine(*game)}
+    first, later = _settings(config, judge)
+    methods = {"mine": minegan.mine(loaded, first, shape, judge.critic, judge.boxes)}
     if config.run.finetune_steps:  # without, this is MineGAN (w/o FT)
-        methods["finetune"] = minegan.finetune(*game)
+        methods["finetune"] = minegan.finetune(loaded, later, shape, judge.critic, judge.boxes)
     steps = {"mine": config.run.mine_steps, "finetune": config.run.finetune_steps}
-    image_shape = critic.resolution, critic.channels
-    phases = _phases(methods, steps)
-    return Experiment(config, loaded, phases, methods, *image_shape, critics_source)
+    return _game(judge, loaded, critics_source, methods, steps)
 
 
-def _transfergan(config: Config, load: load_sources.Load) -> Experiment:
-    source = load_sources.with_critic(load_sources.one_source(config, load))
-    load_sources.check_groups(config, source.networks.group)
-    settings = config.game_settings(load_sources.frozen(config, source.networks))
-    methods = {"finetune": transfergan.transfergan(source, settings, config.classes)}
-    networks, phases = source.networks, _phases(methods, {"finetune": config.run.finetune_steps})
-    return Experiment(config, (source,), phases, methods, networks.resolution, networks.channels)
+def _transfergan(
+    config: Config, load: load_sources.Load, target_shape: critics.TargetShape | None
+) -> Experiment:
+    source = load_sources.one_source(config, load)
+    critics_source = load_sources.critics_source(config, [source], load)
+    load_sources.check_colours(config, [source, critics_source])
+    judge = critics.judge(config, [source], critics_source, target_shape)
+    settings, _ = _settings(config, judge)
+    method = transfergan.transfergan(source, settings, config.classes, judge.critic, judge.boxes)
+    steps = {"finetune": config.run.finetune_steps}
+    return _game(judge, (source,), critics_source, {"finetune": method}, steps)
+
+
+def _settings(config: Config, judge: critics.Judge) -> tuple[GameSettings, GameSettings]:
+    """Returns the settings of a game's first phase, and those of a later one."""
+    load_sources.check_groups(config, judge.critic.group)
+    frozen = load_sources.frozen(config, judge.networks, is_fresh=judge.is_fresh)
+    first = critics.first_warmup(config, is_fresh=judge.is_fresh)
+    return first.game_settings(frozen), config.game_settings(frozen)
+
+
+def _game(
+    judge: critics.Judge,
+    loaded: tuple[sources.Source, ...],
+    critics_source: sources.Source,
+    methods: Mapping[str, TransferMethod],
+    steps: Mapping[str, int],
+) -> Experiment:
+    """Returns the experiment of a game of sources."""
+    return Experiment(
+        judge.config,
+        loaded,
+        _phases(methods, steps),
+        methods,
+        *judge.view.shape,
+        critics_source=critics_source,
+        view=judge.view,
+        fresh_critic=judge.is_fresh,
+        other_critic=judge.networks is not loaded[0].networks,
+    )
 
 
 def _scratch(config: Config, load: load_sources.Load) -> Experiment:
@@ -219,9 +272,9 @@ def _classifier(config: Config, load: load_sources.Load) -> Experiment:
     return Experiment(config, (), (phase,), {}, network.resolution, network.channels)
 
 
+Game = Callable[[Config, load_sources.Load, critics.TargetShape | None], Experiment]
+GAMES: dict[str, Game] = {"minegan": _minegan, "transfergan": _transfergan}
 METHODS: dict[str, Callable[[Config, load_sources.Load], Experiment]] = {
-    "minegan": _minegan,
-    "transfergan": _transfergan,
     "scratch": _scratch,
     "bsa": _bsa,
     "vae": _vae,

@@ -70,6 +70,7 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
     parts = (
         table.to_markdown(records, milliseconds, comparison.metrics),
         table.given_to_markdown(records),
+        *(f"{view}\n" for view in table.views(records)),
     )
     write_atomically(workdir / "table.md", "\n".join(parts).encode())
     _save_figures(workdir, rows, comparison)
@@ -136,8 +137,9 @@ def _save_figures(workdir: Path, rows: list[Row], comparison: Comparison) -> Non
 
 def _strip(row: Row, train: UInt8[np.ndarray, "train _ _ _"], extractor: Extractor) -> list[Pixels]:
     """Returns some samples and the training image that is nearest to each."""
-    images = row.run.sample(ACROSS, phase=row.phase)
-    found = nearest(embed(extractor, images).features, embed(extractor, train).features)
+    drawn = row.run.generator(row.phase)
+    images, measured = drawn.sample(ACROSS), drawn.as_measured().sample(ACROSS)
+    found = nearest(embed(extractor, measured).features, embed(extractor, train).features)
     return [images, train[found.indices]]
 
 

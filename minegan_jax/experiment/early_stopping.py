@@ -63,7 +63,7 @@ def make_stop_fn(
     overfitting.signs(0.0, train, train.images)  # too few images are better found now
 
     def signs(phase: str, state: State) -> overfitting.Signs:
-        images = drawn(phase, state).sample(NUM_FAKES, config.run.seed)
+        images = drawn(phase, state).as_measured().sample(NUM_FAKES, config.run.seed)
         asked = dataset.train[:NUM_FAKES], dataset.validation, images
         score = methods[phase].score
         assert score is not None

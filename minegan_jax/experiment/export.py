@@ -29,13 +29,14 @@ def _adapter(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
     method = experiment.methods["mine"]
+    assert experiment.view is not None
     drawn = generator.of_state(method, states["mine"], [s.name for s in experiment.sources])
     adapter.save_adapter(
         workdir / run_folder.ADAPTER,
         [weights["miners"] for weights in drawn.weights],
         sources=experiment.sources,
         shape=minegan.shape_of(experiment.config.miner, experiment.config.classes),
-        image_shape=(experiment.resolution, experiment.channels),
+        view=experiment.view,
         # As mining found them: dropping sources is a part of finetuning.
         probabilities=drawn.probabilities.tolist(),
         about={
@@ -48,7 +49,10 @@ def _adapter(
 def _source(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
-    """Writes generator and critic as a new source, with the images that they ever saw."""
+    """Writes generator and critic as a new source, with the images that they ever saw.
+
+    A critic of another family than the generator's, or for images of another shape, stays behind.
+    """
     (state,) = states.values()
     (trained,) = {**state.params, **state.ema_params}["generators"]
     description = {
@@ -57,7 +61,10 @@ def _source(
         "config": used_fields.record(experiment.config),
         "images": dataset.description,
     }
-    half = weights.cast({"generator": trained, "critic": state.params["critic"]}, "float16")
+    networks = {"generator": trained}
+    if not experiment.other_critic:
+        networks["critic"] = state.params["critic"]
+    half = weights.cast(networks, "float16")
     sources.save_source(
         workdir / run_folder.SOURCE, half, description, seen=_seen(experiment, dataset)
     )

@@ -35,7 +35,7 @@ def save_samples(directory: Path, sample: Callable[[str, State], Pixels]) -> Hoo
     """Writes a square grid of samples; `sample` gets the phase's name and the state."""
 
     def hook(progress: Progress) -> None:
-        samples = sample(progress.phase.name, progress.state)
+        samples = image_grids.shrunk(sample(progress.phase.name, progress.state))
         path = directory / f"{progress.phase.name}_{progress.step:06d}.png"
         image_grids.save_png(path, image_grids.grid(samples, columns=math.isqrt(len(samples))))
 

@@ -3,20 +3,18 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-import jax
-
 from minegan_jax import sources
 from minegan_jax.config import Config
 from minegan_jax.errors import InputError
 from minegan_jax.files import as_path
-from minegan_jax.mining import class_conditioning, minegan
+from minegan_jax.mining import class_conditioning
 from minegan_jax.nets import family
 
 LOG = logging.getLogger(__name__)
 FRESH = "fresh"  # the critic that knows nothing yet
 OTHERS_CRITIC = (
-    "expected one, or for minegan another source's by game.critic=NAME or DIRECTORY, or a fresh one"
-    " by game.critic=fresh"
+    "expected one, or another source's by game.critic=NAME or DIRECTORY, or a fresh one by"
+    " game.critic=fresh"
 )
 
 
@@ -63,11 +61,12 @@ def _check_classes(config: Config, loaded: Sequence[sources.Source]) -> None:
 def check_colours(config: Config, seen: Sequence[sources.Source]) -> None:
     """Makes sure that sources of one game, its critic's last, make images of the same colours."""
     channels = [source.networks.channels for source in seen]
-    if len(set(channels)) > 1 and config.target.colour != "convert":
+    said = config.target.colour == "convert" or config.view.channels
+    if len(set(channels)) > 1 and not said:
         names = dict.fromkeys(f"{source.name} {source.networks.channels}" for source in seen)
         raise InputError(
             f"sources of grey and of colour images (channels: {', '.join(names)}): expected one"
-            " kind, or target.colour=convert"
+            " kind, or target.colour=convert, or view.channels=1 or 3"
         )
 
 
@@ -110,17 +109,6 @@ def critics_source(config: Config, loaded: Sequence[sources.Source], load: Load)
     )
 
 
-def critic(config: Config, source: sources.Source, num_sources: int) -> minegan.Critic:
-    """Returns the critic of a source, or a fresh one like it."""
-    alone = num_sources > 1
-    if config.game.critic != FRESH:
-        return minegan.critic_of(with_critic(source), alone=alone)
-    name = source.description["family"]
-    if family.FAMILIES[name].critic is None:
-        raise InputError(f"source {source.name!r}: family {name!r} has no critic: {OTHERS_CRITIC}")
-    return minegan.fresh_critic(source, jax.random.key(config.run.seed), alone=alone)
-
-
 def check_groups(config: Config, group: int) -> None:
     """Makes sure that the parts of a minibatch are whole groups of images that a critic compares.
 
@@ -144,12 +132,12 @@ def with_critic(source: sources.Source) -> sources.Source:
     raise InputError(f"source {source.name!r} has no critic: {OTHERS_CRITIC}")
 
 
-def frozen(config: Config, networks: family.Networks) -> tuple[str, ...]:
+def frozen(config: Config, networks: family.Networks, *, is_fresh: bool) -> tuple[str, ...]:
     """Returns the critic's layers that the config freezes."""
     count = config.game.freeze_critic_layers
     if not count:
         return ()
-    if config.game.critic == FRESH:
+    if is_fresh:
         raise InputError(
             f"game.freeze_critic_layers: a {FRESH} critic's layers know nothing to keep: expected"
             " 0, or a source's critic"

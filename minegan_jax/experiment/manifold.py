@@ -6,7 +6,7 @@ find again, and the target images with their parts in another order, which no so
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -21,14 +21,16 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment import load_sources
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.files import as_path, write_atomically
-from minegan_jax.nets.image_resize import common_view
+from minegan_jax.mining.view import read_boxes
+from minegan_jax.nets.image_resize import ImageShape, box_view
 from minegan_jax.report import image_grids
 from minegan_jax.sampling import projection
 from minegan_jax.sampling.projection import Comparison, Projection, Space
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import devices
-from minegan_jax.types import Pixels, to_pixels, to_unit_range
+from minegan_jax.types import Images, Pixels, to_pixels, to_unit_range
 
+See = Callable[[Images], Images]  # a source's own images to those that are compared
 JSON_NAME, PICTURE, LATENTS = "projection.json", "projection.png", "projection.npz"
 MOST_IMAGES = 64
 SHOWN = 8  # pairs in the picture
@@ -74,7 +76,8 @@ def project(
     """Searches the images of each source that are nearest to the target's; writes what it finds.
 
     Args:
-      config: names sources, classes, target and, in `report.features`, the network that compares.
+      config: names sources, classes, target, view and, in `report.features`, the network that
+        compares.
       workdir: gets `projection.json`, `projection.png` and `projection.npz`.
       num_images: of the target, the first ones of those to train on; 2 to 64.
       seed: of the searches.
@@ -90,18 +93,18 @@ def project(
         raise InputError(f"num_images {num_images}: expected 2 to {MOST_IMAGES}")
     workdir = as_path(workdir)
     devices.use_compilation_cache()
+    if config.report.features is None:
+        raise InputError("report.features: expected a network whose features compare images")
     loaded = load_sources.load_sources(config, load)
     load_sources.check_colours(config, loaded)
-    sizes = [source.networks.resolution for source in loaded]
-    resolution, channels = min(sizes), loaded[0].networks.channels
-    dataset = load_dataset(config.target, resolution=resolution, channels=channels)
+    shape, views = _views(config, loaded)
+    dataset = load_dataset(config.target, **shape._asdict())
     pixels = dataset.train[:num_images]
-    view = common_view(*sizes, resolution=resolution, channels=channels)
     images = to_unit_range(jnp.asarray(pixels))
-    compare = projection.comparison(load_extractor(config.report.features), view, images)
+    compare = projection.comparison(load_extractor(config.report.features), images)
     searched = [
-        (source, space)
-        for source in loaded
+        (source, _seen(space, view))
+        for source, view in zip(loaded, views, strict=True)
         for space in projection.spaces(source.networks, config.classes)
     ]
     bar = tqdm(searched, desc="project", unit="search")
@@ -116,8 +119,23 @@ def project(
         "sources": rows,
         "verdict": verdict(rows),
     }
-    _write(workdir, record, found, pixels, compare)
+    _write(workdir, record, found, pixels)
     return record
+
+
+def _views(config: Config, loaded: Sequence[Source]) -> tuple[ImageShape, list[See]]:
+    """Returns the shape in which images are compared, and how each source's images come there."""
+    own = [ImageShape(each.networks.resolution, each.networks.channels) for each in loaded]
+    boxes = read_boxes(config.view.boxes, len(loaded))
+    pixels = [box.pixels(shape.resolution) for box, shape in zip(boxes, own, strict=True)]
+    resolution = config.view.resolution or min(pixels)
+    shape = ImageShape(resolution, config.view.channels or min(each.channels for each in own))
+    return shape, [box_view(box, *shape, through=min(pixels)) for box in boxes]
+
+
+def _seen(space: Space, view: See) -> Space:
+    """Returns the same search, in front of images as they are compared."""
+    return space._replace(make=lambda params, searched: view(space.make(params, searched)))
 
 
 def _searched(
@@ -126,7 +144,7 @@ def _searched(
     """Searches the target, the source's own samples, and images of another kind."""
     params, start = jax.device_put(source.generator), time.perf_counter()
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), STREAM), 4)
-    samples = compare.view(space.make(params, space.start(params, keys[0], len(pixels))))
+    samples = space.make(params, space.start(params, keys[0], len(pixels)))
     kinds = (
         to_unit_range(jnp.asarray(pixels)),
         samples,
@@ -186,16 +204,14 @@ def verdict(rows: Sequence[Row]) -> str:
     )
 
 
-def _write(
-    workdir: Path, record: dict[str, Any], found: list[Found], pixels: Pixels, compare: Comparison
-) -> None:
+def _write(workdir: Path, record: dict[str, Any], found: list[Found], pixels: Pixels) -> None:
     """Writes the figures, the pairs, and the latents."""
     workdir.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray] = {"targets": pixels}
     rows = {"target": [pixels[:SHOWN]]}
     for each in found:
         name = f"{each.source}_{each.space}"
-        seen = np.asarray(to_pixels(compare.view(jnp.asarray(each.target.images))))
+        seen = np.asarray(to_pixels(jnp.asarray(each.target.images)))
         arrays |= {f"{name}_latents": each.target.latents, f"{name}_images": seen}
         rows[f"{each.source}, {each.space}"] = [seen[:SHOWN]]
     write_atomically(

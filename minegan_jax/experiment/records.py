@@ -47,6 +47,7 @@ def describe(row: Row, folder: str) -> dict[str, Any]:
         "probability": phase["probability"],
         "given": given(row),
         "provenance": provenance(row),
+        "view": row.report["view"],
         "remarks": row.report["remarks"],  # none: no source saw an image that is held out
     }
 

@@ -27,7 +27,8 @@ from minegan_jax.experiment import (
 )
 from minegan_jax.experiment import hooks as run_hooks
 from minegan_jax.files import as_path
-from minegan_jax.report import evaluator, report, source_usage
+from minegan_jax.mining.view import in_words
+from minegan_jax.report import evaluator, image_grids, report, source_usage
 from minegan_jax.sampling import generator as generators
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.sources import Source, load_source
@@ -37,7 +38,7 @@ from minegan_jax.training.learner import State
 from minegan_jax.types import Pixels
 
 LOG = logging.getLogger(__name__)
-GRID = 8  # rows and columns of a grid of samples
+GRID, FEW = 8, 4  # rows and columns of a grid of samples, and of a grid of large ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +88,13 @@ class Run:
         return {"source" if len(loaded) == 1 else f"source {s.name}": s for s in loaded}
 
     def _as_it_came(self, source: Source) -> Generator:
-        """Returns a source whose images come out like those of the run."""
+        """Returns a source whose images come out and are measured like those of the run."""
+        view, names = self.experiment.view, self.source_names
         return generators.of_source(
             source.with_weights(),
             self.experiment.config.classes,
-            resolution=self.experiment.resolution,
-            channels=self.experiment.channels,
+            **self.experiment.handed_out._asdict(),
+            to_measured=view and view.measured[names.index(source.name)],
         )
 
     @property
@@ -155,6 +157,7 @@ class Run:
             selection=self._selection(names[-1]),
             flip=self.experiment.config.target.flip,
             remarks=target_images.remarks(dataset, _started_from(self.experiment)),
+            view=_view_in_words(self.experiment),
         )
 
     def _selection(self, phase: str) -> source_usage.Selection | None:
@@ -266,7 +269,9 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
       InputError: the config, the images or the folder do not allow it.
     """
     devices.use_compilation_cache()
-    run = Run(as_path(workdir), build.build(config, load))
+    target_shape = partial(target_images.first_shape, config.target)
+    run = Run(as_path(workdir), build.build(config, load, target_shape))
+    config = run.experiment.config
     mesh = devices.make_mesh(config.run.batch_size, accumulation=config.run.accumulation_steps)
     networks = evaluator.load_evaluator(config.report)  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.
@@ -311,6 +316,14 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     if hosts.is_primary():
         _finish(run, dict(zip(stores, states, strict=True)), dataset)
     return run
+
+
+def _view_in_words(experiment: build.Experiment) -> str:
+    """Says how images are measured where that is not how they are handed out; else nothing."""
+    if experiment.view is None or not any(experiment.view.measured):
+        return ""
+    names = [source.name for source in experiment.sources]
+    return in_words(experiment.view, names)
 
 
 def _finish(run: Run, states: dict[str, State], dataset: Dataset) -> None:
@@ -359,10 +372,12 @@ def _hooks(
     run: Run, dataset: Dataset, stores: dict[str, Checkpoints], write: log.Write
 ) -> list[loop.Hook]:
     """Lines up what happens beside training; the checkpoint comes last, when all is written."""
-    config, methods = run.experiment.config, run.experiment.methods
+    experiment = run.experiment
+    config, methods = experiment.config, experiment.methods
 
     def sample(phase: str, state: State) -> Pixels:
-        return run.of_state(phase, state).sample(GRID**2, config.run.seed)
+        count = GRID if experiment.handed_out.resolution <= image_grids.LARGEST else FEW
+        return run.of_state(phase, state).sample(count**2, config.run.seed)
 
     save_samples = run_hooks.save_samples(run.workdir / run_folder.SAMPLES, sample)
     looking = [hooks.led_every(config.run.sample_every_steps, save_samples)]

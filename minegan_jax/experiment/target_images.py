@@ -14,12 +14,14 @@ from minegan_jax.data import (
     in_words,
     keep_array,
     load_dataset,
+    native_shape,
     occurs_in,
     open_index,
 )
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
+from minegan_jax.nets.image_resize import ImageShape
 from minegan_jax.sources import Source
 
 
@@ -48,10 +50,18 @@ def open_images(
 
 
 def load(experiment: build.Experiment) -> Dataset:
-    """Reads the target images at the size and in the colours of the sources."""
+    """Reads the target images as the critic sees them."""
     return load_dataset(
         experiment.config.target, resolution=experiment.resolution, channels=experiment.channels
     )
+
+
+def first_shape(target: TargetConfig) -> ImageShape:
+    """Reads the first target image: as many pixels as its square has, and its colours."""
+    listing = open_index(target.images)._replace(
+        grey_range=target.grey_range, max_pixels=target.max_pixels
+    )
+    return ImageShape(*native_shape(listing))
 
 
 def check_unchanged(dataset: Dataset, trained_with: Mapping[str, Any]) -> None:

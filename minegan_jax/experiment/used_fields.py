@@ -27,19 +27,13 @@ ALWAYS = (
 IMAGES = _section("report") | _section("run", "sample_every_steps", "evaluate_every_steps")
 SOURCES = frozenset(["sources", "classes", "exclude_broken"])
 NETWORK = _section("network") - _section("network", "num_features")
+OF_SOURCES = ("critic", "freeze_critic_layers", "fresh_warmup_steps")  # of a game of sources
 MEMORY = _section("run", "accumulation_steps", "precision", "remat")
 GAME = (
-    MEMORY
-    | _section("run", "shard_sources")
-    | (_section("game") - _section("game", "critic", "freeze_critic_layers"))
+    MEMORY | _section("run", "shard_sources") | (_section("game") - _section("game", *OF_SOURCES))
 )
-MINEGAN = (
-    _section("miner")
-    | _section("selector")
-    | _section("game", "critic", "freeze_critic_layers")
-    | _section("run", "mine_steps", "finetune_steps")
-)
-TRANSFERGAN = _section("game", "freeze_critic_layers") | _section("run", "finetune_steps")
+TRANSFERGAN = _section("view") | _section("game", *OF_SOURCES) | _section("run", "finetune_steps")
+MINEGAN = TRANSFERGAN | _section("miner") | _section("selector") | _section("run", "mine_steps")
 ADAM = _section("baseline", "learning_rate", "beta1", "beta2")
 RECONSTRUCTION = MEMORY | ADAM | _section("baseline", "perceptual", "perceptual_weight")
 BSA = _section("baseline", "latent_learning_rate", "truncation") | _section("run", "finetune_steps")

@@ -8,6 +8,7 @@ import jax
 
 from minegan_jax.mining.noise import Noise, NoiseShape
 from minegan_jax.mining.selector import SelectorState, init_selector
+from minegan_jax.mining.view import View
 from minegan_jax.nets.precision import full_float32
 from minegan_jax.training.learner import Learner, State
 from minegan_jax.types import Images, Key, Params, Scores, SuperScores
@@ -17,13 +18,15 @@ class MinedSource(NamedTuple):
     """A source behind its miner, as compiled functions of their weights and u.
 
     `generate` gives G(M(u)) as it is handed out, `mined` M(u), what the generator gets; None where
-    an image does not come from one pass through a miner.
+    an image does not come from one pass through a miner. `measured` gives G(M(u)) as it is
+    measured, in the game's view; None where that is as it is handed out.
     """
 
     noise: NoiseShape
     generate: Callable[..., Images]  # of (weights, u), and truncation=T where `truncates`
     truncates: bool = False  # whether the generator has statistics, or a mean w, to truncate by
     mined: Callable[[Params, Noise], Any] | None = None
+    measured: Callable[..., Images] | None = None  # as `generate`
 
 
 def mined_source(
@@ -33,6 +36,7 @@ def mined_source(
     noise: NoiseShape,
     *,
     truncates: bool = False,
+    to_measured: Callable[[Images], Images] | None = None,
 ) -> MinedSource:
     """Compiles G(M(u)) for full float32; its weights are those of `miners` and `generators`.
 
@@ -42,6 +46,7 @@ def mined_source(
       to_output: how images are handed out.
       noise: what u holds.
       truncates: whether the generator takes truncation=.
+      to_measured: how images are measured; None is as they are handed out.
     """
 
     @jax.jit
@@ -49,25 +54,32 @@ def mined_source(
     def mined(weights: Params, noise: Noise) -> Any:
         return miner(weights["miners"], weights["generators"], noise)
 
-    @partial(jax.jit, static_argnames="truncation")
-    @full_float32()
-    def generate(weights: Params, noise: Noise, truncation: float | None = None) -> Images:
-        options = {} if truncation is None else {"truncation": truncation}
-        return to_output(generator(weights["generators"], mined(weights, noise), **options))
+    def shown(to_shown: Callable[[Images], Images]) -> Callable[..., Images]:
+        @partial(jax.jit, static_argnames="truncation")
+        @full_float32()
+        def generate(weights: Params, noise: Noise, truncation: float | None = None) -> Images:
+            options = {} if truncation is None else {"truncation": truncation}
+            return to_shown(generator(weights["generators"], mined(weights, noise), **options))
 
-    return MinedSource(noise, generate, truncates, mined)
+        return generate
+
+    measured = None if to_measured is None else shown(to_measured)
+    return MinedSource(noise, shown(to_output), truncates, mined, measured)
 
 
 def mined_sources(
-    to_output: Callable[[Images], Images],
+    view: View,
     miners: Sequence[Callable[[Params, Params, Noise], Any]],
     generators: Sequence[Callable[..., Images]],
     noise: Sequence[NoiseShape],
     truncates: Sequence[bool],
 ) -> tuple[MinedSource, ...]:
     """Returns G_i(M_i(u)) of each source; arguments as for `mined_source`, one a source."""
-    each = zip(miners, generators, noise, truncates, strict=True)
-    return tuple(mined_source(m, g, to_output, shape, truncates=t) for m, g, shape, t in each)
+    each = zip(miners, generators, noise, truncates, view.measured, strict=True)
+    return tuple(
+        mined_source(m, g, view.output, shape, truncates=t, to_measured=measured)
+        for m, g, shape, t, measured in each
+    )
 
 
 def _alone(state: State) -> SelectorState:

@@ -19,9 +19,11 @@ from minegan_jax.mining.noise import Noise, NoiseShape, zero_noise
 from minegan_jax.mining.settings import GameSettings, MinerConfig
 from minegan_jax.mining.supersamples import GameNetworks
 from minegan_jax.mining.turns import adversarial_method
+from minegan_jax.mining.view import View, make_view
 from minegan_jax.nets.conditioning import class_table
+from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
-from minegan_jax.nets.image_resize import common_view
+from minegan_jax.nets.image_resize import Box, ImageShape
 from minegan_jax.sources import Source
 from minegan_jax.training import sharding
 from minegan_jax.types import Images, Key, Params, Scores
@@ -79,14 +81,37 @@ def critic_of(source: Source, *, alone: bool = False) -> Critic:
     return Critic(criticise, lambda: source.critic, *size, group)
 
 
-def fresh_critic(source: Source, key: Key, *, alone: bool = False) -> Critic:
-    """Returns a critic like a source's own that knows nothing yet; `alone` as for `critic_of`."""
-    own = critic_of(source, alone=alone)
-    return own._replace(start=lambda: source.networks.init(key)[1])
+def fresh_critic(networks: Networks, key: Key, *, alone: bool = False) -> Critic:
+    """Returns a critic that knows nothing yet.
+
+    Args:
+      networks: whose critic it is like.
+      key: of its first weights.
+      alone: as for `critic_of`.
+    """
+    size = networks.resolution, networks.channels
+    group = 1 if alone else networks.group
+    criticise = sharding.criticise(networks, alone=alone)
+    return Critic(criticise, lambda: networks.init(key)[1], *size, group)
+
+
+def view_of(
+    sources: Sequence[Source],
+    shape: ImageShape,
+    boxes: Sequence[Box] = (),
+    handed_out: ImageShape | None = None,
+) -> View:
+    """Returns how a critic that takes such images sees those of sources; see `make_view`."""
+    own = [ImageShape(each.networks.resolution, each.networks.channels) for each in sources]
+    return make_view(shape, own, boxes, handed_out)
 
 
 def mine(
-    sources: Sequence[Source], settings: GameSettings, shape: MinerShape, critic: Critic
+    sources: Sequence[Source],
+    settings: GameSettings,
+    shape: MinerShape,
+    critic: Critic,
+    boxes: Sequence[Box] = (),
 ) -> TransferMethod:
     """Learns a miner for each frozen generator, and the critic (eqs. 3 to 6).
 
@@ -94,7 +119,8 @@ def mine(
       sources: at least one.
       settings: of the game.
       shape: of the miners.
-      critic: of all sources, whose images it gets at its own resolution.
+      critic: of all sources, whose images it gets at its own resolution and in its colours.
+      boxes: in which it sees them, of each source; none are whole images.
     """
 
     def first_params(key: Key) -> dict[str, Any]:
@@ -104,16 +130,19 @@ def mine(
             "critic": critic.start(),
         }
 
-    return adversarial_method(
-        _game_networks(sources, shape, critic), settings, ("miners",), first_params
-    )
+    networks = _game_networks(sources, shape, critic, boxes)
+    return adversarial_method(networks, settings, ("miners",), first_params)
 
 
 def finetune(
-    sources: Sequence[Source], settings: GameSettings, shape: MinerShape, critic: Critic
+    sources: Sequence[Source],
+    settings: GameSettings,
+    shape: MinerShape,
+    critic: Critic,
+    boxes: Sequence[Box] = (),
 ) -> TransferMethod:
     """Goes on from `mine` with miners, generators and critic moving together (section 3.4)."""
-    networks = _game_networks(sources, shape, critic)
+    networks = _game_networks(sources, shape, critic, boxes)
     return adversarial_method(networks, settings, ("miners", "generators"), None)
 
 
@@ -127,18 +156,16 @@ def init_miners(sources: Sequence[Source], shape: MinerShape, key: Key) -> tuple
 
 
 def mined_sources(
-    sources: Sequence[Source], shape: MinerShape, *, resolution: int, channels: int
+    sources: Sequence[Source], shape: MinerShape, view: View
 ) -> tuple[MinedSource, ...]:
     """Returns the sources behind miners, for sampling alone.
 
     Args:
       sources: at least one.
       shape: of the miners.
-      resolution: in which images are handed out, in pixels.
-      channels: of these images.
+      view: how their images are handed out and measured.
     """
-    to_output = common_view(resolution=resolution, channels=channels)
-    return method.mined_sources(to_output, **_players(sources, shape))
+    return method.mined_sources(view, **_players(sources, shape))
 
 
 def _miner(source: Source, shape: MinerShape) -> nn.Module:
@@ -241,15 +268,14 @@ def _players(sources: Sequence[Source], shape: MinerShape) -> _Players:
     }
 
 
-def _game_networks(sources: Sequence[Source], shape: MinerShape, critic: Critic) -> GameNetworks:
+def _game_networks(
+    sources: Sequence[Source], shape: MinerShape, critic: Critic, boxes: Sequence[Box]
+) -> GameNetworks:
     """Returns all that play: the sources behind their miners, and the critic with its view."""
-    resolutions = [source.networks.resolution for source in sources]
-    image_shape = {"resolution": critic.resolution, "channels": critic.channels}
     return GameNetworks(
         **_players(sources, shape),
         critic=critic.criticise,
-        to_critic_input=common_view(*resolutions, **image_shape),
-        to_output=common_view(**image_shape),
+        view=view_of(sources, ImageShape(critic.resolution, critic.channels), boxes),
         all_gather=lambda source, parts: sharding.all_gather(parts, sources[source].generator),
         group=critic.group,
     )

@@ -1,4 +1,4 @@
-"""The sections `miner`, `selector` and `game` of a config (section 3), and a game's settings."""
+"""The sections `miner`, `selector`, `game` and `view` of a config (section 3)."""
 
 import dataclasses
 from typing import NamedTuple
@@ -76,14 +76,20 @@ class GameConfig:
     critic: str | None = setting(
         None,
         "the critic starts from that of this source, mined or not: its name or directory; None"
-        ' takes the first one\'s, "fresh" a new one. Images come out at its resolution and in its'
-        " colours",
+        ' takes the first one\'s, "fresh" a new one; so does None where that source has none. What'
+        " it sees is a matter of the section `view`",
     )
     freeze_critic_layers: int = setting(
         0, "of a source's critic, the first ones, which do not learn (FreezeD)", COUNT_OR_NONE
     )
     critic_steps: int = setting(5, "critic updates per step (n_critic)", COUNT)
     warmup_steps: int = setting(0, "of each phase, in which only the critic learns", COUNT_OR_NONE)
+    fresh_warmup_steps: int = setting(
+        100,
+        "of the first phase, in which only a fresh critic learns, from the images of sources that"
+        " nothing has moved yet",
+        COUNT_OR_NONE,
+    )
     loss: str = setting(
         "wasserstein",
         '"wasserstein" (eqs. 1 and 2), "hinge" or "logistic"',
@@ -111,6 +117,31 @@ class GameConfig:
     adam_epsilon: float = setting(1e-8, "of Adam; the authors' BigGAN has 1e-6", POSITIVE)
     ema_decay: float = setting(
         0.99, "per step, of the players' EMA, which samples; it warms up first", DECAY
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewConfig:
+    """What the critic sees and what is measured; handed out is the generator's own image."""
+
+    resolution: int | None = setting(
+        None,
+        "of generated and real images there, in pixels; None is what a source's critic takes, and"
+        " for a fresh one the least that a source's box or the target's first image has",
+        Range(5, 1024),
+    )
+    channels: int | None = setting(
+        None,
+        "of these images, 1 grey, 3 RGB; None is what a source's critic takes, and for a fresh one"
+        " grey if a source or the target's first image is",
+        OneOf((1, 3)),
+    )
+    boxes: tuple[float, ...] = setting(
+        (),
+        "in which generated images are seen, such as a face without the hair around it: top, left,"
+        " height and width as shares of the image for each source, one after the other. What"
+        " reaches over the edge repeats the nearest pixel; empty shows whole images",
+        Range(-10.0, 10.0),
     )
 
 

@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from minegan_jax.mining.augment import Numbers, augment, draw_numbers
 from minegan_jax.mining.noise import Noise, NoiseShape, sample_noise
+from minegan_jax.mining.view import View
 from minegan_jax.types import Images, Key, Params, Scores, SuperScores
 
 Given = tuple[Noise, Numbers]  # what an image of one source is made of: u, and its augmentation
@@ -38,8 +39,7 @@ class GameNetworks(NamedTuple):
     miners: tuple[Callable[[Params, Params, Noise], Any], ...]
     generators: tuple[Callable[[Params, Any], Images], ...]
     critic: Callable[..., Scores]  # of (params, images), and their labels where it is told them
-    to_critic_input: Callable[[Images], Images]  # how the critic sees images of any source
-    to_output: Callable[[Images], Images]  # how they are handed out
+    view: View  # how images get to the critic, to the measures and to a user
     noise: tuple[NoiseShape, ...]  # u of each source
     all_gather: Callable[[int, Params], Params] = (
         _as_they_are  # one generator, of which we have parts
@@ -205,7 +205,7 @@ def _image_of(
     (noise, numbers), weights = given, {**frozen, **trainable}
     generator = weights["generators"]
     mined = networks.miners[source](weights["miners"], generator, noise)
-    images = networks.to_critic_input(networks.generators[source](generator, mined))
+    images = networks.view.critic[source](networks.generators[source](generator, mined))
     return augment(networks.policies, images, numbers)
 
 

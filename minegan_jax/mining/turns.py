@@ -203,7 +203,7 @@ def step(
             game,
             state,
             mean_over_devices,
-            real=game.networks.to_critic_input(to_unit_range(pixels)),
+            real=game.networks.view.real(to_unit_range(pixels)),
             noise=noise,
             epsilons=epsilons,
             labels=labels,
@@ -294,7 +294,7 @@ def adversarial_method(
     return TransferMethod(
         learner=Learner(init, partial(draw, game), partial(step, game), shared),
         sources=mined_sources(
-            networks.to_output,
+            networks.view,
             networks.miners,
             networks.generators,
             networks.noise,

@@ -81,7 +81,7 @@ def quick_measure(
     real = features and embed(features, reals).features
 
     def measured(phase: str, state: State) -> dict[str, Any]:
-        images = drawn(phase, state).sample(recipe.config.num_images, recipe.seed)
+        images = drawn(phase, state).as_measured().sample(recipe.config.num_images, recipe.seed)
         found: dict[str, Any] = {}
         if features is not None and real is not None:
             fake = embed(features, images).features

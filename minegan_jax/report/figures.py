@@ -19,15 +19,16 @@ WALKS = 8  # rows, and steps of each, of the latent walks
 
 
 def save_comparison(directory: Path, dataset: Dataset, images: Mapping[str, Pixels]) -> None:
-    """Pictures every phase and the target side by side."""
-    panels = [*images.values(), dataset.train]
-    sheet = image_grids.side_by_side([panel[: PANEL**2] for panel in panels], columns=PANEL)
+    """Pictures every phase, as it is handed out, and the target beside it, as large."""
+    panels = [image_grids.shrunk(panel[: PANEL**2]) for panel in images.values()]
+    target = image_grids.resized(dataset.train[: PANEL**2], panels[0].shape[1])
+    sheet = image_grids.side_by_side([*panels, target], columns=PANEL)
     image_grids.save_png(directory / "comparison.png", sheet)
 
 
 def save_walk(directory: Path, generator: Generator, seed: int) -> None:
     """Pictures walks between latents, one a row."""
-    walk = generator.walk(num_walks=WALKS, num_steps=WALKS, seed=seed)
+    walk = image_grids.shrunk(generator.walk(num_walks=WALKS, num_steps=WALKS, seed=seed))
     image_grids.save_png(directory / "walk.png", image_grids.grid(walk, columns=WALKS))
 
 

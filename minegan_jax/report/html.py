@@ -76,7 +76,8 @@ def _verdicts(record: Record) -> str:
     )
     remarks = [*filter(None, [record["caution"]]), *record["remarks"]]
     careful = (paragraph(f"Careful: {remark}.", "careful") for remark in remarks)
-    return element("ul", *cards, class_="cards") + "".join(careful)
+    view = paragraph(f"View: {record['view']}.") if record["view"] else ""
+    return element("ul", *cards, class_="cards") + "".join(careful) + view
 
 
 def _samples(record: Record, samples: Path) -> str:

@@ -13,7 +13,24 @@ from minegan_jax.types import Pixels
 GAP = 2  # pixels between the cells of a grid, before magnification
 PAPER = 255  # the gaps are white
 CELL = 56  # pixels of an image in a strip, at least
+LARGEST = 256  # pixels of an image in a grid for looking; larger ones are shrunk
+Resized = UInt8[np.ndarray, "batch _ _ channels"]
 NAME = 140  # pixels for the name before a row
+
+
+def shrunk(images: Pixels) -> Resized:
+    """Shrinks images that are too large for a grid."""
+    return images if images.shape[1] <= LARGEST else resized(images, LARGEST)
+
+
+def resized(images: Pixels, resolution: int) -> Resized:
+    """Returns images at another resolution, in the colours that they have."""
+    if not len(images) or images.shape[1] == resolution:
+        return images
+    pictures = (as_picture(image) for image in images)
+    size = (resolution, resolution)
+    found = [np.asarray(picture.resize(size, Image.Resampling.LANCZOS)) for picture in pictures]
+    return np.stack(found).reshape(-1, *size, images.shape[-1])
 
 
 def grid(images: Pixels, *, columns: int) -> np.ndarray:
@@ -30,10 +47,15 @@ def grid(images: Pixels, *, columns: int) -> np.ndarray:
 
 
 def side_by_side(
-    panels: list[UInt8[np.ndarray, "_ height width channels"]], *, columns: int
+    panels: list[UInt8[np.ndarray, "_ height width _"]], *, columns: int
 ) -> np.ndarray:
-    """Lays several sets of images out as grids, left to right, with a wider gap between them."""
-    sheets = [grid(panel, columns=columns) for panel in panels]
+    """Lays several sets of images out as grids, left to right, with a wider gap between them.
+
+    Grey becomes a colour beside colours.
+    """
+    channels = max(panel.shape[-1] for panel in panels)
+    coloured = (np.broadcast_to(panel, (*panel.shape[:3], channels)) for panel in panels)
+    sheets = [grid(panel, columns=columns) for panel in coloured]
     height = max(sheet.shape[0] for sheet in sheets)
     padded = [
         np.pad(s, ((0, height - s.shape[0]), (0, 4 * GAP), (0, 0)), constant_values=PAPER)
@@ -66,8 +88,9 @@ def strips(rows: Mapping[str, Sequence[Pixels]]) -> np.ndarray:
 
 def _enlarged(images: Pixels) -> UInt8[np.ndarray, "batch taller wider 3"]:
     """Makes every pixel a square until an image fills a cell, and grey a colour."""
-    by = -(-CELL // images.shape[1])
-    large = images.repeat(by, axis=1).repeat(by, axis=2)
+    small = shrunk(images)
+    by = -(-CELL // small.shape[1])
+    large = small.repeat(by, axis=1).repeat(by, axis=2)
     return np.broadcast_to(large, (*large.shape[:3], 3))
 
 

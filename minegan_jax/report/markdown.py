@@ -79,6 +79,7 @@ def to_markdown(record: dict[str, Any], workdir: Path) -> str:
     if record["caution"]:
         parts.append(f"Careful: {record['caution']}.")
     parts += [f"Careful: {remark}." for remark in record["remarks"]]
+    parts += [f"View: {record['view']}."] if record["view"] else []
     parts += _against_held_out(record)
     parts += [
         "## Against the training images",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 
 from minegan_jax import run_folder, trees
 from minegan_jax.data import Dataset
@@ -54,6 +55,7 @@ class Subject(NamedTuple):
     selection: source_usage.Selection | None = None  # of the last phase, if sources competed
     flip: bool = False  # whether training mirrored half of the images
     remarks: Sequence[str] = ()  # on the images, see `experiment.target_images.remarks`
+    view: str = ""  # how images are measured, where that is not how they are handed out
 
 
 def is_current(workdir: Path, subject: Subject) -> bool:
@@ -96,7 +98,8 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     evaluator = load_evaluator(recipe.config)
     train, held_out = (shown(part, flip=subject.flip) for part in (dataset.train, dataset.held_out))
     images = {
-        name: drawn.sample(recipe.config.num_images, recipe.seed) for name, drawn in phases.items()
+        name: drawn.as_measured().sample(recipe.config.num_images, recipe.seed)
+        for name, drawn in phases.items()
     }
     known = known_pictures(train, held_out, seed=recipe.seed)
     near = {name: known and near_copies_of(known, each) for name, each in images.items()}
@@ -120,13 +123,15 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
         "caution": caution(evaluator.features, dataset),
         "remarks": list(subject.remarks),
         "real": compared.real,
+        "view": subject.view,
         "phases": measured,
         "selector": table,
         "classes": source_usage.classes_report(phases[last], subject.sources, recipe.seed),
         "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
     }
     directory = workdir / run_folder.SAMPLES
-    figures.save_comparison(directory, dataset, images)
+    handed_out = {name: _handed_out(drawn, images[name], recipe) for name, drawn in phases.items()}
+    figures.save_comparison(directory, dataset, handed_out)
     figures.save_walk(directory, phases[last], recipe.seed)
     figures.save_closest(directory, train.rows, images[last], compared.copies[last])
     figures.save_selector(directory, log.read(workdir / run_folder.METRICS))
@@ -185,6 +190,15 @@ def _by_pixels(
         }
         for name, found in near.items()
     }
+
+
+def _handed_out(
+    drawn: Generator, measured: Pixels, recipe: Recipe
+) -> UInt8[np.ndarray, "shown _ _ _"]:
+    """Returns the first of the images that were measured, as they are handed out."""
+    if not drawn.as_measured().measured:
+        return measured
+    return drawn.sample(min(figures.PANEL**2, len(measured)), recipe.seed)
 
 
 def _recognised(evaluator: Evaluator, dataset: Dataset, images: Pixels) -> dict[str, Any]:

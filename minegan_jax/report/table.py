@@ -109,6 +109,12 @@ def given_rows(records: Sequence[Record]) -> list[list[str]]:
     return [[title, ", ".join(settings[title, *rest]), *rest] for title, *rest in settings]
 
 
+def views(records: Sequence[Record]) -> list[str]:
+    """Says of each method how its images are measured, where not as they are handed out."""
+    found = {(r["title"], r["view"]): None for r in records if r.get("view")}
+    return [f"{title}: {view}." for title, view in found]
+
+
 def of_one_size(
     records: Sequence[Record], milliseconds: Mapping[str, float], shown: Sequence[str]
 ) -> tuple[list[str], list[list[str]]]:

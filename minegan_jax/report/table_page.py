@@ -55,7 +55,8 @@ def _figures(measured: Record) -> str:
         parts.append(to_table(titles, unbroken, f"{size} training images"))
     remarks = dict.fromkeys(remark for row in rows for remark in row["remarks"])
     careful = (paragraph(f"Careful: {remark}.", "careful") for remark in remarks)
-    return "".join([*careful, *parts, paragraph(SPREAD)])
+    views = (paragraph(view) for view in table.views(rows))
+    return "".join([*careful, *views, *parts, paragraph(SPREAD)])
 
 
 def _pictures(folder: Path, kind: str, said: str) -> str:

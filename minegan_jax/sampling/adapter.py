@@ -1,5 +1,6 @@
 """The adapter: miners as a small file that, with the named sources, gives the generator back."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,8 @@ from minegan_jax import weights
 from minegan_jax.errors import InputError
 from minegan_jax.files import as_path
 from minegan_jax.mining import minegan
+from minegan_jax.mining.view import View, read_boxes
+from minegan_jax.nets.image_resize import ImageShape
 from minegan_jax.sampling.generator import WEIGHTS, Generator
 from minegan_jax.sources import Source, load_source
 from minegan_jax.types import Params
@@ -38,20 +41,28 @@ def _are_shares(value: Any) -> bool:
     return numbers and all(0 <= p <= 1 for p in value) and abs(sum(value) - 1) <= TOLERANCE
 
 
+def _is_image_shape(value: Any) -> bool:
+    """Says whether a value is a resolution with a number of channels."""
+    numbers = isinstance(value, list) and len(value) == 2 and all(map(weights.is_count, value))
+    return numbers and value[1] in (1, 3)
+
+
+def _are_numbers(value: Any) -> bool:
+    """Says whether a value is a list of finite numbers."""
+    numbers = isinstance(value, list) and all(type(n) in (int, float) for n in value)
+    return numbers and all(map(math.isfinite, value))
+
+
 FIELDS = {
     "sources": weights.list_of("objects", weights.OBJECT.fits),
     "miner": weights.Kind("an object of depth, width, start and classes", _is_miner),
     "probabilities": weights.Kind("a list of shares whose sum is 1", _are_shares),
     "weights": weights.Kind(" or ".join(WEIGHTS), lambda value: value in WEIGHTS),
-    "image_shape": weights.Kind(
-        "[resolution, channels]",
-        lambda value: (
-            isinstance(value, list)
-            and len(value) == 2
-            and all(map(weights.is_count, value))
-            and value[1] in (1, 3)
-        ),
-    ),
+    "image_shape": weights.Kind("[resolution, channels]", _is_image_shape),
+}
+VIEW_FIELDS = {
+    "image_shape": FIELDS["image_shape"],
+    "boxes": weights.Kind("a list of numbers, four for each source", _are_numbers),
 }
 
 
@@ -62,13 +73,13 @@ def save_adapter(
     sources: Sequence[Source],
     shape: minegan.MinerShape,
     probabilities: Sequence[float],
-    image_shape: tuple[int, int],
+    view: View,
     about: dict[str, Any],
 ) -> None:
     """Writes the miners, how often each is used, and which sources they belong to.
 
-    Images come out in `image_shape`, (resolution, channels), whatever a source makes. Sources
-    that are never used, because they won nothing, are left out.
+    Images are handed out and measured as in the game's view. Sources that are never used, because
+    they won nothing, are left out.
     """
     used = [number for number, share in enumerate(probabilities) if share > 0]
     tree = {str(place): miners[number] for place, number in enumerate(used)}
@@ -79,7 +90,11 @@ def save_adapter(
     description = {
         "sources": described,
         "miner": shape._asdict(),
-        "image_shape": list(image_shape),
+        "image_shape": list(view.handed_out),
+        "view": {
+            "image_shape": list(view.shape),
+            "boxes": [share for number in used for share in view.boxes[number]],
+        },
         "prior": "N(0, I)",
         "probabilities": [probabilities[number] for number in used],
         **about,
@@ -119,7 +134,6 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
                 f" found {source.name!r} of digest {source.sha256[:12]}"
             )
     shape = minegan.MinerShape(**description["miner"])
-    resolution, channels = description["image_shape"]
     miners = tuple(weights.cast(tree.get(str(i), {}), "float32") for i in range(len(sources)))
     starts = jax.eval_shape(partial(minegan.init_miners, sources, shape), jax.random.key(0))
     found, expected = (jax.tree.map(np.shape, m) for m in (miners, starts))
@@ -127,7 +141,7 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
         raise InputError(f"{directory}: expected miners of shapes {expected}, found {found}")
     return Generator(
         names=tuple(entry["name"] for entry in named),
-        sources=minegan.mined_sources(sources, shape, resolution=resolution, channels=channels),
+        sources=minegan.mined_sources(sources, shape, _view(directory, description, sources)),
         weights=tuple(
             {"miners": miner, "generators": source.generator}
             for miner, source in zip(miners, sources, strict=True)
@@ -135,3 +149,19 @@ def load_adapter(directory: str | Path, sources: Sequence[Source] | None = None)
         probabilities=np.asarray(shares) / sum(shares),
         kind=description["weights"],
     )
+
+
+def _view(directory: str | Path, description: dict[str, Any], sources: Sequence[Source]) -> View:
+    """Returns the view that an adapter describes; one of before had none of its own.
+
+    Raises:
+      InputError: it describes none.
+    """
+    handed_out = ImageShape(*description["image_shape"])
+    described = description.get("view", {"image_shape": list(handed_out), "boxes": []})
+    place = f"{directory}: field 'view'"
+    if not weights.OBJECT.fits(described):
+        raise InputError(f"{place}: expected {weights.OBJECT.words}, found {described!r:.60}")
+    weights.check_fields(place, described, VIEW_FIELDS)
+    boxes = read_boxes(described["boxes"], len(sources))
+    return minegan.view_of(sources, ImageShape(*described["image_shape"]), boxes, handed_out)

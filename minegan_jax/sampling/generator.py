@@ -37,6 +37,11 @@ class Generator(NamedTuple):
     weights: tuple[Params, ...]  # of each source and its miner
     probabilities: Float[np.ndarray, "sources"]  # p (section 3.3), with a sum of 1
     kind: str = "raw"  # of WEIGHTS: "ema" where it is an EMA that draws
+    measured: bool = False  # whether images come as they are measured, not as they are handed out
+
+    def as_measured(self) -> "Generator":
+        """Returns what draws the same images as they are measured: in the view of their game."""
+        return self._replace(measured=any(source.measured for source in self.sources))
 
     def generate(self, source: int, noise: Noise, truncation: float | None = None) -> Images:
         """Returns G_i(M_i(u)), in [-1, 1], by the number of a source; `truncation` as in `sample`.
@@ -45,14 +50,15 @@ class Generator(NamedTuple):
           InputError: the source cannot be truncated so.
         """
         behind, weights = self.sources[source], self.weights[source]
+        generate = (self.measured and behind.measured) or behind.generate
         if truncation is None:
-            return behind.generate(weights, noise)
+            return generate(weights, noise)
         if not behind.truncates:
             latents = truncated(noise.latents, truncation)
-            return behind.generate(weights, noise._replace(latents=latents))
+            return generate(weights, noise._replace(latents=latents))
         if not 0.0 < truncation <= 1.0:
             raise InputError(f"truncation {truncation}: expected more than 0, at most 1")
-        return behind.generate(weights, noise, truncation=truncation)
+        return generate(weights, noise, truncation=truncation)
 
     def sample(
         self,
@@ -128,7 +134,9 @@ class Generator(NamedTuple):
 
     def _block_size(self, source: int, noise: Noise) -> int:
         """Returns how many images are generated at a time, so that large ones fit into memory."""
-        images = jax.eval_shape(partial(self.generate, source), noise)
+        # As they leave the generator, however small a view of them is wanted.
+        whole = self._replace(measured=False)
+        images = jax.eval_shape(partial(whole.generate, source), noise)
         pixels = images.shape[1] * images.shape[2]
         return max(1, min(BLOCK, BLOCK_PIXELS // pixels))
 
@@ -182,7 +190,14 @@ def of_parts(
     return Generator(tuple(names), method.sources, weights, shares, kind)
 
 
-def of_source(source: Source, of_classes: str, *, resolution: int, channels: int) -> Generator:
+def of_source(
+    source: Source,
+    of_classes: str,
+    *,
+    resolution: int,
+    channels: int,
+    to_measured: Callable[[Images], Images] | None = None,
+) -> Generator:
     """Returns a source as it came, which draws from its prior.
 
     Args:
@@ -190,6 +205,7 @@ def of_source(source: Source, of_classes: str, *, resolution: int, channels: int
       of_classes: that a conditional one is asked for, see `mining.class_conditioning`.
       resolution: in which images are handed out, in pixels.
       channels: of these images.
+      to_measured: how images are measured; None is as they are handed out.
     """
     networks = source.networks
     drawn = mined_source(
@@ -198,6 +214,7 @@ def of_source(source: Source, of_classes: str, *, resolution: int, channels: int
         common_view(resolution=resolution, channels=channels),
         class_conditioning.noise_shape(networks, of_classes),
         truncates=networks.truncates,
+        to_measured=to_measured,
     )
     weights = {"miners": {}, "generators": source.generator}
     return Generator((source.name,), (drawn,), (weights,), np.ones(1))

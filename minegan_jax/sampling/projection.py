@@ -44,14 +44,13 @@ class Comparison(NamedTuple):
     Pixels and a frozen network's features count alike, each as a mean square.
     """
 
-    embed: Callable[[Images], Array]  # images of any size and colour to features
-    view: Callable[[Images], Images]  # in which pixels are compared
+    embed: Callable[[Images], Array]  # to features
     pixel_unit: float = 1.0  # mean square difference of the pixels of two images of the target
     feature_unit: float = 1.0  # and of their features
 
     def coordinates(self, images: Images) -> Float[Array, "batch coordinates"]:
         """Returns rows whose Euclidean distance is how different two images are."""
-        pixels = self.view(images).reshape(len(images), -1)  # (batch, rows * columns * channels)
+        pixels = images.reshape(len(images), -1)  # (batch, rows * columns * channels)
         features = self.embed(images)
         parts = ((pixels, self.pixel_unit), (features, self.feature_unit))
         scaled = [part / np.sqrt(2.0 * unit * part.shape[1]) for part, unit in parts]
@@ -62,7 +61,7 @@ class Projection(NamedTuple):
     """The nearest images that were found."""
 
     latents: Float[np.ndarray, "targets latent"]
-    images: Float[np.ndarray, "targets height width channels"]  # the generator's own, in [-1, 1]
+    images: Float[np.ndarray, "targets height width channels"]  # in [-1, 1]
     distances: Float[np.ndarray, "targets"]  # see `Comparison`
 
 
@@ -95,14 +94,11 @@ def spaces(networks: Networks, of_classes: str) -> tuple[Space, ...]:
     return (*found, Space("w", start_w, synthesise))
 
 
-def comparison(
-    extractor: Extractor, view: Callable[[Images], Images], target: Images
-) -> Comparison:
+def comparison(extractor: Extractor, target: Images) -> Comparison:
     """Returns how images are compared with those of a target.
 
     Args:
       extractor: whose features count beside pixels.
-      view: in which pixels are compared.
       target: at least two different images.
 
     Raises:
@@ -115,11 +111,11 @@ def comparison(
     def unit(rows: np.ndarray) -> float:
         return float(2.0 * rows.var(axis=0, ddof=1).mean())  # mean square difference of two rows
 
-    pixels = np.asarray(view(target), np.float64).reshape(len(target), -1)
+    pixels = np.asarray(target, np.float64).reshape(len(target), -1)
     features = np.asarray(embed(target), np.float64)
     if len(target) < 2 or not unit(pixels):
         raise InputError("expected two different target images at least: their difference is 1")
-    return Comparison(embed, view, unit(pixels), max(unit(features), SMALLEST))
+    return Comparison(embed, unit(pixels), max(unit(features), SMALLEST))
 
 
 @full_float32()
