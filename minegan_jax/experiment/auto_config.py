@@ -20,6 +20,7 @@ from minegan_jax.experiment import build, memory, used_fields
 from minegan_jax.features import efficientnet_lite
 from minegan_jax.files import as_path
 from minegan_jax.nets.family import FAMILIES
+from minegan_jax.report.settings import ReportConfig
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import devices
 
@@ -38,7 +39,7 @@ RECIPES = MappingProxyType(
 )
 ONE_OF = 5  # images is held out, of so many
 FEWEST, MOST = 10, 200  # images held out
-DIGITS = "digits"  # the packaged images, and the network that knows them
+DIGITS = "digits"  # the packaged images
 GIB = 2**30
 
 
@@ -60,7 +61,8 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
     Raises:
       InputError: a source or the images cannot be used, or the sources have no recipe in common.
     """
-    places = {"sources": tuple(sources), "target.images": as_spec(images)}
+    spec = as_spec(images)
+    places = {"sources": tuple(sources), "target.images": spec}
     if is_begun(workdir):
         begun = from_config_dict(load_config(str(_record(workdir))))
         config = replaced(begun, places)
@@ -68,12 +70,12 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
         return config
     loaded = [load_source(name, weights_too=False) for name in sources]
     recipe = from_config_dict(load_config(_recipe(loaded)))
-    count = len(open_index(places["target.images"]).labels)
+    count = len(open_index(spec).labels)
     chosen = {
         **places,
         "target.num_held_out": num_held_out(count),
         "target.colour": "convert",  # photographs come in both, and a source makes one of them
-        **_evaluation(images),
+        **_evaluation(spec),
         **_critic(loaded),
     }
     return replaced(recipe, chosen)
@@ -110,10 +112,11 @@ def _recipe(loaded: Sequence[Source]) -> str:
     return RECIPES[name]
 
 
-def _evaluation(images: str) -> dict[str, Any]:
+def _evaluation(spec: str) -> dict[str, Any]:
     """Returns the networks that measure: those of digits for digits alone."""
-    if images == DIGITS:
-        return {}
+    if spec == DIGITS:
+        defaults = ReportConfig()
+        return {"report.features": defaults.features, "report.classifier": defaults.classifier}
     installed = efficientnet_lite.is_installed()
     return {
         "report.features": efficientnet_lite.NAME if installed else None,
@@ -141,8 +144,9 @@ def fit_devices(config: Config, given: Collection[str]) -> Fitted:
       given: the paths of these fields, which stay.
 
     Raises:
-      InputError: the sources cannot play together.
+      InputError: the sources cannot play together, or the method takes none.
     """
+    used_fields.check(config, ("sources",))  # the method may be another than that of the recipe
     count, held = jax.device_count(), devices.memory()
     if "run.batch_size" not in given:
         size = math.ceil(config.run.batch_size / count) * count
