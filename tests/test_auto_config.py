@@ -111,7 +111,7 @@ MISTAKES = {
         "--config.run.mine_step: there is no 'mine_step': did you mean 'mine_steps'?"
     ),
     ("--sources=mnist_without_9", "--images=HERE", "--config.method=vae"): (
-        "config field 'sources' does nothing for method 'vae'"
+        "method 'vae' takes no sources: expected minegan, transfergan"
     ),
     ("--mode=sample", "--images=HERE"): "--images does nothing with --mode=sample",
     ("--mode=compare", "--sources=mnist_without_9"): "--sources does nothing with --mode=compare",

@@ -66,7 +66,7 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
     if is_begun(workdir):
         begun = from_config_dict(load_config(str(_record(workdir))))
         config = replaced(begun, places)
-        used_fields.check(config, places)
+        _check_takes_sources(config)
         return config
     loaded = [load_source(name, weights_too=False) for name in sources]
     recipe = from_config_dict(load_config(_recipe(loaded)))
@@ -79,6 +79,13 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
         **_critic(loaded),
     }
     return replaced(recipe, chosen)
+
+
+def _check_takes_sources(config: Config) -> None:
+    """Makes sure that the method, which may not be the recipe's, starts from sources."""
+    takers = [method for method, read in used_fields.READ.items() if "sources" in read]
+    if config.method in used_fields.READ and config.method not in takers:
+        raise InputError(f"method {config.method!r} takes no sources: expected {', '.join(takers)}")
 
 
 def is_begun(workdir: str | None) -> bool:
@@ -146,7 +153,7 @@ def fit_devices(config: Config, given: Collection[str]) -> Fitted:
     Raises:
       InputError: the sources cannot play together, or the method takes none.
     """
-    used_fields.check(config, ("sources",))  # the method may be another than that of the recipe
+    _check_takes_sources(config)
     count, held = jax.device_count(), devices.memory()
     if "run.batch_size" not in given:
         size = math.ceil(config.run.batch_size / count) * count
