@@ -42,7 +42,8 @@ NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 # Files that train, or compile large networks: `pytest -m "not slow"` has them too, and starts with
 # them; `pytest` alone leaves them out.
 LONG = [
-    *("accelerator", "accumulation", "activation_runs", "api", "assets", "batch_statistics"),
+    *("accelerator", "accumulation", "activation_runs", "api", "assets", "auto_config_runs"),
+    "batch_statistics",
     *("batch_statistics_runs", "biggan_deep_hf", "biggan_pytorch", "classes", "cli", "cli_runs"),
     *("commands", "compare", "copying", "devices", "early_stopping", "efficientnet_lite", "ema"),
     *("evaluation", "export", "families", "family_runs", "fid", "first_steps", "first_word"),

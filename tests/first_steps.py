@@ -27,6 +27,7 @@ PUBLISHED = {
         "biggan_deep",
         {**IMAGENET, "resolution": 128, "latent_size": 128, "width": 128},
     ),
+    "dcgan": ("dcgan", {"resolution": 32, "channels": 3, "width": 64, "latent_size": 100}),
     "sngan": ("sngan", {**IMAGENET, "resolution": 128, "latent_size": 128, "width": 64}),
     "stylegan2": (
         "stylegan2",

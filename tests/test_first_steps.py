@@ -26,6 +26,7 @@ ARGUMENTS = {
     "cars_buses_to_red_vehicles": ("", "0.3", "0.7"),
     "celeba_to_ffhq_children": ("", "100"),
     "celeba_to_ffhq_women": ("", "50", "100"),
+    "dcgan": ("",),
     "digits_classifier": ("", "features", "judge", "guide"),
     "ffhq_to_10_shot": ("", "babies", "sunglasses", "sketches"),
     "ffhq_to_100_shot": ("", "obama", "grumpy_cat", "panda", "cat", "dog"),
@@ -62,7 +63,7 @@ NAMED = {
     ),
 }
 GIVEN = {
-    **{name: name for name in ("biggan", "sngan", "stylegan2")},
+    **{name: name for name in ("biggan", "dcgan", "sngan", "stylegan2")},
     **{"progan": "progan_256", "bigGAN_photos": "scenes"},
 }
 # Fields that reach no network: runs that differ in nothing else have the same first step.

@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +29,7 @@ from minegan_jax.data.subsets import Subset as Subset
 from minegan_jax.data.subsets import choose as choose
 from minegan_jax.data.tfds import open_tfds
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 from minegan_jax.types import Labels, Pixels
 
 LOG = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def as_spec(images: str) -> str:
     """Returns the spec of a path: `folder:`, `zip:` or `npz:`; a spec stays as it is."""
     if images.partition(":")[0] in KINDS:
         return images
-    path = Path(os.path.expanduser(images))
+    path = as_path(images)
     is_file = path.is_file() or inside(path) is not None
     return f"{('zip' if inside(path) else 'npz') if is_file else 'folder'}:{images}"
 

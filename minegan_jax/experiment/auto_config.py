@@ -20,6 +20,7 @@ from minegan_jax.experiment import build, memory, used_fields
 from minegan_jax.features import efficientnet_lite
 from minegan_jax.files import as_path
 from minegan_jax.nets.family import FAMILIES
+from minegan_jax.report.settings import ReportConfig
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import devices
 
@@ -38,7 +39,7 @@ RECIPES = MappingProxyType(
 )
 ONE_OF = 5  # images is held out, of so many
 FEWEST, MOST = 10, 200  # images held out
-DIGITS = "digits"  # the packaged images, and the network that knows them
+DIGITS = "digits"  # the packaged images
 GIB = 2**30
 
 
@@ -65,7 +66,7 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
     if is_begun(workdir):
         begun = from_config_dict(load_config(str(_record(workdir))))
         config = replaced(begun, places)
-        used_fields.check(config, places)
+        _check_takes_sources(config)
         return config
     loaded = [load_source(name, weights_too=False) for name in sources]
     recipe = from_config_dict(load_config(_recipe(loaded)))
@@ -74,10 +75,17 @@ def choose(sources: Sequence[str], images: str, workdir: str | None = None) -> C
         **places,
         "target.num_held_out": num_held_out(count),
         "target.colour": "convert",  # photographs come in both, and a source makes one of them
-        **_evaluation(images),
+        **_evaluation(spec),
         **_critic(loaded),
     }
     return replaced(recipe, chosen)
+
+
+def _check_takes_sources(config: Config) -> None:
+    """Makes sure that the method, which may not be the recipe's, starts from sources."""
+    takers = [method for method, read in used_fields.READ.items() if "sources" in read]
+    if config.method in used_fields.READ and config.method not in takers:
+        raise InputError(f"method {config.method!r} takes no sources: expected {', '.join(takers)}")
 
 
 def is_begun(workdir: str | None) -> bool:
@@ -111,10 +119,11 @@ def _recipe(loaded: Sequence[Source]) -> str:
     return RECIPES[name]
 
 
-def _evaluation(images: str) -> dict[str, Any]:
+def _evaluation(spec: str) -> dict[str, Any]:
     """Returns the networks that measure: those of digits for digits alone."""
-    if images == DIGITS:
-        return {}
+    if spec == DIGITS:
+        defaults = ReportConfig()
+        return {"report.features": defaults.features, "report.classifier": defaults.classifier}
     installed = efficientnet_lite.is_installed()
     return {
         "report.features": efficientnet_lite.NAME if installed else None,
@@ -142,8 +151,9 @@ def fit_devices(config: Config, given: Collection[str]) -> Fitted:
       given: the paths of these fields, which stay.
 
     Raises:
-      InputError: the sources cannot play together.
+      InputError: the sources cannot play together, or the method takes none.
     """
+    _check_takes_sources(config)
     count, held = jax.device_count(), devices.memory()
     if "run.batch_size" not in given:
         size = math.ceil(config.run.batch_size / count) * count
