@@ -187,7 +187,7 @@ def as_published(run, tmp_path_factory):
 @pytest.mark.parametrize("run", ["progan"], indirect=True)
 def test_finetuned_networks_are_written_as_published(run, as_published):
     written, said = as_published
-    assert said.endswith("progan, a progan; its latents are its miner's, see docs/weights.md")
+    assert "progan, a progan; its latents are its miner's, see 'The way back' in" in said
     state = run.state("finetune")
     (averaged,) = state.ema_params["generators"]
     jax.tree.map(np.testing.assert_array_equal, written.generator, averaged)

@@ -420,9 +420,7 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
         kind = str if flag.default is None else type(flag.default)
         DEFINE[kind](name, flag.default, flag.meaning, flag_values=values)
     flags.DEFINE_string("out", None, "where to write", flag_values=values)
-    meaning = (
-        "a source or a run that finetuned one, to write as the files that the other flags name"
-    )
+    meaning = "a source, or a run that finetuned one, to write as published"
     flags.DEFINE_string("export", None, meaning, flag_values=values)
     try:
         rest = values(argv)
@@ -430,7 +428,7 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
         raise InputError(" ".join(str(error).split())) from error
     if len(rest) > 1:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
-    for name in options:
+    for name in values:
         if values[name].present > 1:
             raise InputError(f"--{name}: expected once, found {values[name].present} times")
     return values

@@ -40,18 +40,21 @@ class Finetuned(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+def only_arrays(arrays: dict[str, Arrays], _: Any) -> Arrays:
+    """Returns those of the only network."""
+    (only,) = arrays.values()
+    return only
+
+
 class Form(NamedTuple):
     """How a format's files hold the networks of a source."""
 
     family: str  # of the source
     networks: Callable[[Mapping[str, Any]], Mapping[str, Network]]  # of its arguments
-    files: Mapping[
-        str, tuple[str, ...]
-    ]  # by flag, the networks of which a file has those there are
-    # What a file holds, of the arrays of each network and the arguments; those of the only one.
-    content: Callable[[dict[str, Arrays], Mapping[str, Any]], Any] = lambda arrays, _: next(
-        iter(arrays.values())
-    )
+    # By flag, the networks in a file, as far as a source has them.
+    files: Mapping[str, tuple[str, ...]]
+    # What a file holds, of the arrays of each network and of the arguments.
+    content: Callable[[dict[str, Arrays], Mapping[str, Any]], Any] = only_arrays
     # Of the arguments, by network: the values that some of them have in every one of this layout.
     fixed: Callable[[Mapping[str, Any]], Fixed] = lambda _: {}
     endings: tuple[str, ...] = (*TORCH, SAFETENSORS)  # that the files' names may have
@@ -169,7 +172,7 @@ def _of_run(folder: Path, name: str | None) -> Finetuned:
     own = judge.location == source.location
     remarks = [*notes_of(source)]
     if jax.tree.leaves(weights["miners"]):
-        remarks.append("its latents are its miner's, see docs/weights.md")
+        remarks.append("its latents are its miner's, see 'The way back' in docs/weights.md")
     critic = run.state(phase).params["critic"] if own else {}
     return Finetuned(
         source._replace(generator=weights["generators"], critic=critic), tuple(remarks)
