@@ -27,7 +27,10 @@ PHASE = "finetune"  # of a run, whose networks are worth writing
 TORCH = (".pth", ".pt", ".bin")
 SAFETENSORS = ".safetensors"
 NPZ = ".npz"
-SOURCE = Flag("the one of several finetuned sources")
+CHOOSING = {  # flags that every way back has
+    "source": Flag("the one to write of a run's several sources"),
+    "sources": Flag("where a run's sources lie now, DIR,DIR"),
+}
 
 Arrays = dict[str, np.ndarray]
 Fixed = Mapping[str, Mapping[str, tuple[Any, ...]]]
@@ -68,13 +71,21 @@ def back(form: Form, flags: Mapping[str, Flag]) -> Back:
       flags: of the files to write.
     """
 
-    def write(place: str, files: Mapping[str, str], name: str | None) -> str:
-        return export(form, place, files, name)
+    def write(place: str, given: Mapping[str, str]) -> str:
+        files = {flag: file for flag, file in given.items() if flag not in CHOOSING}
+        moved = tuple(filter(None, given.get("sources", "").split(",")))
+        return export(form, place, files, given.get("source"), moved)
 
-    return Back({**flags, "source": SOURCE}, write)
+    return Back({**flags, **CHOOSING}, write)
 
 
-def export(form: Form, place: str, files: Mapping[str, str], name: str | None = None) -> str:
+def export(
+    form: Form,
+    place: str,
+    files: Mapping[str, str],
+    name: str | None = None,
+    moved: tuple[str, ...] = (),
+) -> str:
     """Writes the networks of a source.
 
     Args:
@@ -82,6 +93,7 @@ def export(form: Form, place: str, files: Mapping[str, str], name: str | None = 
       place: of the source or of the run.
       files: to write, by flag.
       name: of the source, where a run finetuned several.
+      moved: where the run's sources lie now; empty: where they were.
 
     Returns:
       A line that says what was written.
@@ -90,7 +102,7 @@ def export(form: Form, place: str, files: Mapping[str, str], name: str | None = 
       InputError: there is no such source, the layout cannot hold it, or a file is there already.
     """
     paths = checked_paths(form, files)
-    source, remarks = find_source(place, name)
+    source, remarks = find_source(place, name, moved)
     arguments = arguments_of(form, source, place)
     contents = {}
     for flag, path in paths.items():
@@ -128,17 +140,17 @@ def checked_paths(form: Form, files: Mapping[str, str]) -> dict[str, Path]:
     return paths
 
 
-def find_source(place: str, name: str | None) -> Finetuned:
-    """Opens a source's folder, or takes a source out of a run that finetuned it.
+def find_source(place: str, name: str | None, moved: tuple[str, ...]) -> Finetuned:
+    """Opens a source's folder, or takes a source out of a run that finetuned it; see `export`.
 
     Raises:
       InputError: there is none there, or several.
     """
     folder = as_path(place)
     if (folder / run_folder.CONFIG).is_file():
-        return _of_run(folder, name)
-    if name is not None:
-        raise InputError(f"--source={name}: {place} is no run of several sources")
+        return _of_run(folder, name, moved)
+    if name is not None or moved:
+        raise InputError(f"--source and --sources choose those of a run, which {place} is not")
     if (folder / adapter.JSON_NAME).is_file():
         raise InputError(
             f"{place}: an adapter, which holds miners alone: expected the run's folder"
@@ -152,11 +164,11 @@ def notes_of(source: sources.Source) -> tuple[str, ...]:
     return tuple(f"as it was converted: {note}" for note in source.description.get("notes", ()))
 
 
-def _of_run(folder: Path, name: str | None) -> Finetuned:
+def _of_run(folder: Path, name: str | None, moved: tuple[str, ...]) -> Finetuned:
     """Takes a source out of a run, with the average of its generator and the game's critic."""
     from minegan_jax import experiment  # which most exports need not load
 
-    run = experiment.open_run(folder)
+    run = experiment.open_run(folder, moved)
     phase, names = run.phases_done()[-1], run.source_names
     if phase != PHASE:
         kept = folder / run_folder.SOURCE
