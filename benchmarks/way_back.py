@@ -78,7 +78,7 @@ def check(case: Case, folder: Path) -> tuple[int, float]:
     given = {flag: str(file) for flag, file in case.files.items()}
     written = {flag: str(folder / f"{flag}.pth") for flag in given}
     command.write(case.convert(**given), folder / "source")
-    case.back.write(str(folder / "source"), written, None)
+    case.back.write(str(folder / "source"), written)
     count = sum(compare(Path(given[flag]), Path(written[flag])) for flag in given)
     command.write(case.convert(**written), folder / "again")
     return count, images_off(folder / "again", case.outputs) if case.outputs else 0.0

@@ -246,3 +246,16 @@ def test_arguments_that_no_network_has(name, change, said):
 )
 def test_feature_sizes_halve_rounding_up(resolution, sizes):
     assert dcgan.feature_sizes(resolution) == sizes
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_in_full_are_the_same_networks(name):
+    given = ARGUMENTS[name][0]
+    full = family.in_full(name, given)
+    assert family.in_full(name, full) == full
+    assert {argument: full[argument] for argument in given} == given
+    shapes = (
+        jax.eval_shape(family.build(name, arguments).init, jax.random.key(0))
+        for arguments in (given, full)
+    )
+    assert trees.named_shapes(next(shapes)) == trees.named_shapes(next(shapes))

@@ -184,7 +184,7 @@ def test_a_family_without_a_critic_gets_a_plain_one(critic, tmp_path):
 def as_published(run, tmp_path_factory):
     """What a run finetuned, written as published and converted again; and what was said."""
     folder = tmp_path_factory.mktemp("as_published")
-    said = progan_genforce.BACK.write(str(run.workdir), {"checkpoint": str(folder / "a.pth")}, None)
+    said = progan_genforce.BACK.write(str(run.workdir), {"checkpoint": str(folder / "a.pth")})
     command.write(progan_genforce.convert(str(folder / "a.pth")), folder / "source")
     return sources.load_source(folder / "source"), said
 
@@ -192,11 +192,20 @@ def as_published(run, tmp_path_factory):
 @pytest.mark.parametrize("run", ["progan"], indirect=True)
 def test_finetuned_networks_are_written_as_published(run, as_published):
     written, said = as_published
-    assert said.endswith("progan, a progan; its latents are its miner's, see docs/weights.md")
+    assert "progan, a progan; its latents are its miner's, see 'The way back' in" in said
     state = run.state("finetune")
     (averaged,) = state.ema_params["generators"]
     jax.tree.map(np.testing.assert_array_equal, written.generator, averaged)
     jax.tree.map(np.testing.assert_array_equal, written.critic, state.params["critic"])
+
+
+@pytest.mark.parametrize("run", ["progan"], indirect=True)
+def test_sources_may_lie_elsewhere(run, as_published, tmp_path):
+    moved = shutil.copytree(run.experiment.sources[0].location, tmp_path / "moved")
+    files = {"checkpoint": str(tmp_path / "a.pth")}
+    progan_genforce.BACK.write(str(run.workdir), {**files, "sources": str(moved)})
+    again = progan_genforce.convert(**files)
+    jax.tree.map(np.testing.assert_array_equal, again.params["critic"], as_published[0].critic)
 
 
 @pytest.mark.parametrize("run", ["progan"], indirect=True)
@@ -214,9 +223,9 @@ def test_what_was_only_mined_is_not_written(run, tmp_path):
     shutil.rmtree(copy / "checkpoints" / "finetune")
     said = "expected a run that finetunes, found phase 'mine', which leaves a source as it was"
     with pytest.raises(InputError, match=said):
-        progan_genforce.BACK.write(str(copy), {"checkpoint": str(tmp_path / "a.pth")}, None)
+        progan_genforce.BACK.write(str(copy), {"checkpoint": str(tmp_path / "a.pth")})
     with pytest.raises(InputError, match="expected --source= with the one to write of progan"):
         progan_genforce.BACK.write(
-            str(run.workdir), {"checkpoint": str(tmp_path / "a.pth")}, "another"
+            str(run.workdir), {"checkpoint": str(tmp_path / "a.pth"), "source": "another"}
         )
     assert not (tmp_path / "a.pth").exists()

@@ -77,10 +77,10 @@ class Weights(NamedTuple):
 class Back(NamedTuple):
     """The way back of a command: how it writes what it reads, of a source."""
 
-    flags: Mapping[str, Flag]  # the files to write, and `source`
-    # Of the source's place, the files by flag and the source's name: writes; returns a line that
+    flags: Mapping[str, Flag]  # the files to write, and what chooses a source
+    # Of the source's place and the values of flags that are given: writes; returns a line that
     # says so.
-    write: Callable[[str, Mapping[str, str], str | None], str]
+    write: Callable[[str, Mapping[str, str]], str]
 
 
 class Network(NamedTuple):
@@ -393,8 +393,7 @@ def _write_back(back: Back | None, given: dict[str, Any]) -> str:
     for name in given.keys() - back.flags.keys() - {"export"}:
         known = ", ".join(f"--{flag}" for flag in back.flags)
         raise InputError(f"--{name} does nothing with --export: it reads {known}")
-    place, source = given.pop("export"), given.pop("source", None)
-    return back.write(place, given, source)
+    return back.write(given.pop("export"), given)
 
 
 def _as_path(flag: str, value: Any) -> Any:
@@ -420,9 +419,7 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
         kind = str if flag.default is None else type(flag.default)
         DEFINE[kind](name, flag.default, flag.meaning, flag_values=values)
     flags.DEFINE_string("out", None, "where to write", flag_values=values)
-    meaning = (
-        "a source or a run that finetuned one, to write as the files that the other flags name"
-    )
+    meaning = "a source, or a run that finetuned one, to write as published"
     flags.DEFINE_string("export", None, meaning, flag_values=values)
     try:
         rest = values(argv)
@@ -430,7 +427,7 @@ def _parse(options: Mapping[str, Flag], argv: list[str]) -> flags.FlagValues:
         raise InputError(" ".join(str(error).split())) from error
     if len(rest) > 1:
         raise InputError(f"unexpected argument {rest[1]!r}: every argument is --NAME=VALUE")
-    for name in options:
+    for name in values:
         if values[name].present > 1:
             raise InputError(f"--{name}: expected once, found {values[name].present} times")
     return values

@@ -27,7 +27,10 @@ PHASE = "finetune"  # of a run, whose networks are worth writing
 TORCH = (".pth", ".pt", ".bin")
 SAFETENSORS = ".safetensors"
 NPZ = ".npz"
-SOURCE = Flag("the one of several finetuned sources")
+CHOOSING = {  # flags that every way back has
+    "source": Flag("the one to write of a run's several sources"),
+    "sources": Flag("where a run's sources lie now, DIR,DIR"),
+}
 
 Arrays = dict[str, np.ndarray]
 Fixed = Mapping[str, Mapping[str, tuple[Any, ...]]]
@@ -40,18 +43,21 @@ class Finetuned(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+def only_arrays(arrays: dict[str, Arrays], _: Any) -> Arrays:
+    """Returns those of the only network."""
+    (only,) = arrays.values()
+    return only
+
+
 class Form(NamedTuple):
     """How a format's files hold the networks of a source."""
 
     family: str  # of the source
     networks: Callable[[Mapping[str, Any]], Mapping[str, Network]]  # of its arguments
-    files: Mapping[
-        str, tuple[str, ...]
-    ]  # by flag, the networks of which a file has those there are
-    # What a file holds, of the arrays of each network and the arguments; those of the only one.
-    content: Callable[[dict[str, Arrays], Mapping[str, Any]], Any] = lambda arrays, _: next(
-        iter(arrays.values())
-    )
+    # By flag, the networks in a file, as far as a source has them.
+    files: Mapping[str, tuple[str, ...]]
+    # What a file holds, of the arrays of each network and of the arguments.
+    content: Callable[[dict[str, Arrays], Mapping[str, Any]], Any] = only_arrays
     # Of the arguments, by network: the values that some of them have in every one of this layout.
     fixed: Callable[[Mapping[str, Any]], Fixed] = lambda _: {}
     endings: tuple[str, ...] = (*TORCH, SAFETENSORS)  # that the files' names may have
@@ -65,13 +71,21 @@ def back(form: Form, flags: Mapping[str, Flag]) -> Back:
       flags: of the files to write.
     """
 
-    def write(place: str, files: Mapping[str, str], name: str | None) -> str:
-        return export(form, place, files, name)
+    def write(place: str, given: Mapping[str, str]) -> str:
+        files = {flag: file for flag, file in given.items() if flag not in CHOOSING}
+        moved = tuple(filter(None, given.get("sources", "").split(",")))
+        return export(form, place, files, given.get("source"), moved)
 
-    return Back({**flags, "source": SOURCE}, write)
+    return Back({**flags, **CHOOSING}, write)
 
 
-def export(form: Form, place: str, files: Mapping[str, str], name: str | None = None) -> str:
+def export(
+    form: Form,
+    place: str,
+    files: Mapping[str, str],
+    name: str | None = None,
+    moved: tuple[str, ...] = (),
+) -> str:
     """Writes the networks of a source.
 
     Args:
@@ -79,6 +93,7 @@ def export(form: Form, place: str, files: Mapping[str, str], name: str | None = 
       place: of the source or of the run.
       files: to write, by flag.
       name: of the source, where a run finetuned several.
+      moved: where the run's sources lie now; empty: where they were.
 
     Returns:
       A line that says what was written.
@@ -87,7 +102,7 @@ def export(form: Form, place: str, files: Mapping[str, str], name: str | None = 
       InputError: there is no such source, the layout cannot hold it, or a file is there already.
     """
     paths = checked_paths(form, files)
-    source, remarks = find_source(place, name)
+    source, remarks = find_source(place, name, moved)
     arguments = arguments_of(form, source, place)
     contents = {}
     for flag, path in paths.items():
@@ -125,17 +140,17 @@ def checked_paths(form: Form, files: Mapping[str, str]) -> dict[str, Path]:
     return paths
 
 
-def find_source(place: str, name: str | None) -> Finetuned:
-    """Opens a source's folder, or takes a source out of a run that finetuned it.
+def find_source(place: str, name: str | None, moved: tuple[str, ...]) -> Finetuned:
+    """Opens a source's folder, or takes a source out of a run that finetuned it; see `export`.
 
     Raises:
       InputError: there is none there, or several.
     """
     folder = as_path(place)
     if (folder / run_folder.CONFIG).is_file():
-        return _of_run(folder, name)
-    if name is not None:
-        raise InputError(f"--source={name}: {place} is no run of several sources")
+        return _of_run(folder, name, moved)
+    if name is not None or moved:
+        raise InputError(f"--source and --sources choose those of a run, which {place} is not")
     if (folder / adapter.JSON_NAME).is_file():
         raise InputError(
             f"{place}: an adapter, which holds miners alone: expected the run's folder"
@@ -149,11 +164,11 @@ def notes_of(source: sources.Source) -> tuple[str, ...]:
     return tuple(f"as it was converted: {note}" for note in source.description.get("notes", ()))
 
 
-def _of_run(folder: Path, name: str | None) -> Finetuned:
+def _of_run(folder: Path, name: str | None, moved: tuple[str, ...]) -> Finetuned:
     """Takes a source out of a run, with the average of its generator and the game's critic."""
     from minegan_jax import experiment  # which most exports need not load
 
-    run = experiment.open_run(folder)
+    run = experiment.open_run(folder, moved)
     phase, names = run.phases_done()[-1], run.source_names
     if phase != PHASE:
         kept = folder / run_folder.SOURCE
@@ -169,7 +184,7 @@ def _of_run(folder: Path, name: str | None) -> Finetuned:
     own = judge.location == source.location
     remarks = [*notes_of(source)]
     if jax.tree.leaves(weights["miners"]):
-        remarks.append("its latents are its miner's, see docs/weights.md")
+        remarks.append("its latents are its miner's, see 'The way back' in docs/weights.md")
     critic = run.state(phase).params["critic"] if own else {}
     return Finetuned(
         source._replace(generator=weights["generators"], critic=critic), tuple(remarks)

@@ -31,8 +31,6 @@ COMMON = {
     "minibatch_stddev_group": Flag("images that the critic compares; 0: what the file says", 0),
     "truncation": Flag("how far from their mean w are taken by default, over 0, at most 1", 1.0),
 }
-
-
 FILTER = np.asarray(np.outer(TAPS, TAPS) / 64, np.float32)  # as the files have it, in both axes
 
 

@@ -19,8 +19,6 @@ ALIGNMENT = 64  # bytes: where numbers begin, so that PyTorch may map them into 
 PADDING = b"FB"  # begins the field of a record's header that is as long as it takes
 HEADER = 30  # bytes of a record's header, without its name and its fields
 DATE = 1980, 1, 1, 0, 0, 0  # of every record: the same networks give the same file
-
-
 # Arrays and the names of their records, by identity: each is written once, however often it is
 # shown.
 Storages = dict[int, tuple[str, np.ndarray]]

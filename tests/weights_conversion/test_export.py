@@ -162,7 +162,7 @@ def case(request, tmp_path_factory):
     converted = module.convert(**{flag: str(folder / flag) for flag in published})
     command.write(converted, folder / "source")
     out = {flag: str(folder / "out" / name) for flag, name in names.items()}
-    said = module.BACK.write(str(folder / "source"), out, None)
+    said = module.BACK.write(str(folder / "source"), out)
     assert said == f"{' and '.join(out.values())}: source, a {converted.family}"
     return module, converted, out, {flag: read(folder / n) for flag, (n, read) in expected.items()}
 
@@ -306,7 +306,7 @@ def test_narrow_networks_come_back(name, tmp_path):
     ending = module.BACK.flags.keys() & {"checkpoint"} or {"generator", "critic"}
     kind = ".npz" if module is sngan_chainer else ".pth"
     out = {flag: str(tmp_path / f"{flag}{kind}") for flag in sorted(ending)}
-    module.BACK.write(str(tmp_path / "source"), out, None)
+    module.BACK.write(str(tmp_path / "source"), out)
     again = module.convert(**out)
     assert trees.digest(dict(again.params)) == trees.digest(params)
     full = family.in_full(again.family, arguments)
@@ -382,7 +382,7 @@ def test_arrays_of_several_networks_have_their_keys_before_their_names(tmp_path)
     converted = stylegan2_rosinality.convert(str(tmp_path / "in.pt"))
     command.write(converted, tmp_path / "source")
     out = {"checkpoint": str(tmp_path / "all.safetensors")}
-    stylegan2_rosinality.BACK.write(str(tmp_path / "source"), out, None)
+    stylegan2_rosinality.BACK.write(str(tmp_path / "source"), out)
     assert {"d.convs.0.0.weight", "g_ema.input.input", "latent_avg"} <= reader.read_safetensors(
         out["checkpoint"]
     ).keys()
@@ -437,7 +437,12 @@ REFUSED = {  # a format, its flags behind the source's, what is said; the source
     "out": (biggan_pytorch, ["--out=x"], "--out does nothing with --export", {}),
     "ending": (biggan_pytorch, ["--generator=G.npz"], "expected a name with .pth, .pt", {}),
     "one file": (biggan_pytorch, ["--generator=a.pth", "--critic=a.pth"], "two files", {}),
-    "source": (biggan_pytorch, ["--critic=D.pth", "--source=a"], "no run of several sources", {}),
+    "source": (
+        biggan_pytorch,
+        ["--critic=D.pth", "--source=a"],
+        "choose those of a run, which source is not",
+        {},
+    ),
     "family": (sngan_chainer, ["--critic=D.npz"], "of family 'biggan', expected 'sngan'", {}),
     "settings": (progan_gan_zoo, ["--checkpoint=a.safetensors"], "with .pth, .pt, .bin", {}),
     "only read": (stylegan2_tf, [], "this format is only read; written are biggan_py", {}),
