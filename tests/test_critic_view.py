@@ -57,8 +57,7 @@ def test_images_are_handed_out_whole_and_measured_in_the_view(run, phase):
     assert whole.shape == (3, 16, 16, 3)
     assert measured.shape == (3, 8, 8, 1)
     seen = to_pixels(box_view(Box(*BOX), 8, 1)(to_unit_range(jnp.asarray(whole))))
-    # Colours beyond black and white are cut off before or after.
-    np.testing.assert_allclose(np.asarray(seen, int), measured, atol=2)
+    np.testing.assert_allclose(np.asarray(seen, int), measured, atol=1)
 
 
 def test_an_adapter_knows_its_view(run):
