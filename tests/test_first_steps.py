@@ -27,6 +27,7 @@ ARGUMENTS = {
     "celeba_to_ffhq_children": ("", "100"),
     "celeba_to_ffhq_women": ("", "50", "100"),
     "digits_classifier": ("", "features", "judge", "guide"),
+    "faces": ("", "generateme", "random_face", "fletcher", "efleurine", "fletcher+anigan+svhn"),
     "figure2_digits": ("",),
     "figure3_digits": ("",),
     "figure5_digits": ("", "short", "long"),
@@ -57,6 +58,9 @@ NAMED = {
         [f"weights/{name}" for name in ("car", "bus", *ROOMS)],
         "progan_256",
     ),
+    "weights/random_face": "mobilestylegan",
+    "weights/generateme": "dcgan_64",
+    **{f"weights/{name}": "dcgan_32" for name in ("fletcher", "efleurine", "anigan", "svhn")},
 }
 GIVEN = {
     **{name: name for name in ("biggan", "sngan", "stylegan2")},
@@ -155,6 +159,10 @@ def test_a_config_gets_to_its_first_step(name, taken, monkeypatch):
 
 # The README mines digits in any published source, and each family by its recipe.
 SHOWN = {
+    "MobileStyleGAN by a small critic": (
+        *("faces:random_face", ("mobilestylegan",)),
+        {"view.resolution": 64, "view.channels": 1, "target.colour": "as_is"},
+    ),
     **{f"digits in {kind}": ("mnist", (kind,), {}) for kind in ("biggan", "sngan", "progan_256")},
     **{
         f"StyleGAN2 in {space}": ("stylegan2", ("stylegan2",), {"miner.space": space})
