@@ -58,7 +58,6 @@ def get_config(names: str = "generateme") -> ConfigDict:
     config.run.mine_steps = 1000
     config.run.finetune_steps = 300
     if "random_face" in sources:  # an image costs as much as thousands of the others
-        config.miner.space = "w"
         config.game.critic_steps = 1
         config.run.batch_size = 4
         config.report.num_images = 200

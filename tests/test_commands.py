@@ -226,8 +226,7 @@ def small_sources(settings, recipe):
         for name in (*settings.sources, settings.game.critic)
         if name and name not in (*sources.packaged_sources(), "fresh")
     }
-    stored = {"scenes": "biggan", "dcgan": "dcgan_stack"} if recipe == "faces" else {"scenes": "biggan"}
-    families = {name: stored.get(kind, kind) for name, kind in kinds.items()}
+    families = {name: {"scenes": "biggan"}.get(kind, kind) for name, kind in kinds.items()}
     return {
         name: first_steps.stand_in(name, (kind, tiny_sources.ARGUMENTS[kind]))
         for name, kind in families.items()
