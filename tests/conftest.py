@@ -44,7 +44,16 @@ NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 LONG = [
     *("accelerator", "accumulation", "activation_runs", "api", "assets", "batch_statistics"),
     *("batch_statistics_runs", "biggan_deep_hf", "biggan_pytorch", "classes", "cli", "cli_runs"),
-    *("commands", "compare", "copying", "critic_view", "devices", "early_stopping", "efficientnet_lite", "ema"),
+    *(
+        "commands",
+        "compare",
+        "copying",
+        "critic_view",
+        "devices",
+        "early_stopping",
+        "efficientnet_lite",
+        "ema",
+    ),
     *("evaluation", "families", "family_runs", "fid", "first_steps", "first_word"),
     *("frozen_critic", "full_float32", "hosts", "kill", "lpips", "minimal_example", "notebook"),
     *("precision", "progan", "reports", "resume", "run_folder", "samples", "several_sources"),

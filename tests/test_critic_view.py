@@ -161,6 +161,22 @@ def test_a_fresh_critic_sees_no_more_than_there_is(fields):
     assert shape_of(asked, ImageShape(64, 1)) == (12, 3)
 
 
+def test_a_critic_of_colours_sees_grey_photographs(tiny_fields, tmp_path):
+    source = tiny_sources.save_source(tmp_path / "source", "dcgan_stack")
+    values = {**tiny_fields, "sources": (str(source),), "target.num_held_out": 2}
+    assert shape_of(values) == shape_of(values, ImageShape(64, 3)) == (8, 3)
+    assert shape_of(values, ImageShape(64, 1)) == (8, 1)
+    assert shape_of({**values, "target.colour": "convert"}, ImageShape(64, 1)) == (8, 3)
+    assert shape_of({**values, "view.channels": 1}, ImageShape(64, 3)) == (8, 1)
+    few = {"run.mine_steps": 1, "run.finetune_steps": 0}
+    run = experiment.train(config.from_values({**values, **few}), tmp_path / "run")
+    assert not run.experiment.fresh_critic
+    assert run.sample(2).shape == (2, 8, 8, 3)
+    method, state = run.experiment.methods["mine"], run.state("mine")
+    scores = method.score(state, jax.random.uniform(jax.random.key(0), (2, 8, 8, 1)), 2)
+    assert np.ptp(scores) > 0
+
+
 def test_a_sources_critic_sees_what_it_was_trained_on(tiny_fields):
     assert shape_of(tiny_fields, ImageShape(64, 1)) == (8, 1)
     for field, value in (("resolution", 7), ("channels", 3)):

@@ -108,8 +108,9 @@ def _sees_grey(config: Config, taken: ImageShape, target_shape: TargetShape | No
     """Says whether a critic of colours sees grey images, as all are where the target's are."""
     if taken.channels == 1 or config.view.channels:
         return taken.channels > 1 and config.view.channels == 1
-    follows = target_shape is not None and config.target.colour != "convert"
-    return follows and target_shape().channels == 1
+    if target_shape is None or config.target.colour == "convert":
+        return False
+    return target_shape().channels == 1
 
 
 def _fresh_shape(
