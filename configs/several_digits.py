@@ -59,7 +59,7 @@ def _two(config: ConfigDict) -> None:
 def _critics(config: ConfigDict) -> None:
     config.methods = {
         "MineGAN, critic of 5 to 9": {"game": {"critic": HALVES[1]}},
-        "MineGAN, fresh critic": {"game": {"critic": "fresh"}},
+        "MineGAN, fresh critic": {"game": {"critic": "fresh", "fresh_warmup_steps": 0}},
     }
     config.metrics = ("frechet_distance", "kmmd", "probability:digits_0_to_4")
 

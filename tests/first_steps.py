@@ -19,6 +19,7 @@ from minegan_jax.types import Batch
 
 Shapes = Mapping[str, Any]  # of the state that each phase starts with, and of its images
 PROGAN = {"latent_size": 512, "width": 512, "channels": 3}
+DCGAN = {"channels": 3, "width": 64, "latent_size": 100}
 IMAGENET = {"channels": 3, "num_classes": 1000}
 # Networks as published: family and arguments, which the conversions find in the files.
 PUBLISHED = {
@@ -37,6 +38,8 @@ PUBLISHED = {
         "mobilestylegan",
         {"resolution": 1024, "channels": 3, "width": 64, "latent_size": 512},
     ),
+    "dcgan_64": ("dcgan_stack", {"resolution": 64, **DCGAN}),
+    "dcgan_32": ("dcgan_stack", {"resolution": 32, **DCGAN}),
     "progan_256": ("progan", {**PROGAN, "resolution": 256}),
     "progan_1024": ("progan", {**PROGAN, "resolution": 1024}),
 }

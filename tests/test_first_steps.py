@@ -28,6 +28,7 @@ ARGUMENTS = {
     "celeba_to_ffhq_women": ("", "50", "100"),
     "dcgan": ("",),
     "digits_classifier": ("", "features", "judge", "guide"),
+    "faces": ("", "generateme", "random_face", "fletcher", "efleurine", "fletcher+anigan+svhn"),
     "ffhq_to_10_shot": ("", "babies", "sunglasses", "sketches"),
     "ffhq_to_100_shot": ("", "obama", "grumpy_cat", "panda", "cat", "dog"),
     "figure2_digits": ("",),
@@ -61,6 +62,9 @@ NAMED = {
         [f"weights/{name}" for name in ("car", "bus", *ROOMS)],
         "progan_256",
     ),
+    "weights/random_face": "mobilestylegan",
+    "weights/generateme": "dcgan_64",
+    **{f"weights/{name}": "dcgan_32" for name in ("fletcher", "efleurine", "anigan", "svhn")},
 }
 GIVEN = {
     **{name: name for name in ("biggan", "dcgan", "sngan", "stylegan2")},
@@ -159,6 +163,10 @@ def test_a_config_gets_to_its_first_step(name, taken, monkeypatch):
 
 # The README mines digits in any published source, and each family by its recipe.
 SHOWN = {
+    "MobileStyleGAN by a small critic": (
+        *("faces:random_face", ("mobilestylegan",)),
+        {"view.resolution": 64, "view.channels": 1, "target.colour": "as_is"},
+    ),
     **{f"digits in {kind}": ("mnist", (kind,), {}) for kind in ("biggan", "sngan", "progan_256")},
     **{
         f"StyleGAN2 in {space}": ("stylegan2", ("stylegan2",), {"miner.space": space})

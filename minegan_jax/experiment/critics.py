@@ -68,6 +68,9 @@ def judge(
         shape = ImageShape(networks.resolution, networks.channels)
         _check_asked(config, critics_source.name, shape)
         critic = minegan.critic_of(critics_source, alone=alone)
+        if _sees_grey(config, shape, target_shape):
+            critic, shape = minegan.in_grey(critic), shape._replace(channels=1)
+            config = dataclasses.replace(config, view=dataclasses.replace(config.view, channels=1))
     view_of_game = minegan.view_of(loaded, shape, boxes)
     return Judge(critic, networks, boxes, view_of_game, is_fresh, config)
 
@@ -90,15 +93,24 @@ def _of_those_left(config: Config, loaded: Sequence[sources.Source]) -> tuple[fl
     return tuple(number for name, part in pairs if name in left for number in part)
 
 
-def _check_asked(config: Config, name: str, shape: ImageShape) -> None:
-    """Makes sure that a source's critic sees what the config wants."""
-    for field, taken in shape._asdict().items():
+def _check_asked(config: Config, name: str, taken: ImageShape) -> None:
+    """Makes sure that a source's critic can see what the config wants: grey it always can."""
+    for field, number in taken._asdict().items():
         asked = getattr(config.view, field)
-        if asked not in (None, taken):
+        if asked not in (None, number) and (field, asked) != ("channels", 1):
             raise InputError(
-                f"view.{field}={asked}: the critic of source {name!r} takes {taken}: expected that,"
-                f" or a fresh critic by game.critic={load_sources.FRESH}"
+                f"view.{field}={asked}: the critic of source {name!r} takes {number}: expected"
+                f" that, or a fresh critic by game.critic={load_sources.FRESH}"
             )
+
+
+def _sees_grey(config: Config, taken: ImageShape, target_shape: TargetShape | None) -> bool:
+    """Says whether a critic of colours sees grey images, as all are where the target's are."""
+    if taken.channels == 1 or config.view.channels:
+        return taken.channels > 1 and config.view.channels == 1
+    if target_shape is None or config.target.colour == "convert":
+        return False
+    return target_shape().channels == 1
 
 
 def _fresh_shape(

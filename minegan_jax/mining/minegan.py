@@ -23,7 +23,7 @@ from minegan_jax.mining.view import View, make_view
 from minegan_jax.nets.conditioning import class_table
 from minegan_jax.nets.family import Networks
 from minegan_jax.nets.function import as_function
-from minegan_jax.nets.image_resize import Box, ImageShape
+from minegan_jax.nets.image_resize import Box, ImageShape, recolour
 from minegan_jax.sources import Source
 from minegan_jax.training import sharding
 from minegan_jax.types import Images, Key, Params, Scores
@@ -93,6 +93,15 @@ def fresh_critic(networks: Networks, key: Key, *, alone: bool = False) -> Critic
     group = 1 if alone else networks.group
     criticise = sharding.criticise(networks, alone=alone)
     return Critic(criticise, lambda: networks.init(key)[1], *size, group)
+
+
+def in_grey(critic: Critic) -> Critic:
+    """Returns a critic of colours that takes grey images, whose grey it sees as a colour."""
+
+    def criticise(params: Params, images: Images, *labels: Any) -> Scores:
+        return critic.criticise(params, recolour(images, critic.channels), *labels)
+
+    return critic._replace(criticise=criticise, channels=1)
 
 
 def view_of(

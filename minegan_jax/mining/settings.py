@@ -132,8 +132,9 @@ class ViewConfig:
     )
     channels: int | None = setting(
         None,
-        "of these images, 1 grey, 3 RGB; None is what a source's critic takes, and for a fresh one"
-        " grey if a source or the target's first image is",
+        "of these images, 1 grey, 3 RGB; None is grey if what a source's critic takes is, or the"
+        " target's first image, or for a fresh critic a source; target.colour=convert passes over"
+        " the target. To a critic of colours grey is one",
         OneOf((1, 3)),
     )
     boxes: tuple[float, ...] = setting(

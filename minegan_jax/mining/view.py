@@ -64,10 +64,16 @@ def make_view(
         real=common_view(smallest, **shape._asdict()),
         critic=tuple(box_view(box, *shape, through=smallest) for box in boxes),
         measured=tuple(
-            None if (box, shape) == (WHOLE, handed_out) else box_view(box, *shape) for box in boxes
+            None if (box, shape) == (WHOLE, handed_out) else _clipped(box_view(box, *shape))
+            for box in boxes
         ),
         output=common_view(**handed_out._asdict()),
     )
+
+
+def _clipped(view: Callable[[Given], Images]) -> Callable[[Given], Images]:
+    """Cuts off what is blacker than black or whiter than white, as it is for a user."""
+    return lambda images: view(images.clip(-1.0, 1.0))
 
 
 def read_boxes(numbers: Sequence[float], num_sources: int) -> tuple[Box, ...]:

@@ -163,5 +163,5 @@ def _view(directory: str | Path, description: dict[str, Any], sources: Sequence[
     if not weights.OBJECT.fits(described):
         raise InputError(f"{place}: expected {weights.OBJECT.words}, found {described!r:.60}")
     weights.check_fields(place, described, VIEW_FIELDS)
-    boxes = read_boxes(described["boxes"], len(sources))
+    boxes = read_boxes(tuple(map(float, described["boxes"])), len(sources))
     return minegan.view_of(sources, ImageShape(*described["image_shape"]), boxes, handed_out)
