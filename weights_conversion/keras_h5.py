@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minegan_jax.errors import InputError
-
-from .file_kinds import HDF5, describe
+from minegan_jax.file_kinds import HDF5, describe
 
 WEIGHTS = "model_weights"
 MOST_BYTES = 1 << 30  # of one array

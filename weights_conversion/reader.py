@@ -15,8 +15,7 @@ import numpy as np
 import safetensors
 
 from minegan_jax.errors import InputError
-
-from .file_kinds import (
+from minegan_jax.file_kinds import (
     LEGACY,
     NPY,
     NPZ,
@@ -28,6 +27,7 @@ from .file_kinds import (
     describe_records,
     is_safetensors,
 )
+
 from .torch_layouts import read_archive, read_legacy, resolve
 from .unpickling import DAMAGE, NAMES, Damaged, Names, Refused, Storage, unpickle
 

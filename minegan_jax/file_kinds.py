@@ -3,6 +3,7 @@
 import mmap
 import zipfile
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 ZIP = b"PK\x03\x04"
@@ -37,13 +38,15 @@ TAR = 257  # where tar archives say that they are one
 HEADER = 8  # bytes of the length of a .safetensors file's header, before its brace
 
 
-def describe(path: Path, content: mmap.mmap | bytes) -> str:
+def describe(path: Path | BytesIO, content: mmap.mmap | bytes) -> str:
     """Says what a file is, as far as its content tells, for the end of a message.
 
     Args:
-      path: of the file.
-      content: of the file.
+      path: of the file, or the file itself where it lies in memory.
+      content: of the file; of a large one its first bytes will do.
     """
+    if not len(content):
+        return "an empty file"
     if content[: len(ZIP)] == ZIP:
         return _zip(path, content)
     if content[TAR : TAR + 5] == b"ustar":
@@ -61,7 +64,7 @@ def is_safetensors(content: mmap.mmap | bytes) -> bool:
     return content[HEADER : HEADER + 1] == b"{" and size <= len(content)
 
 
-def _zip(path: Path, content: mmap.mmap | bytes) -> str:
+def _zip(path: Path | BytesIO, content: mmap.mmap | bytes) -> str:
     """Says what kind of zip archive a file is."""
     try:
         with zipfile.ZipFile(path) as archive:
