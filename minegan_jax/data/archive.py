@@ -37,8 +37,10 @@ def open_zip(rest: str) -> ImageIndex:
     if inside(path) is None and not os.path.exists(path):
         raise InputError(f"zip:{rest}: no such file")
     if inside(path) is None:
-        kind = f"a folder: folder:{rest}" if path.is_dir() else f"{_kind(path)}{advice(path)}"
-        raise InputError(f"zip:{rest}: expected a zip archive, found {kind}")
+        hint = advice(path)
+        found = f"another file{hint}" if hint else kind(path)
+        found = f"a folder: folder:{rest}" if path.is_dir() else found
+        raise InputError(f"zip:{rest}: expected a zip archive, found {found}")
     return open_archive(path, f"zip:{rest}")
 
 
@@ -71,7 +73,7 @@ def way_in(path: Path) -> str:
     return advice(path)
 
 
-def _kind(path: Path) -> str:
+def kind(path: Path) -> str:
     """Says what a file is that is no zip archive."""
     return kind_of(path) if path.is_file() else "neither a file nor a folder"
 

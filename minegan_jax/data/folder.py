@@ -44,12 +44,13 @@ def open_folder(rest: str) -> ImageIndex:
 
 
 def _check_root(root: Path, spec: str) -> None:
-    if root.is_symlink() and not os.path.exists(root):
+    if os.path.islink(root) and not os.path.exists(root):
         raise InputError(f"{spec}: expected a folder, found a link that leads to none")
     if not os.path.exists(root):
         raise InputError(f"{spec}: no such folder")
     if not root.is_dir():
-        raise InputError(f"{spec}: expected a folder, found a file{archive.advice(root)}")
+        found = archive.advice(root) or f": {archive.kind(root)}"
+        raise InputError(f"{spec}: expected a folder, found a file{found}")
     if is_output(root):
         raise InputError(f"{spec}: expected photographs, found a folder that this program wrote")
 

@@ -94,28 +94,32 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     evaluator = load_evaluator(recipe.config)
     train, held_out = (shown(part, flip=subject.flip) for part in (dataset.train, dataset.held_out))
     reals = measure.Reals(_features(evaluator, train), _features(evaluator, held_out))
-    images = {
-        name: drawn.sample(recipe.config.num_images, recipe.seed) for name, drawn in phases.items()
-    }
-    fakes = {name: embed(evaluator.features, pixels).features for name, pixels in images.items()}
-    copies = {name: measure.remembered(reals, fake, recipe.seed) for name, fake in fakes.items()}
-    known = known_pictures(train, held_out, seed=recipe.seed)
-    near = {name: known and near_copies_of(known, each) for name, each in images.items()}
-    measured = {
-        name: {
-            **measure.distances(reals, fakes[name], k=recipe.config.neighbours, seed=recipe.seed),
-            "weights": phases[name].kind,
-            **_recognised(evaluator, dataset, pixels),
-            "probability": source_usage.probabilities(phases[name]),
-            "verdict": measure.judged(reals, fakes[name], copies[name], near[name]),
-            "memorisation": measure.summary(copies[name], near[name]),
-            "copying": measure.copying(reals, fakes[name], recipe.seed),
-            "exact_copies": exact_copies(train.rows, pixels),
-            "intra_cluster": _intra_cluster(evaluator, dataset, pixels, recipe.seed),
+    known, directory = (
+        known_pictures(train, held_out, seed=recipe.seed),
+        workdir / run_folder.SAMPLES,
+    )
+    measured, shown_first, last = {}, {}, list(phases)[-1]
+    # One phase after the other: of many images no more than one phase's lie in memory.
+    for name, drawn in phases.items():
+        images = drawn.sample(recipe.config.num_images, recipe.seed)
+        fake = embed(evaluator.features, images).features
+        copies = measure.remembered(reals, fake, recipe.seed)
+        near = known and near_copies_of(known, images)
+        measured[name] = {
+            **measure.distances(reals, fake, k=recipe.config.neighbours, seed=recipe.seed),
+            "weights": drawn.kind,
+            **_recognised(evaluator, dataset, images),
+            "probability": source_usage.probabilities(drawn),
+            "verdict": measure.judged(reals, fake, copies, near),
+            "memorisation": measure.summary(copies, near),
+            "copying": measure.copying(reals, fake, recipe.seed),
+            "exact_copies": exact_copies(train.rows, images),
+            "intra_cluster": _intra_cluster(evaluator, dataset, images, recipe.seed),
         }
-        for name, pixels in images.items()
-    }
-    last = list(phases)[-1]
+        shown_first[name] = images[: figures.PANEL**2].copy()
+        if name == last:
+            figures.save_closest(directory, train.rows, images, copies)
+        del images, fake
     table = source_usage.selector_report(phases[last], subject.selection, recipe.seed)
     record = {
         **_described(subject, evaluator),
@@ -130,10 +134,8 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
         "classes": source_usage.classes_report(phases[last], subject.sources, recipe.seed),
         "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
     }
-    directory = workdir / run_folder.SAMPLES
-    figures.save_comparison(directory, dataset, images)
+    figures.save_comparison(directory, dataset, shown_first)
     figures.save_walk(directory, phases[last], recipe.seed)
-    figures.save_closest(directory, train.rows, images[last], copies[last])
     figures.save_selector(directory, log.read(workdir / run_folder.METRICS))
     html.write(workdir, record)
     markdown.write(workdir, record)  # last: its JSON makes the report complete
