@@ -10,6 +10,7 @@ ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # a pickled magic number
 TORCH = "a file that PyTorch saved"
 PICKLE = "a pickle"
+UNKNOWN = "another, damaged or shortened file"
 NPZ = "an .npz file"
 NPY = "an .npy file, one array without a name"
 HDF5 = "an HDF5 file, as of Keras"
@@ -27,6 +28,8 @@ BEGINNINGS = {
     LEGACY.lower(): TORCH,
     b"\x80": PICKLE,
     b"\x89hdf": HDF5,
+    b"\x89png": "an image",
+    b"\xff\xd8\xff": "an image",
     b"\x93numpy": NPY,
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"bzh": "a bzip2 archive: unpack it first",
@@ -55,7 +58,7 @@ def describe(path: Path | BytesIO, content: mmap.mmap | bytes) -> str:
         return SAFETENSORS
     start = content[:64].lstrip().lower()
     kinds = (kind for beginning, kind in BEGINNINGS.items() if start.startswith(beginning))
-    return next(kinds, f"another, damaged or shortened file that starts with {content[:8]!r}")
+    return next(kinds, f"{UNKNOWN} that starts with {content[:8]!r}")
 
 
 def is_safetensors(content: mmap.mmap | bytes) -> bool:

@@ -20,6 +20,7 @@ if version("jaxlib").startswith("0.10."):
 import jax
 import numpy as np
 import pytest
+from bad_inputs import contents
 from hypothesis import settings
 from PIL import Image
 
@@ -185,6 +186,29 @@ def cli(monkeypatch, capsys):
         errors = [line for line in lines if line.startswith("error: ")]
         assert errors == lines[-1:]
         return status, errors[0]
+
+    return run
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, tmp_path):
+    """Gives the command line what it must refuse in one line, with nothing changed below the test's
+    folder, in which it runs; returns the line.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        before = contents(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["minegan", *map(str, arguments)])
+        try:
+            status = main.main()
+        except SystemExit as end:  # a converter ends its process
+            status = end.code
+        lines = capsys.readouterr().err.splitlines()
+        assert (status, len(lines)) == (2, 1), lines
+        assert lines[0].startswith("error: ")
+        assert contents(tmp_path) == before
+        return lines[0]
 
     return run
 

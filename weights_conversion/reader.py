@@ -22,6 +22,7 @@ from minegan_jax.file_kinds import (
     PICKLE,
     SAFETENSORS,
     TORCH,
+    UNKNOWN,
     ZIP,
     describe,
     describe_records,
@@ -81,7 +82,11 @@ def read_pickle(path: str | Path, names: Names = NAMES) -> Any:
     Raises:
       InputError: it is no such file, is damaged, or asks for code to be run.
     """
-    with _content(Path(path), PICKLE) as content:
+    path = Path(path)
+    with _content(path, PICKLE) as content:
+        kind = describe(path, content)
+        if kind != PICKLE and not kind.startswith(UNKNOWN):
+            raise InputError(f"{path}: expected {PICKLE}, found {kind}")
         return resolve(unpickle(content, names).value, _no_storage)
 
 
@@ -164,6 +169,9 @@ def read_records(path: str | Path, wanted: Sequence[str], *, kind: str) -> list[
             records = []
             for end in wanted:
                 names = [name for name in archive.namelist() if f"/{name}".endswith(f"/{end}")]
+                if not names:
+                    there = describe_records(archive.namelist())
+                    raise InputError(f"{path}: expected {kind}, found {there}")
                 if len(names) != 1:
                     raise InputError(f"{path}: expected {kind}, found {len(names)} records {end}")
                 records.append(archive.read(names[0]))
