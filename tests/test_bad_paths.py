@@ -127,8 +127,9 @@ OUTS = {
 }
 
 
+@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("out", OUTS)
-def test_where_no_samples_can_be(out, refused, place):
+def test_where_no_samples_can_be(out, refused):
     assert OUTS[out] in refused("sample", "--workdir=gone", f"--out={out}")
 
 
@@ -143,21 +144,24 @@ RUNS = {
 }
 
 
+@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("mode", ["sample", "evaluate"])
 @pytest.mark.parametrize("workdir", RUNS)
-def test_where_no_run_is(workdir, mode, refused, place):
+def test_where_no_run_is(workdir, mode, refused):
     out = ("--out=a.npz",) if mode == "sample" else ()
     assert RUNS[workdir] in refused(mode, f"--workdir={workdir}", *out)
 
 
+@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("adapter", ["gone", "note", "photos", "source"])
-def test_where_no_adapter_is(adapter, refused, place):
+def test_where_no_adapter_is(adapter, refused):
     line = refused("sample", f"--adapter={adapter}", "--out=a.npz")
     assert f"{adapter}: expected a folder with adapter.json" in line
 
 
+@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("workdir", ["note", "photos"])
-def test_a_comparison_goes_into_a_folder_of_its_own(workdir, refused, place):
+def test_a_comparison_goes_into_a_folder_of_its_own(workdir, refused):
     line = refused("compare", "--config=table2_digits", f"--workdir={workdir}")
     assert f"{workdir}: expected a new folder" in line
 
@@ -165,7 +169,7 @@ def test_a_comparison_goes_into_a_folder_of_its_own(workdir, refused, place):
 @pytest.mark.parametrize(
     "number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EPERM, errno.ESTALE]
 )
-def test_a_disk_that_fails(number, refused, place, config_file, monkeypatch):
+def test_a_disk_that_fails(number, refused, config_file, monkeypatch):
     def fail(*_, **__):
         raise OSError(number, os.strerror(number))
 
@@ -204,8 +208,9 @@ CHANGES = {
 }
 
 
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("field", CHANGES)
-def test_another_run_than_the_folders(field, refused, begun, config_file):
+def test_another_run_than_the_folders(field, refused, config_file):
     line = refused("train", f"--config={config_file}", "--workdir=begun", f"--config.{field}")
     assert "begun holds another run, nothing was changed" in line
     assert CHANGES[field] in line
@@ -223,6 +228,7 @@ UNTRAINED = {
 }
 
 
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("words", UNTRAINED, ids=" ".join)
-def test_a_run_without_a_checkpoint(words, refused, begun):
+def test_a_run_without_a_checkpoint(words, refused):
     assert UNTRAINED[words] in refused(words[0], "--workdir=begun", *words[1:])

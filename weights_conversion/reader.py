@@ -237,8 +237,10 @@ def _content(path: Path, kind: str) -> Iterator[mmap.mmap]:
     if not path.is_file():
         found = "a folder: name the file in it" if path.is_dir() else "no such file"
         raise InputError(f"{path}: expected {kind}, found {found}")
-    if not 0 < path.stat().st_size < LARGEST:
-        raise InputError(f"{path}: expected {kind}, found {path.stat().st_size} bytes")
+    size = path.stat().st_size
+    if not 0 < size < LARGEST:
+        found = f"{size:,} bytes, of {LARGEST:,} that are read" if size else describe(path, b"")
+        raise InputError(f"{path}: expected {kind}, found {found}")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
             yield content
