@@ -166,12 +166,13 @@ def read_records(path: str | Path, wanted: Sequence[str], *, kind: str) -> list[
             raise InputError(f"{path}: expected {kind}, found {describe(path, content)}")
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive)
+            ends = tuple(f"/{end}" for end in wanted)
+            if not any(f"/{name}".endswith(ends) for name in archive.namelist()):
+                there = describe_records(archive.namelist())
+                raise InputError(f"{path}: expected {kind}, found {there}")
             records = []
             for end in wanted:
                 names = [name for name in archive.namelist() if f"/{name}".endswith(f"/{end}")]
-                if not names:
-                    there = describe_records(archive.namelist())
-                    raise InputError(f"{path}: expected {kind}, found {there}")
                 if len(names) != 1:
                     raise InputError(f"{path}: expected {kind}, found {len(names)} records {end}")
                 records.append(archive.read(names[0]))
