@@ -29,7 +29,7 @@ from .command import (
 from .rules import Layout, Rule, before_maps, conv, dense, flat, maps_last, shape_of
 
 Arrays = Mapping[str, Any]
-PUBLISHED = (32, 64, 128, 256)  # resolutions in pixels
+PUBLISHED = (32, 64, 128, 256, 512)  # resolutions in pixels
 LICENCE = "the repository's is MIT; none is stated for its weights, trained on ImageNet"
 FLAGS = {
     "generator": Flag("G_ema.pth or G.pth"),
