@@ -106,7 +106,9 @@ PACKAGED = _packaged()
 MARGIN = " " * 6  # before what a field means
 FIELDS = {field.path: field for field in _fields(Config)}
 SECTIONS = tuple(dict.fromkeys(path.partition(".")[0] for path in FIELDS if "." in path))
-LISTS_OF_NAMES = tuple(path for path, field in FIELDS.items() if field.kind == tuple[str, ...])
+LISTS_OF_NAMES = tuple(
+    path for path, field in FIELDS.items() if field.kind in (tuple[str, ...], tuple[int | str, ...])
+)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -238,6 +240,11 @@ def _checked(field: Field, value: Any) -> Any:
         parts = list(value) if isinstance(value, list | tuple) else [value]
         if item is str:  # the command line hands over `a,b` as one string
             parts = [p for part in parts for p in str(part).split(",")]
+        if item == int | str:  # a number, or a name
+            parts = [
+                p for part in parts for p in (part.split(",") if type(part) is str else [part])
+            ]
+            parts = [int(p) if type(p) is str and re.fullmatch(r"-?\d+", p) else p for p in parts]
         parts = [part for part in parts if part != ""]  # `--config.target.labels=` empties a list
         return tuple(_as_type(field.path, part, item) for part in parts)
     if value in (None, "") and types.NoneType in typing.get_args(expected):

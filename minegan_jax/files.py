@@ -15,9 +15,14 @@ def as_path(text: str | Path) -> Path:
     """A local path, with `~` as the user's home, which no shell expands behind a flag's `=`.
 
     Raises:
-      InputError: it is a URL, which would become a folder of that name, or there is no such home.
+      InputError: it is empty or a URL, which would become a folder of that name, holds a character
+        that no path has, or there is no such home.
     """
-    if re.match(r"\w+:/", str(text)):
+    if not str(text) or "\0" in str(text):
+        raise InputError(
+            f"{str(text)!r}: expected a path, found {'a NUL in it' if text else 'none'}"
+        )
+    if re.match(r"\w{2,}:/", str(text)):  # one letter is a drive of Windows
         raise InputError(f"{text}: expected a local path, found a URL: copy it here, or mount it")
     try:
         return Path(text).expanduser()

@@ -13,7 +13,6 @@ minegan convert biggan_pytorch --generator=G_ema.pth --critic=D.pth --out=DIR
 
 import contextlib
 import difflib
-import errno
 import re
 import runpy
 import sys
@@ -27,7 +26,7 @@ from ml_collections import ConfigDict, config_flags
 import minegan_jax
 from minegan_jax import config as schema
 from minegan_jax import weights
-from minegan_jax.errors import InputError
+from minegan_jax.errors import InputError, explained
 from minegan_jax.experiment import missing, used_fields
 
 HOSTS = ("distributed", "coordinator", "num_processes", "process_id", "host_timeout")
@@ -65,17 +64,6 @@ FORMATS = (
 )
 # A field of a config with a value, as messages name it.
 FIELD = re.compile(rf"(?<![\w./-])({'|'.join(map(re.escape, schema.FIELDS))})(?==)")
-# What the system says of a disk that is full or a path that cannot be written.
-USER_ERRNOS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EEXIST,
-    errno.EACCES,
-    errno.EROFS,
-    errno.ENOENT,
-    errno.EISDIR,
-    errno.ENOTDIR,
-)
 
 
 def define_flags(
@@ -415,12 +403,9 @@ def as_flags(message: str) -> str:
 
 def show(error: BaseException) -> int:
     """Prints a user's mistake as one line, anything else in full; returns the exit status."""
-    if isinstance(error, InputError):
-        print(f"error: {as_flags(str(error))}", file=sys.stderr)
-        return 2
-    if isinstance(error, OSError) and error.errno in USER_ERRNOS:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror}{where}", file=sys.stderr)
+    line = explained(error)
+    if line is not None:
+        print(f"error: {as_flags(line)}", file=sys.stderr)
         return 2
     traceback.print_exception(error)
     return 1

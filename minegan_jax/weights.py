@@ -16,9 +16,11 @@ import safetensors.numpy
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
+from minegan_jax.file_kinds import SAFETENSORS, describe
 from minegan_jax.files import write_atomically
 
 WEIGHTS = "weights.safetensors"
+BEGINNING = 512  # bytes of a file by which its kind is told
 
 
 class Kind(NamedTuple):
@@ -93,7 +95,11 @@ def load_tree(path: Path, sha256: str) -> dict[str, Any]:
     try:
         named = safetensors.numpy.load_file(path)
     except (ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path}: damaged file: {error}") from error
+        with path.open("rb") as file:
+            kind = describe(path, file.read(BEGINNING))
+        raise InputError(
+            f"{path}: damaged file: {error}; expected {SAFETENSORS}, found {kind}"
+        ) from error
     if (found := trees.digest(named)) != sha256:
         raise InputError(
             f"{path}: changed or damaged: its digest is {found[:12]}, expected {sha256[:12]}"

@@ -20,6 +20,7 @@ if version("jaxlib").startswith("0.10."):
 import jax
 import numpy as np
 import pytest
+from bad_inputs import contents
 from hypothesis import settings
 from PIL import Image
 
@@ -43,12 +44,12 @@ NETWORKS = {"resolution": 8, "channels": 1, "width": 4, "latent_size": 4}
 # them; `pytest` alone leaves them out.
 LONG = [
     *("accelerator", "accumulation", "activation_runs", "api", "assets", "auto_config_runs"),
-    "batch_statistics",
-    *("batch_statistics_runs", "biggan_deep_hf", "biggan_pytorch", "classes", "cli", "cli_runs"),
-    *("commands", "compare", "copying", "devices", "early_stopping", "efficientnet_lite", "ema"),
-    *("evaluation", "export", "families", "family_runs", "fid", "first_steps", "first_word"),
-    *("frozen_critic", "full_float32", "hosts", "kill", "lpips", "minimal_example", "notebook"),
-    *("precision", "progan", "reports", "resume", "run_folder", "samples", "several_sources"),
+    *("batch_statistics", "batch_statistics_runs", "biggan_deep_hf", "biggan_pytorch", "classes"),
+    *("cli", "cli_runs", "commands", "compare", "copying", "critic_view", "devices"),
+    *("early_stopping", "efficientnet_lite", "ema", "evaluation", "export", "families"),
+    *("family_runs", "fid", "first_steps", "first_word", "frozen_critic", "full_float32"),
+    *("hosts", "kill", "lpips", "minimal_example", "notebook", "precision", "progan"),
+    *("projection", "reports", "resume", "run_folder", "samples", "several_sources"),
     *("sources_and_adapters", "spaces", "stylegan2_files", "targets", "vae", "verdict"),
 ]
 
@@ -186,6 +187,29 @@ def cli(monkeypatch, capsys):
         errors = [line for line in lines if line.startswith("error: ")]
         assert errors == lines[-1:]
         return status, errors[0]
+
+    return run
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, tmp_path):
+    """Gives the command line what it must refuse in one line, with nothing changed below the test's
+    folder, in which it runs; returns the line.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        before = contents(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["minegan", *map(str, arguments)])
+        try:
+            status = main.main()
+        except SystemExit as end:  # a converter ends its process
+            status = end.code
+        lines = capsys.readouterr().err.splitlines()
+        assert (status, len(lines)) == (2, 1), lines
+        assert lines[0].startswith("error: ")
+        assert contents(tmp_path) == before
+        return lines[0]
 
     return run
 

@@ -42,7 +42,7 @@ from .rules import (
 
 Arrays = Mapping[str, Any]
 SINGULAR_VALUE = np.ones(1, np.float32)  # that training notes; the code starts it so
-PUBLISHED = (32, 64, 128, 256)  # resolutions in pixels
+PUBLISHED = (32, 64, 128, 256, 512)  # resolutions in pixels
 LICENCE = "the repository's is MIT; none is stated for its weights, trained on ImageNet"
 FLAGS = {
     "generator": Flag("G_ema.pth or G.pth"),

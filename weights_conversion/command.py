@@ -14,7 +14,7 @@ import numpy as np
 from absl import flags
 
 from minegan_jax import sources, weights
-from minegan_jax.errors import InputError
+from minegan_jax.errors import InputError, explained, one_line
 from minegan_jax.features import stored
 from minegan_jax.nets import family, prior
 from minegan_jax.report import image_grids
@@ -451,6 +451,6 @@ def main(
     try:
         run(convert, options, sys.argv, deliver, back)
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explained(error) or one_line(str(error))}", file=sys.stderr)
         return 2
     return 0

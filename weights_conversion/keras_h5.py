@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minegan_jax.errors import InputError
-
-from .file_kinds import HDF5, describe
+from minegan_jax.file_kinds import HDF5, describe
 
 WEIGHTS = "model_weights"
 MOST_BYTES = 1 << 30  # of one array
@@ -41,7 +40,8 @@ def read_model(path: str | Path) -> Model:
     except ImportError as error:
         raise InputError(f'{path}: reading it needs h5py: pip install ".[keras]"') from error
     if not path.is_file():
-        raise InputError(f"{path}: expected {HDF5}, found no such file")
+        found = "a folder: name the file in it" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: expected {HDF5}, found {found}")
     if not h5py.is_hdf5(path):
         with path.open("rb") as content:
             found = describe(path, content.read(1024))

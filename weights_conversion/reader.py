@@ -15,19 +15,20 @@ import numpy as np
 import safetensors
 
 from minegan_jax.errors import InputError
-
-from .file_kinds import (
+from minegan_jax.file_kinds import (
     LEGACY,
     NPY,
     NPZ,
     PICKLE,
     SAFETENSORS,
     TORCH,
+    UNKNOWN,
     ZIP,
     describe,
     describe_records,
     is_safetensors,
 )
+
 from .torch_layouts import read_archive, read_legacy, resolve
 from .unpickling import DAMAGE, NAMES, Damaged, Names, Refused, Storage, unpickle
 
@@ -81,7 +82,11 @@ def read_pickle(path: str | Path, names: Names = NAMES) -> Any:
     Raises:
       InputError: it is no such file, is damaged, or asks for code to be run.
     """
-    with _content(Path(path), PICKLE) as content:
+    path = Path(path)
+    with _content(path, PICKLE) as content:
+        kind = describe(path, content)
+        if kind != PICKLE and not kind.startswith(UNKNOWN):
+            raise InputError(f"{path}: expected {PICKLE}, found {kind}")
         return resolve(unpickle(content, names).value, _no_storage)
 
 
@@ -161,6 +166,10 @@ def read_records(path: str | Path, wanted: Sequence[str], *, kind: str) -> list[
             raise InputError(f"{path}: expected {kind}, found {describe(path, content)}")
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive)
+            ends = tuple(f"/{end}" for end in wanted)
+            if not any(f"/{name}".endswith(ends) for name in archive.namelist()):
+                there = describe_records(archive.namelist())
+                raise InputError(f"{path}: expected {kind}, found {there}")
             records = []
             for end in wanted:
                 names = [name for name in archive.namelist() if f"/{name}".endswith(f"/{end}")]
@@ -229,8 +238,10 @@ def _content(path: Path, kind: str) -> Iterator[mmap.mmap]:
     if not path.is_file():
         found = "a folder: name the file in it" if path.is_dir() else "no such file"
         raise InputError(f"{path}: expected {kind}, found {found}")
-    if not 0 < path.stat().st_size < LARGEST:
-        raise InputError(f"{path}: expected {kind}, found {path.stat().st_size} bytes")
+    size = path.stat().st_size
+    if not 0 < size < LARGEST:
+        found = f"{size:,} bytes, of {LARGEST:,} that are read" if size else describe(path, b"")
+        raise InputError(f"{path}: expected {kind}, found {found}")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
             yield content

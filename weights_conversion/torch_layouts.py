@@ -11,7 +11,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from .file_kinds import LEGACY
+from minegan_jax.file_kinds import LEGACY
+
 from .unpickling import Damaged, HostArray, Plain, Storage, Tensor, as_key, shown, unpickle
 
 DEPTH = 12  # of dictionaries in dictionaries

@@ -5,11 +5,12 @@ import logging
 import os
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minegan_jax.data.archive import inside, open_zip
+from minegan_jax.data.archive import advice, inside, open_zip
 from minegan_jax.data.arrays import KIND, open_array
 from minegan_jax.data.arrays import keep_array as keep_array
 from minegan_jax.data.batches import make_batch_at as make_batch_at
@@ -27,6 +28,7 @@ from minegan_jax.data.preprocess import preprocess as preprocess
 from minegan_jax.data.settings import TargetConfig as TargetConfig
 from minegan_jax.data.subsets import Subset as Subset
 from minegan_jax.data.subsets import choose as choose
+from minegan_jax.data.subsets import label_numbers
 from minegan_jax.data.tfds import open_tfds
 from minegan_jax.errors import InputError
 from minegan_jax.files import as_path
@@ -63,8 +65,8 @@ def open_index(spec: str) -> ImageIndex:
     kind, _, rest = spec.partition(":")
     if kind in KINDS:
         return KINDS[kind](rest)
-    if spec and os.path.exists(os.path.expanduser(spec)):
-        raise InputError(f"{spec}: expected a kind of data first: {as_spec(spec)}")
+    if "://" in spec or (spec and os.path.exists(os.path.expanduser(spec))):
+        raise InputError(f"{spec}: expected a kind of data first{_kind_first(as_path(spec), spec)}")
     near = difflib.get_close_matches(kind, KINDS, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise InputError(f"{spec!r}: expected one of {', '.join(KINDS)}, found {kind!r}{hint}")
@@ -77,6 +79,13 @@ def as_spec(images: str) -> str:
     path = as_path(images)
     is_file = path.is_file() or inside(path) is not None
     return f"{('zip' if inside(path) else 'npz') if is_file else 'folder'}:{images}"
+
+
+def _kind_first(path: Path, spec: str) -> str:
+    """Says with which kind a path is right, or how it becomes so."""
+    if path.is_dir() or inside(path):
+        return f": {'folder' if path.is_dir() else 'zip'}:{spec}"
+    return advice(path) or f", one of {', '.join(KINDS)}, found a file of another kind"
 
 
 def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dataset:
@@ -108,15 +117,14 @@ def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dat
     listing = open_index(spec)._replace(grey_range=target.grey_range, max_pixels=target.max_pixels)
     if listing.other_files:
         LOG.warning("%s: %s", spec, in_words(listing.other_files))
+    labels = label_numbers(target.labels, listing.labels, listing.class_names)
     candidates, unreadable = _candidates(listing, target.exclude, target.part, skip_unreadable)
     split = target.num_held_out or target.num_validation
-    copies = (
-        _copies(listing, candidates, target.labels, skip_unreadable) if split else candidates[:0]
-    )
+    copies = _copies(listing, candidates, labels, skip_unreadable) if split else candidates[:0]
     candidates = np.setdiff1d(candidates, copies)
     subset = choose(
         listing.labels[candidates],
-        keep_labels=target.labels,
+        keep_labels=labels,
         ratios=target.ratios,
         max_images=target.max_images,
         num_held_out=target.num_held_out,
@@ -135,7 +143,7 @@ def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dat
         "held_out": len(held_out.pixels),
         "equal": len(copies),  # images that were not taken because another shows the same picture
         "seed": target.seed,
-        "labels": list(target.labels),
+        "labels": list(labels),
         "ratios": list(target.ratios),
         "other_files": list(listing.other_files),
         "skipped": [*unreadable, *train.skipped, *held_out.skipped],

@@ -15,10 +15,12 @@ from minegan_jax.data.pictures import (
     in_words,
     is_hidden,
     is_picture,
+    kind_of,
     open_picture,
 )
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 
 RATIO = 100  # a file that unpacks to more than this, times its packed size, is no photograph
 SMALL = 64 * 2**20  # bytes that any file may unpack to
@@ -29,12 +31,16 @@ COMMANDS = {".7z": "7z x", ".rar": "unrar x", ".gz": "gunzip", ".xz": "unxz", ".
 
 def open_zip(rest: str) -> ImageIndex:
     """The images of a zip archive, or of a folder in it: FILE.zip/FOLDER."""
-    path = Path(os.path.expanduser(rest))
-    if not rest or (inside(path) is None and not os.path.exists(path)):
+    if not rest:
+        raise InputError("zip:: expected a path behind the colon, found none")
+    path = as_path(rest)
+    if inside(path) is None and not os.path.exists(path):
         raise InputError(f"zip:{rest}: no such file")
     if inside(path) is None:
-        kind = f"a folder: folder:{rest}" if path.is_dir() else f"another file{advice(path)}"
-        raise InputError(f"zip:{rest}: expected a zip archive, found {kind}")
+        hint = advice(path)
+        found = f"another file{hint}" if hint else kind(path)
+        found = f"a folder: folder:{rest}" if path.is_dir() else found
+        raise InputError(f"zip:{rest}: expected a zip archive, found {found}")
     return open_archive(path, f"zip:{rest}")
 
 
@@ -55,7 +61,21 @@ def advice(path: Path) -> str:
     command = COMMANDS.get(ending(path.name))
     if command:
         return f": unpack it: {command} {path}"
+    if path.is_file() and is_picture(path, path.name):
+        return f", an image: name the folder that it lies in: folder:{path.parent}"
     return f": npz:{path}" if ending(path.name) in (".npz", ".npy") else ""
+
+
+def way_in(path: Path) -> str:
+    """Says how the images of an archive are reached; nothing if a file is none."""
+    if inside(path):
+        return f": zip:{path}"
+    return advice(path)
+
+
+def kind(path: Path) -> str:
+    """Says what a file is that is no zip archive."""
+    return kind_of(path) if path.is_file() else "neither a file nor a folder"
 
 
 def open_archive(path: Path, spec: str) -> ImageIndex:
@@ -68,13 +88,17 @@ def open_archive(path: Path, spec: str) -> ImageIndex:
     pack = _Pack(file, entries, spec)
     pictures = sorted(name for name in entries if pack.is_picture(name))
     taken = set(pictures)
-    start = _top(pictures) + ("" if within == "." else f"{within}/")
+    top, below = _top(pictures), "" if within == "." else f"{within}/"
+    # A folder may be named as the archive lists it, or without the one around everything.
+    start = below if below and any(name.startswith(below) for name in pictures) else top + below
     names = [name for name in pictures if name.startswith(start)]
     others = [name for name in entries if name.startswith(start) and name not in taken]
     left_out = counted(name for name in others if name.split("/")[-1] != classes.DATASET_JSON)
     if not names:
         said = f": {in_words(left_out)}" if left_out else ""
-        raise InputError(f"{spec}: no images in it{said}")
+        inner = next((entries[name].filename for name in others if ending(name) == ".zip"), None)
+        way = f": unpack the archive in it: unzip {file} {inner}" if inner else ""
+        raise InputError(f"{spec}: no images in it{said}{way}")
     labels, class_names = pack.classify(names, start, spec)
     return ImageIndex(
         name=spec,
@@ -123,7 +147,7 @@ def _entries(file: Path, spec: str) -> dict[str, zipfile.ZipInfo]:
     """The files of an archive that may be images, by path."""
     try:
         with zipfile.ZipFile(file) as archive:
-            entries = {entry.filename: entry for entry in archive.infolist()}
+            entries = {classes.normal_path(entry.filename): entry for entry in archive.infolist()}
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise InputError(f"{spec}: expected a zip archive, found a damaged one: {error}") from error
     except OSError as error:

@@ -1,6 +1,8 @@
 """Classes of images: what `dataset.json` says, else the folders that they lie in."""
 
 import json
+import posixpath
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +13,12 @@ from minegan_jax.types import Labels
 
 DATASET_JSON = "dataset.json"  # as the tools of StyleGAN write it
 MAX_DIGITS = 9  # a longer number does not fit an int32 label, and is a name
-PARTS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval")
+# A part of a data set: `train`, CycleGAN's `testA`, COCO's `val2017`, `test_images`.
+PART = re.compile(
+    r"((?P<learn>train(ing)?)|test(ing)?|val(id(ation)?)?|dev|eval)"
+    r"([ _.-]*(a|b|\d{4}|images?|imgs?|set|data|split))?",
+    re.IGNORECASE,
+)
 
 Classes = tuple[Labels, tuple[str, ...]]  # a label for each image, names by label
 
@@ -22,7 +29,7 @@ def by_folder(names: Sequence[str], spec: str) -> Classes:
     Folders whose names all are numbers are their own labels; others count in the order of names.
 
     Raises:
-      InputError: two folders would be one label, or the folders are parts of a data set.
+      InputError: two folders would be one label, or there are parts of a data set among them.
     """
     folders = [name.partition("/")[0] if "/" in name else None for name in names]
     known = sorted({name for name in folders if name is not None})
@@ -52,10 +59,18 @@ def by_json(content: bytes, names: Sequence[str], file: str) -> Classes | None:
     if found["labels"] is None:
         return unlabelled(len(names)), ()
     labels = _pairs(found["labels"], file)
-    for name in names:
-        if name not in labels:
-            raise InputError(f"{file}: expected a label for each image, found none for {name}")
+    missing = [name for name in names if name not in labels]
+    if missing:
+        raise InputError(
+            f"{file}: expected a label for each image, found none for {missing[0]}"
+            + f" and {len(missing) - 1} more" * (len(missing) > 1)
+        )
     return np.array([labels[name] for name in names], np.int32), ()
+
+
+def normal_path(name: str) -> str:
+    """A path inside a data set as all systems write it: Windows has backslashes."""
+    return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
 def _pairs(found: object, file: str) -> dict[str, int]:
@@ -67,19 +82,26 @@ def _pairs(found: object, file: str) -> dict[str, int]:
     for pair in found:
         match pair:
             case [str(name), int(label)] if type(label) is int and 0 <= label < 2**31:
-                if labels.setdefault(name, label) != label:
-                    raise InputError(f"{file}: {name} is {labels[name]} there and also {label}")
+                known = labels.setdefault(normal_path(name), label)
+                if known != label:
+                    raise InputError(f"{file}: {name} is {known} there and also {label}")
             case _:
                 raise InputError(f"{expected}, found {json.dumps(pair)[:80]}")
     return labels
 
 
 def _check_parts(folders: Sequence[str], spec: str) -> None:
-    """Refuses `train/` and `test/` as classes: the classes are inside, the parts are not one."""
-    if folders and all(name.lower() in PARTS for name in folders):
+    """Refuses `train/` and `test/` as classes: the classes are inside, the parts are not one.
+
+    A class may be called like a part (a train is one), but not beside another kind of part.
+    """
+    found = {name: PART.fullmatch(name) for name in folders}
+    parts = [name for name, part in found.items() if part]
+    learn = [name for name, part in found.items() if part and part["learn"]]
+    if parts and (parts == list(folders) or 0 < len(learn) < len(parts)):
         raise InputError(
             f"{spec}: expected folders of classes, found parts of a data set,"
-            f" {' and '.join(folders)}: name one of them: {spec.rstrip('/')}/{folders[-1]}"
+            f" {' and '.join(parts)}: name one of them: {spec.rstrip('/')}/{(learn or parts)[0]}"
         )
 
 

@@ -34,10 +34,11 @@ def to_8_bits(image: Image.Image, name: str, grey_range: tuple[float, ...]) -> I
         return image
     values = np.asarray(image).astype(np.float64)
     if not grey_range and not image.mode.startswith("I;16"):
+        numbers = values[np.isfinite(values)]
+        ends = f"{numbers.min():g} to {numbers.max():g}" if len(numbers) else "that are no numbers"
         raise InputError(
-            f"{name}: expected 8 or 16 bits a channel, found mode {image.mode} of values"
-            f" {np.nanmin(values):g} to {np.nanmax(values):g}: target.grey_range=LOW,HIGH says"
-            " which are black and white"
+            f"{name}: expected 8 or 16 bits a channel, found mode {image.mode} of values {ends}:"
+            " target.grey_range=LOW,HIGH says which are black and white"
         )
     black, white = grey_range or (0, WHITE)
     # A value that is no number is as black as what lies below the range.

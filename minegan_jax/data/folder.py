@@ -10,14 +10,18 @@ from minegan_jax.data.pictures import counted, in_words, is_picture, open_pictur
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.data.walk import Found, find_files, is_output
 from minegan_jax.errors import InputError
+from minegan_jax.files import as_path
 
 LOG = logging.getLogger(__name__)
 
 
 def open_folder(rest: str) -> ImageIndex:
     """The images below a folder, sorted by path; a moving image counts as its first frame."""
-    root, spec = Path(os.path.expanduser(rest)), f"folder:{rest}"
-    if rest and archive.inside(root) is not None:
+    spec = f"folder:{rest}"
+    if not rest:
+        raise InputError(f"{spec}: expected a path behind the colon, found none")
+    root = as_path(rest)
+    if archive.inside(root) is not None:
         return archive.open_archive(root, spec)
     _check_root(root, spec)
     found = find_files(root)
@@ -26,7 +30,7 @@ def open_folder(rest: str) -> ImageIndex:
     left_out = _left_out(others, found)
     if not names:
         said = f": {in_words(left_out)}" if left_out else ""
-        raise InputError(f"{spec}: no images in it{said}")
+        raise InputError(f"{spec}: no images in it{said}{_way_in(root, others)}")
     labels, class_names = _classify(root, names, spec)
     _warn_of_one_folder(names, class_names, spec)
     return ImageIndex(
@@ -40,12 +44,21 @@ def open_folder(rest: str) -> ImageIndex:
 
 
 def _check_root(root: Path, spec: str) -> None:
-    if spec == "folder:" or not os.path.exists(root):
+    if os.path.islink(root) and not os.path.exists(root):
+        raise InputError(f"{spec}: expected a folder, found a link that leads to none")
+    if not os.path.exists(root):
         raise InputError(f"{spec}: no such folder")
     if not root.is_dir():
-        raise InputError(f"{spec}: expected a folder, found a file{archive.advice(root)}")
+        found = archive.advice(root) or f": {archive.kind(root)}"
+        raise InputError(f"{spec}: expected a folder, found a file{found}")
     if is_output(root):
         raise InputError(f"{spec}: expected photographs, found a folder that this program wrote")
+
+
+def _way_in(root: Path, others: list[str]) -> str:
+    """Says how images are reached that lie in an archive, the first one of a folder."""
+    ways = (archive.way_in(root / name) for name in others)
+    return next(filter(None, ways), "")
 
 
 def _is_picture(path: Path) -> bool:

@@ -5,17 +5,22 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from minegan_jax.data.image_index import ImageIndex, unlabelled
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
+from minegan_jax.file_kinds import describe
+from minegan_jax.files import as_path
 from minegan_jax.types import Labels
 
 NUM_CHANNELS = (1, 3, 4)  # grey, RGB, RGB with opacity
 CHANNELS_FIRST = (1, 3)
 RATIO = 100  # images that unpack to more than this, times their file, are not images
+BEGINNING = 512  # bytes of a file by which its kind is told
+MAGIC = (b"PK", b"\x93NUMPY")  # how zip archives, and arrays without a name, begin
 SMALL = 64 * 2**20  # bytes that any file may unpack to
 MAX_LISTED = 8  # arrays that an error names
 # Names of images and of their labels: ours, those of unnamed arrays, BigGAN-PyTorch's.
@@ -34,10 +39,13 @@ def open_npz(rest: str) -> ImageIndex:
     They are called as `NAMES` says; images of another name are taken if no others are there. A
     single array of an .npy file is one of images.
     """
-    name, path = f"npz:{rest}", Path(os.path.expanduser(rest))
-    if os.path.isdir(path) and rest:
+    name = f"npz:{rest}"
+    if not rest:
+        raise InputError(f"{name}: expected a path behind the colon, found none")
+    path = as_path(rest)
+    if os.path.isdir(path):
         raise InputError(f"{name}: expected a file, found a folder: folder:{rest}")
-    if not rest or not os.path.isfile(path):
+    if not os.path.isfile(path):
         raise InputError(f"{name}: no such file")
     images, labels = _read_arrays(path, name)
     return ImageIndex(
@@ -53,6 +61,7 @@ def _read_arrays(path: Path, name: str) -> tuple[np.ndarray, Labels]:
     try:
         # Opened here because NumPy leaves a damaged archive open.
         with path.open("rb") as file:
+            _check_kind(file, path, name)
             # A pickled object inside an archive is a program: never run it.
             found = np.load(file, allow_pickle=False)
             if not isinstance(found, np.lib.npyio.NpzFile):
@@ -69,6 +78,14 @@ def _read_arrays(path: Path, name: str) -> tuple[np.ndarray, Labels]:
             raise unread(name, error) from error
         reason = str(error).partition("\n")[0]
         raise InputError(f"{name}: not a readable .npz archive ({reason})") from error
+
+
+def _check_kind(file: BinaryIO, path: Path, name: str) -> None:
+    """Refuses a file that NumPy would take for a pickle."""
+    start = file.read(BEGINNING)
+    file.seek(0)
+    if not start.startswith(MAGIC):
+        raise InputError(f"{name}: expected an .npz or .npy file, found {describe(path, start)}")
 
 
 def _chosen(archive: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, Labels]:
@@ -163,5 +180,10 @@ def checked_labels(labels: np.ndarray, name: str, what: str, num_images: int) ->
         raise InputError(
             f"{name}: expected {what} of {num_images} integers, "
             f"found {labels.dtype} of shape {labels.shape}"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < -1 or high >= 2**31:
+        raise InputError(
+            f"{name}: expected {what} of numbers from 0, or -1 for none, found {low} to {high}"
         )
     return labels.astype(np.int32)

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from minegan_jax.data.system_errors import is_of_the_system
+from minegan_jax.file_kinds import describe
 
 # Taken unopened: what is called so and holds no picture is damaged, not another file.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -21,11 +22,27 @@ VAGUE = ("CUR", "DCX", "DIB", "FLI", "ICO", "PCX")
 PASSED_OVER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini")  # systems leave these
 MAX_TEXT = 64 * 2**20  # bytes of a PNG's text, such as a recipe; Pillow stops at 1 MiB
 MAX_TEXTS = 4 * MAX_TEXT
+BEGINNING = 512  # bytes of a file by which its kind is told
 
 
 def open_picture(file: Path | BytesIO, name: str) -> Image.Image:
-    """Reads a picture's header; `name` is that of its file."""
-    return Image.open(file, formats=_formats(ending(name)))
+    """Reads a picture's header; `name` is that of its file.
+
+    Raises:
+      UnidentifiedImageError: it is of another kind, which the message names.
+    """
+    try:
+        return Image.open(file, formats=_formats(ending(name)))
+    except UnidentifiedImageError as error:
+        raise UnidentifiedImageError(f"expected an image, found {kind_of(file)}") from error
+
+
+def kind_of(file: Path | BytesIO) -> str:
+    """Says what a file is that is no picture, as far as its content tells."""
+    if isinstance(file, BytesIO):
+        return describe(file, file.getvalue()[:BEGINNING])
+    with file.open("rb") as opened:
+        return describe(file, opened.read(BEGINNING))
 
 
 def is_picture(file: Path | BytesIO, name: str) -> bool:

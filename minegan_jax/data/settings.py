@@ -15,7 +15,9 @@ class TargetConfig:
         "digits", 'where they are: "digits", "folder:PATH", "npz:FILE", "tfds:NAME[:SPLIT]" or'
         ' "zip:FILE"',
     )  # fmt: skip
-    labels: tuple[int, ...] = setting((), "keep only these classes; empty keeps all")
+    labels: tuple[int | str, ...] = setting(
+        (), "keep only these classes, by name or number; empty keeps all"
+    )
     ratios: tuple[float, ...] = setting(
         (),
         "share of each of `labels`; empty takes what a random draw gives",

@@ -1,5 +1,6 @@
 """Few-shot subsets: which images to train on, and which training never sees."""
 
+import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -96,17 +97,46 @@ def _check_counts(max_images: int | None, num_held_out: int, seed: int) -> None:
         raise InputError(f"seed: expected 0 or more, found {seed}")
 
 
-def _check_labels(
-    labels: Labels, keep_labels: tuple[int, ...], class_names: tuple[str, ...]
-) -> None:
+def label_numbers(
+    keep_labels: Sequence[int | str], labels: Labels, class_names: tuple[str, ...]
+) -> tuple[int, ...]:
+    """Labels that may be given as the names of classes, as numbers.
+
+    Args:
+      keep_labels: names, or labels themselves; what is both is a name.
+      labels: of all images.
+      class_names: by label; empty where classes have none.
+
+    Raises:
+      InputError: there is no class of this name; says which there are, and the nearest one.
+    """
+    numbers = {name: number for number, name in enumerate(class_names)}
+    found = [numbers.get(str(label), label) for label in keep_labels]
+    for label in found:
+        if isinstance(label, str):
+            near = difflib.get_close_matches(label, class_names, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise InputError(
+                f"label {label!r}: no image has it: {_known(labels, class_names)}{hint}"
+            )
+    return tuple(map(int, found))
+
+
+def _known(labels: Labels, class_names: tuple[str, ...]) -> str:
+    """Says which labels there are."""
     known = np.unique(labels[labels >= 0]).tolist()
     named = [f"{k} ({class_names[k]})" if k < len(class_names) else str(k) for k in known]
     if len(named) > MAX_LISTED:
         named = [*named[:MAX_LISTED], f"... ({len(named)} in all)"]
+    return f"there are {', '.join(named)}" if named else "the images have no labels"
+
+
+def _check_labels(
+    labels: Labels, keep_labels: tuple[int, ...], class_names: tuple[str, ...]
+) -> None:
     for label in keep_labels:
-        if label not in known:
-            found = f"there are {', '.join(named)}" if named else "the images have no labels"
-            raise InputError(f"label {label}: no image has it: {found}")
+        if label < 0 or label not in labels:
+            raise InputError(f"label {label}: no image has it: {_known(labels, class_names)}")
         if keep_labels.count(label) > 1:
             raise InputError(f"label {label}: expected each label once, found it twice")
 

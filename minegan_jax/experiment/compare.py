@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 
 from minegan_jax import experiment, run_folder
 from minegan_jax.config import from_values
+from minegan_jax.errors import InputError
 from minegan_jax.experiment import target_images
 from minegan_jax.experiment.comparison_config import Cell, Comparison, cells, file_name
 from minegan_jax.experiment.records import Row, describe
@@ -42,9 +43,11 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
       What `table.json` holds under `rows`: a record for each method, setting, size and seed.
 
     Raises:
-      InputError: a run's config is wrong, or its folder holds a run of another one.
+      InputError: a run's config is wrong, its folder holds a run of another one, or `workdir` other
+        files.
     """
     workdir = as_path(workdir)
+    _check_free(workdir)
     trained = {
         name: experiment.train(from_values(fields), workdir / SOURCES / name)
         for name, fields in comparison.pretrained.items()
@@ -78,6 +81,19 @@ def compare(comparison: Comparison, workdir: str | Path) -> list[dict[str, Any]]
         _save_curves(workdir, records)
     table_page.write(workdir, measured)
     return records
+
+
+def _check_free(workdir: Path) -> None:
+    """Makes sure that nothing lies there but a comparison."""
+    if not workdir.exists():
+        return
+    if not workdir.is_dir():
+        raise InputError(f"{workdir}: expected a new folder, found a file")
+    names = {path.name for path in workdir.iterdir()}
+    if names and not names & {RUNS, SOURCES}:
+        raise InputError(
+            f"{workdir}: expected a new folder or one of a comparison, found other files"
+        )
 
 
 def _rows(cell: Cell, workdir: Path, *, with_source: bool) -> list[Row]:

@@ -85,13 +85,15 @@ def goal(config: Config, classifier: Extractor) -> Goal:
             f"{config.method} seeks one class: expected a single one of target.labels, or"
             f" baseline.target_class=NUMBER, found labels {', '.join(map(str, asked)) or 'none'}"
         )
-    (label,), count = asked, len(classifier.class_names)
-    if not 0 <= label < count:
+    (label,), names = asked, classifier.class_names
+    number = names.index(str(label)) if str(label) in names else label
+    if isinstance(number, str) or not 0 <= number < len(names):
         raise InputError(
-            f"class {label} of classifier {config.baseline.classifier!r}: expected 0 to {count - 1}"
+            f"class {label} of classifier {config.baseline.classifier!r}: expected 0 to"
+            f" {len(names) - 1}"
         )
 
     def logits(images: Images) -> jax.Array:
         return classifier.logits(fit(images, classifier.resolution, classifier.channels))
 
-    return Goal(logits, label)
+    return Goal(logits, number)

@@ -275,7 +275,9 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     mesh = devices.make_mesh(config.run.batch_size, accumulation=config.run.accumulation_steps)
     networks = evaluator.load_evaluator(config.report)  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.
-    jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
+    shapes = jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
+    if unused := devices.unused_accelerator(shapes):
+        LOG.warning("%s", unused)
     dataset = target_images.load(run.experiment)
     target_images.check(run.experiment, dataset)
     if run.experiment.methods and (caution := evaluator.caution(networks.features, dataset)):

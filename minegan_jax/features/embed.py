@@ -23,15 +23,17 @@ class Embedding(NamedTuple):
 @full_float32()
 def embed(extractor: Extractor, pixels: Pixels) -> Embedding:
     """Looks at (n, height, width, channels) in [0, 255]; other sizes and colours are fitted."""
-    parts = []
+    whole: list[np.ndarray] = []  # made once their sizes are known, and never copied
     for first in range(0, len(pixels), extractor.together):
         block = pixels[first : first + extractor.together]
         # Every block has one shape, so that the network is compiled once.
         padded = np.pad(block, ((0, extractor.together - len(block)), (0, 0), (0, 0), (0, 0)))
         images = fit(to_unit_range(jnp.asarray(padded)), extractor.resolution, extractor.channels)
-        looked_at = extractor.embed(images)
-        parts.append([np.asarray(part, np.float64)[: len(block)] for part in looked_at])
-    features, probabilities = map(np.concatenate, zip(*parts, strict=True))
+        looked_at = [np.asarray(part, np.float64)[: len(block)] for part in extractor.embed(images)]
+        whole = whole or [np.empty((len(pixels), *part.shape[1:])) for part in looked_at]
+        for array, part in zip(whole, looked_at, strict=True):
+            array[first : first + len(block)] = part
+    features, probabilities = whole
     broken = int((~np.isfinite(features).all(axis=1)).sum())
     if broken:
         raise InputError(

@@ -24,8 +24,8 @@ from minegan_jax.nets.function import as_function, layers_of
 from minegan_jax.types import Images, Params
 
 ADVICE = (
-    "`python -m weights_conversion.inception_fid` converts pt_inception-2015-12-05-6726825d.pth of"
-    " torch-fidelity's releases"
+    "`minegan convert inception_fid` converts pt_inception-2015-12-05-6726825d.pth of pytorch-fid's"
+    " releases, or weights-inception-2015-12-05-6726825d.pth of torch-fidelity's"
 )
 
 Values = Float[Array, "batch height width channels"]  # in [0, 255]

@@ -117,11 +117,12 @@ def _copied(
     reals: Known, pixels: Pixels, own: Int[np.ndarray, " queries"]
 ) -> Int[np.ndarray, " queries"]:
     """The picture that each image is a near copy of, its own excepted; `NO_PICTURE` of none."""
-    small, found = thumbnails(pixels), np.full(len(pixels), NO_PICTURE)
-    size = max(1, MAX_ENTRIES // len(reals.rows))
+    found, (height, width) = np.full(len(pixels), NO_PICTURE), pixels.shape[1:3]
+    size = max(1, MAX_ENTRIES // max(len(reals.rows), height * width))
     for start in range(0, len(pixels), size):
         part = slice(start, start + size)
-        moved = (squared_distances(patterns(way), reals.rows) for way in shifts(small[part]))
+        small = thumbnails(pixels[part])
+        moved = (squared_distances(patterns(way), reals.rows) for way in shifts(small))
         squared = least_by_picture(reduce(np.minimum, moved), reals.pictures)
         rows = np.flatnonzero(own[part] != NO_PICTURE)
         squared[rows, own[part][rows]] = np.inf

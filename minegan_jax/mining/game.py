@@ -23,6 +23,7 @@ from minegan_jax.nets import spectral
 from minegan_jax.types import Key, Params
 
 PLAYERS = ("miners", "generators")
+WARM_TURNS = 10_000
 
 
 class GameState(NamedTuple):
@@ -147,7 +148,10 @@ def ema_decay(decay: float, turns: ArrayLike, warmup_steps: int = 0) -> Float[Ar
 
 def ema_start_share(decay: float, num_turns: int) -> float:
     """Share that the weights of before the first turn have in the EMA after so many, in [0, 1]."""
-    return float(np.prod(np.asarray(ema_decay(decay, np.arange(num_turns)), np.float64)))
+    # After these an EMA has its decay, or nothing of its start.
+    warm = min(num_turns, WARM_TURNS)
+    share = np.prod(np.asarray(ema_decay(decay, np.arange(warm)), np.float64))
+    return float(share * np.float64(decay) ** (num_turns - warm))
 
 
 def update_ema(

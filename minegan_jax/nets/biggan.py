@@ -31,6 +31,7 @@ GENERATOR_WIDTHS = {
     64: (16, 16, 8, 4, 2),
     128: (16, 16, 8, 4, 2, 1),
     256: (16, 16, 8, 8, 4, 2, 1),
+    512: (16, 16, 8, 8, 4, 2, 1, 1),
 }
 # Channels over `width` after each of the critic's blocks.
 CRITIC_WIDTHS = {
@@ -40,9 +41,10 @@ CRITIC_WIDTHS = {
     64: (1, 2, 4, 8, 16),
     128: (1, 2, 4, 8, 16, 16),
     256: (1, 2, 4, 8, 8, 16, 16),
+    512: (1, 1, 2, 4, 8, 8, 16, 16),
 }
 # How many of the critic's blocks halve the maps: to 4x4 pixels, to a quarter for small images.
-NUM_HALVINGS = {8: 2, 16: 2, 32: 2, 64: 4, 128: 5, 256: 6}
+NUM_HALVINGS = {8: 2, 16: 2, 32: 2, 64: 4, 128: 5, 256: 6, 512: 7}
 
 _project = partial(SpectralConv, kernel_size=1, use_bias=False)
 
@@ -71,7 +73,7 @@ class Generator(nn.Module):
     """Turns latents and classes into images.
 
     Attributes:
-      resolution: height and width of the images: 8, 16, 32, 64, 128 or 256 pixels.
+      resolution: height and width of the images: 8, 16, 32, 64, 128, 256 or 512 pixels.
       channels: 3 for RGB.
       width: multiple of the channels of all feature maps; 96 as published.
       latent_size: length of a latent, drawn from N(0, I); a multiple of the number of blocks
@@ -123,7 +125,7 @@ class Critic(nn.Module):
     """Scores images, and how well each fits its class (projection, Miyato and Koyama 2018).
 
     Attributes:
-      resolution: height and width of the images: 8, 16, 32, 64, 128 or 256 pixels.
+      resolution: height and width of the images: 8, 16, 32, 64, 128, 256 or 512 pixels.
       channels: 3 for RGB.
       width: multiple of the channels of all feature maps; 96 as published.
       num_classes: how many there are.

@@ -17,7 +17,12 @@ from minegan_jax.features.extractor import Extractor
 from minegan_jax.metrics.copy_verdict import judge_pixels
 from minegan_jax.metrics.intra_cluster import intra_cluster_distance
 from minegan_jax.metrics.memorisation import Memorisation, exact_copies
-from minegan_jax.metrics.near_copies import NearCopies, known_pictures, near_copies_of
+from minegan_jax.metrics.near_copies import (
+    Known,
+    NearCopies,
+    known_pictures,
+    near_copies_of,
+)
 from minegan_jax.metrics.shown import Shown, shown
 from minegan_jax.mining import selector
 from minegan_jax.report import figures, html, markdown, measure, source_usage
@@ -88,6 +93,15 @@ def _described(subject: Subject, evaluator: Evaluator) -> dict[str, Any]:
     }
 
 
+class _Real(NamedTuple):
+    """The real images as each measure takes them."""
+
+    train: Shown  # their pixels
+    held_out: Shown
+    known: Known | None  # among which near copies are sought
+    embedded: measure.Reals | None  # None without a network for features
+
+
 def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
     """Measures and pictures every phase; writes `report.json`, `report.md` and `report.html`.
 
@@ -95,100 +109,94 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
       What `report.json` holds.
     """
     recipe, dataset, phases = subject.recipe, subject.dataset, subject.phases
-    evaluator = load_evaluator(recipe.config)
-    train, held_out = (shown(part, flip=subject.flip) for part in (dataset.train, dataset.held_out))
-    images = {
-        name: drawn.as_measured().sample(recipe.config.num_images, recipe.seed)
-        for name, drawn in phases.items()
-    }
-    known = known_pictures(train, held_out, seed=recipe.seed)
-    near = {name: known and near_copies_of(known, each) for name, each in images.items()}
-    compared = _compared(evaluator.features, recipe, (train, held_out), images, near)
-    measured = {
-        name: {
-            **compared.phases[name],
-            "weights": phases[name].kind,
-            **_recognised(evaluator, dataset, pixels),
-            "probability": source_usage.probabilities(phases[name]),
-            "exact_copies": exact_copies(train.rows, pixels),
-            "intra_cluster": _intra_cluster(evaluator, dataset, pixels, recipe.seed),
+    evaluator, directory = load_evaluator(recipe.config), workdir / run_folder.SAMPLES
+    real = _real(evaluator.features, subject)
+    measured, pictured, last = {}, {}, list(phases)[-1]
+    # One phase after the other: of many images no more than one phase's lie in memory.
+    for name, drawn in phases.items():
+        images = drawn.as_measured().sample(recipe.config.num_images, recipe.seed)
+        compared, copies = _compared(evaluator.features, recipe, real, images)
+        measured[name] = {
+            **compared,
+            "weights": drawn.kind,
+            **_recognised(evaluator, dataset, images),
+            "probability": source_usage.probabilities(drawn),
+            "exact_copies": exact_copies(real.train.rows, images),
+            "intra_cluster": _intra_cluster(evaluator, dataset, images, recipe.seed),
         }
-        for name, pixels in images.items()
-    }
-    last = list(phases)[-1]
+        pictured[name] = _handed_out(drawn, images, recipe)
+        if name == last:
+            figures.save_closest(directory, real.train.rows, images, copies)
+        del images
     table = source_usage.selector_report(phases[last], subject.selection, recipe.seed)
     record = {
         **_described(subject, evaluator),
         "versions": run_folder.versions(),
         "caution": caution(evaluator.features, dataset),
         "remarks": list(subject.remarks),
-        "real": compared.real,
         "view": subject.view,
+        "real": _reference(recipe, real),
         "phases": measured,
         "selector": table,
         "classes": source_usage.classes_report(phases[last], subject.sources, recipe.seed),
         "selector_entropy": selector.entropy(np.array([row["probability"] for row in table])),
     }
-    directory = workdir / run_folder.SAMPLES
-    handed_out = {name: _handed_out(drawn, images[name], recipe) for name, drawn in phases.items()}
-    figures.save_comparison(directory, dataset, handed_out)
+    figures.save_comparison(directory, dataset, pictured)
     figures.save_walk(directory, phases[last], recipe.seed)
-    figures.save_closest(directory, train.rows, images[last], compared.copies[last])
     figures.save_selector(directory, log.read(workdir / run_folder.METRICS))
     html.write(workdir, record)
     markdown.write(workdir, record)  # last: its JSON makes the report complete
     return record
 
 
-class _Compared(NamedTuple):
-    """What features say of the images; without a network, what pixels do."""
+def _real(features: Extractor | None, subject: Subject) -> _Real:
+    """Prepares what the measures compare with."""
+    parts = (subject.dataset.train, subject.dataset.held_out)
+    train, held_out = (shown(part, flip=subject.flip) for part in parts)
+    known = known_pictures(train, held_out, seed=subject.recipe.seed)
+    if features is None:
+        return _Real(train, held_out, known, None)
+    embedded = measure.Reals(_features(features, train), _features(features, held_out))
+    return _Real(train, held_out, known, embedded)
 
-    phases: dict[str, dict[str, Any]]
-    real: dict[str, Any]  # of the real images: what is the best to hope for
-    copies: dict[str, Memorisation | None]
+
+def _reference(recipe: Recipe, real: _Real) -> dict[str, Any]:
+    """Returns what real images reach against each other: the best to hope for."""
+    if real.embedded is None:
+        return {}
+    config = recipe.config
+    return measure.real_reference(
+        real.embedded, config.num_images, k=config.neighbours, seed=recipe.seed
+    )
 
 
 def _compared(
-    features: Extractor | None,
-    recipe: Recipe,
-    real: tuple[Shown, Shown],
-    images: Mapping[str, Pixels],
-    near: Mapping[str, NearCopies | None],
-) -> _Compared:
-    """Compares each phase's images with the real ones, for training and held out."""
-    if features is None:
-        return _Compared(_by_pixels(real, near), {}, dict.fromkeys(images))
-    k, seed = recipe.config.neighbours, recipe.seed
-    reals = measure.Reals(*(_features(features, part) for part in real))
-    fakes = {name: embed(features, pixels).features for name, pixels in images.items()}
-    copies = {name: measure.remembered(reals, fake, seed) for name, fake in fakes.items()}
-    phases = {
-        name: {
-            **measure.distances(reals, fake, k=k, seed=seed),
-            "verdict": measure.judged(reals, fake, copies[name], near[name]),
-            "memorisation": measure.summary(copies[name], near[name]),
-            "copying": measure.copying(reals, fake, seed),
-        }
-        for name, fake in fakes.items()
+    features: Extractor | None, recipe: Recipe, real: _Real, images: Pixels
+) -> tuple[dict[str, Any], Memorisation | None]:
+    """Compares a phase's images with the real ones; by pixels alone where no network looks."""
+    near = real.known and near_copies_of(real.known, images)
+    if features is None or real.embedded is None:
+        return _by_pixels(real, near), None
+    reals, seed = real.embedded, recipe.seed
+    fake = embed(features, images).features
+    copies = measure.remembered(reals, fake, seed)
+    compared = {
+        **measure.distances(reals, fake, k=recipe.config.neighbours, seed=seed),
+        "verdict": measure.judged(reals, fake, copies, near),
+        "memorisation": measure.summary(copies, near),
+        "copying": measure.copying(reals, fake, seed),
     }
-    reference = measure.real_reference(reals, recipe.config.num_images, k=k, seed=seed)
-    return _Compared(phases, reference, copies)
+    return compared, copies
 
 
-def _by_pixels(
-    real: tuple[Shown, Shown], near: Mapping[str, NearCopies | None]
-) -> dict[str, dict[str, Any]]:
-    """Returns what can be said of each phase without features: what of it is near copies."""
-    pictures = [len(part.first_rows) for part in real]
-    nothing = dict.fromkeys(("held_out", "equal_counts", "train", "mean_variance"))
+def _by_pixels(real: _Real, near: NearCopies | None) -> dict[str, Any]:
+    """Returns what can be said of images without features: what of them is near copies."""
+    pictures = (len(part.first_rows) for part in (real.train, real.held_out))
     return {
-        name: {
-            **nothing,
-            "verdict": judge_pixels(found, *pictures)._asdict(),
-            "memorisation": measure.summary(None, found),
-            "copying": {"left_out": {}},
-        }
-        for name, found in near.items()
+        **dict.fromkeys(("held_out", "equal_counts", "train", "mean_variance")),
+        "verdict": judge_pixels(near, *pictures)._asdict(),
+        "memorisation": measure.summary(None, near),
+        "copying": {"left_out": {}},
     }
 
 
@@ -197,7 +205,7 @@ def _handed_out(
 ) -> UInt8[np.ndarray, "shown _ _ _"]:
     """Returns the first of the images that were measured, as they are handed out."""
     if not drawn.as_measured().measured:
-        return measured
+        return measured[: figures.PANEL**2].copy()  # a view would keep all of them in memory
     return drawn.sample(min(figures.PANEL**2, len(measured)), recipe.seed)
 
 

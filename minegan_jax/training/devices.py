@@ -6,6 +6,7 @@ JAX 0.8.
 """
 
 import contextlib
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,16 @@ from minegan_jax.types import Batch, Key, Metrics
 
 CACHE = Path("~/.cache/minegan_jax/xla")
 CONTAINERS_LIMIT = Path("/sys/fs/cgroup/memory.max")  # in bytes
+LARGE = 10_000_000  # numbers in the state of a network that a CPU takes days to train
+# An accelerator -> the files and the variables that a machine with one has, and the extra for it.
+ACCELERATORS = {
+    "an NVIDIA GPU": (("dev/nvidia[0-9]*", "dev/nvidiactl", "dev/dxg"), (), "cuda13"),
+    "a TPU": (
+        ("dev/accel[0-9]*", "dev/vfio/[0-9]*"),
+        ("TPU_ACCELERATOR_TYPE", "TPU_WORKER_ID", "TPU_NAME", "COLAB_TPU_ADDR"),
+        "tpu",
+    ),
+}
 
 
 def use_compilation_cache() -> None:
@@ -73,6 +84,28 @@ def _machines_memory() -> int:
     with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
         found = min(found, int(CONTAINERS_LIMIT.read_text()))
     return found
+
+
+def unused_accelerator(state: Any, machine: Path = Path("/")) -> str:
+    """Says that a large network is about to train on a CPU beside an accelerator; else nothing.
+
+    Who has told JAX which platform to take (`JAX_PLATFORMS`) knows.
+
+    Args:
+      state: of training, or its shapes.
+      machine: the root of the file system.
+    """
+    size = sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(state))
+    if jax.default_backend() != "cpu" or size < LARGE or os.environ.get("JAX_PLATFORMS"):
+        return ""
+    for kind, (files, variables, extra) in ACCELERATORS.items():
+        if any(map(os.environ.get, variables)) or any(any(machine.glob(name)) for name in files):
+            return (
+                f"JAX found no device but the CPU, though this machine has {kind}: expected that to"
+                f' train {size:,} numbers: pip install "minegan_jax[{extra}]" and start anew, or'
+                " JAX_PLATFORMS=cpu says that the CPU is meant"
+            )
+    return ""
 
 
 def split(mesh: Mesh) -> NamedSharding:

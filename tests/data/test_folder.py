@@ -63,7 +63,7 @@ def test_an_image_beside_classes_has_none(tmp_path):
         (("1", "01"), "found 01 and 1, which are both label 1"),
         (("1", "2", "002"), "found 002 and 2, which are both label 2"),
         (("train", "test"), "found parts of a data set, test and train: name one of them"),
-        (("Train", "val", "test"), "/val"),
+        (("Train", "val", "test"), "/Train"),
         (("train",), "/train"),
     ],
 )

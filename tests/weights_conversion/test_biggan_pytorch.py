@@ -218,9 +218,9 @@ WRONG = {
     "linear.weight has shape": ("generator", {"linear.weight": np.ones((257, 3), "f4")}),
     "output_layer.2.bias holds NaN": ("generator", {"output_layer.2.bias": np.full(3, np.nan)}),
     "blocks.0.0.conv1.bias should hold": ("critic", {"blocks.0.0.conv1.bias": np.arange(8)}),
-    "a BigGAN of 512 pixels: expected 32, 64, 128 or 256": (
+    "a BigGAN of 1024 pixels: expected 32, 64, 128, 256 or 512": (
         "critic",
-        {f"blocks.{i}.0.conv1.weight": np.ones((8, 8, 3, 3), "f4") for i in range(4, 8)},
+        {f"blocks.{i}.0.conv1.weight": np.ones((8, 8, 3, 3), "f4") for i in range(4, 9)},
     ),
 }
 
@@ -249,19 +249,84 @@ def test_every_array_of_the_published_files_has_its_place():
         network: keys_of(f"biggan_pytorch_128_ch96_{letter}")
         for network, letter in (("generator", "G"), ("critic", "D"))
     }
-    arguments = {}
-    for network, (read_arguments, *_) in biggan_pytorch.NETWORKS.items():
-        arguments |= read_arguments(arrays[network], network)
+    arguments, filled = placed(arrays)
     assert arguments == {
         **{"resolution": 128, "channels": 3, "width": 96, "latent_size": 120, "num_classes": 1000},
         **{"embedding_size": 128, "attention": [3], "critic_width": 96, "critic_attention": [0]},
     }
+    assert counted(filled) == given(arrays)
+
+
+def placed(arrays):
+    """The arguments that published arrays say, and the networks that they fill."""
+    arguments = {}
+    for network, (read_arguments, *_) in biggan_pytorch.NETWORKS.items():
+        arguments |= read_arguments(arrays[network], network)
     parts = {
         network: (arrays[network], make_rules(arguments), network)
         for network, (_, make_rules, *_) in biggan_pytorch.NETWORKS.items()
     }
-    filled = command.fill("biggan", arguments, parts)
-    count = sum(leaf.size for leaf in jax.tree.leaves(filled))
-    assert count == sum(
+    return arguments, command.fill("biggan", arguments, parts)
+
+
+def counted(filled):
+    """How many numbers networks have."""
+    return sum(leaf.size for leaf in jax.tree.leaves(filled))
+
+
+def given(arrays):
+    """How many numbers of published networks have a place."""
+    return sum(
         array.size for part in arrays.values() for name, array in part.items() if "sv0" not in name
     )
+
+
+# Channels of BigGAN-PyTorch's networks of 512 pixels over their width, of each block's input and
+# output (`G_arch`, `D_arch`); the critic's first one takes images.
+BLOCKS_512 = {
+    "G": ((16, 16), (16, 8), (8, 8), (8, 4), (4, 2), (2, 1), (1, 1)),
+    "D": ((0, 1), (1, 1), (1, 2), (2, 4), (4, 8), (8, 8), (8, 16), (16, 16)),
+}
+# A block at 128 pixels of whose input's and output's channels the others differ.
+TEMPLATES = {"G": ("blocks.2.0.", 8 * 96, 4 * 96), "D": ("blocks.3.0.", 4 * 96, 8 * 96)}
+
+
+def keys_at_512(letter, *, width):
+    """Names and shapes at 512 px without attention, from those at 128 px and width 96."""
+    known = keys_of(f"biggan_pytorch_128_ch96_{letter}")
+    template, inputs, outputs = TEMPLATES[letter]
+    # A latent of 120 has 8 chunks there, not 6.
+    usual = {96: width, 16 * 96: 16 * width, 256 * 96: 256 * width, 20: 15, 148: 143}
+
+    def resized(array, **channels):
+        sizes = {**usual, **({inputs: channels["x"], outputs: channels["y"]} if channels else {})}
+        return np.broadcast_to(np.float32(0.5), [sizes.get(n, n) for n in array.shape])
+
+    plain = {
+        name: resized(array)
+        for name, array in known.items()
+        if not name.startswith("blocks.") or (letter == "D" and name.startswith("blocks.0.0."))
+    }
+    blocks = {
+        f"blocks.{i}.0.{name.removeprefix(template)}": resized(array, x=x * width, y=y * width)
+        for i, (x, y) in enumerate(BLOCKS_512[letter])
+        for name, array in known.items()
+        # The critic's last block neither halves nor widens: its shortcut learns nothing.
+        if name.startswith(template)
+        and x
+        and not ((x, y, letter) == (16, 16, "D") and "_sc" in name)
+    }
+    return {**plain, **blocks}
+
+
+def test_every_array_of_a_biggan_of_512_pixels_has_its_place():
+    arrays = {
+        network: keys_at_512(letter, width=2)
+        for network, letter in (("generator", "G"), ("critic", "D"))
+    }
+    arguments, filled = placed(arrays)
+    assert arguments == {
+        **{"resolution": 512, "channels": 3, "width": 2, "latent_size": 120, "num_classes": 1000},
+        **{"embedding_size": 128, "attention": [], "critic_width": 2, "critic_attention": []},
+    }
+    assert counted(filled) == given(arrays)

@@ -263,7 +263,7 @@ WRONG = {
     "a web page behind a line": (b"\n\n <html>", "found a web page"),
     "a pointer": (POINTER, "found a pointer of Git LFS"),
     "JSON": (b'{"error": "not found"}', "found text in JSON"),
-    "nothing": (b"", "found 0 bytes"),
+    "nothing": (b"", "found an empty file"),
     "noise": (bytes(range(1, 200)), "another, damaged or shortened file"),
     "a pickle": (pickled({"w": 1}), "expected a file that PyTorch saved, found a pickle"),
     "an empty zip": (b"PK\x05\x06" + bytes(18), "expected"),

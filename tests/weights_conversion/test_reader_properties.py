@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from weight_files import Raw, dump, legacy_layout, pickled, tensor, zip_layout
 
 from minegan_jax.errors import InputError
+from minegan_jax.file_kinds import LEGACY
 from weights_conversion import reader
-from weights_conversion.file_kinds import LEGACY
 from weights_conversion.unpickling import NAMES, Plain
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

@@ -3,12 +3,14 @@
 import mmap
 import zipfile
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # a pickled magic number
 TORCH = "a file that PyTorch saved"
 PICKLE = "a pickle"
+UNKNOWN = "another, damaged or shortened file"
 NPZ = "an .npz file"
 NPY = "an .npy file, one array without a name"
 HDF5 = "an HDF5 file, as of Keras"
@@ -26,6 +28,8 @@ BEGINNINGS = {
     LEGACY.lower(): TORCH,
     b"\x80": PICKLE,
     b"\x89hdf": HDF5,
+    b"\x89png": "an image",
+    b"\xff\xd8\xff": "an image",
     b"\x93numpy": NPY,
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"bzh": "a bzip2 archive: unpack it first",
@@ -37,13 +41,15 @@ TAR = 257  # where tar archives say that they are one
 HEADER = 8  # bytes of the length of a .safetensors file's header, before its brace
 
 
-def describe(path: Path, content: mmap.mmap | bytes) -> str:
+def describe(path: Path | BytesIO, content: mmap.mmap | bytes) -> str:
     """Says what a file is, as far as its content tells, for the end of a message.
 
     Args:
-      path: of the file.
-      content: of the file.
+      path: of the file, or the file itself where it lies in memory.
+      content: of the file; of a large one its first bytes will do.
     """
+    if not len(content):
+        return "an empty file"
     if content[: len(ZIP)] == ZIP:
         return _zip(path, content)
     if content[TAR : TAR + 5] == b"ustar":
@@ -52,7 +58,7 @@ def describe(path: Path, content: mmap.mmap | bytes) -> str:
         return SAFETENSORS
     start = content[:64].lstrip().lower()
     kinds = (kind for beginning, kind in BEGINNINGS.items() if start.startswith(beginning))
-    return next(kinds, f"another, damaged or shortened file that starts with {content[:8]!r}")
+    return next(kinds, f"{UNKNOWN} that starts with {content[:8]!r}")
 
 
 def is_safetensors(content: mmap.mmap | bytes) -> bool:
@@ -61,7 +67,7 @@ def is_safetensors(content: mmap.mmap | bytes) -> bool:
     return content[HEADER : HEADER + 1] == b"{" and size <= len(content)
 
 
-def _zip(path: Path, content: mmap.mmap | bytes) -> str:
+def _zip(path: Path | BytesIO, content: mmap.mmap | bytes) -> str:
     """Says what kind of zip archive a file is."""
     try:
         with zipfile.ZipFile(path) as archive:
