@@ -4,7 +4,7 @@
     python -m minegan_jax.main --mode=compare --config=configs/faces_smiles.py:fletcher \
         --workdir=SMILES
 
-The argument names a published generator of faces, whose boxes `faces.py` has; `photos/smiles.zip`
+The argument names a published generator of faces, whose boxes `faces.py` has; `photos/smiles`
 holds photographs in the folders `smiling` and `not_smiling`. Those of the half that the judge did
 not learn from are mined for: 100 or 400 smiling ones, 200 others held out, all grey, 64 pixels. The
 judge is a classifier of this project, right in 93 of 100 held-out photographs; distances are those
@@ -27,7 +27,7 @@ def get_config(name: str = "fletcher") -> ConfigDict:
     config = default_comparison()
     config.fields = load_config(f"faces:{name}")
     config.fields.target.update(
-        images="zip:photos/smiles.zip", labels=(SMILING,), part="2/2", num_held_out=200
+        images="folder:photos/smiles", labels=(SMILING,), part="2/2", num_held_out=200
     )
     config.fields.report.update(
         features="efficientnet_lite0:weights/efficientnet_lite0.safetensors",

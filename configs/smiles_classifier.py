@@ -1,9 +1,8 @@
 """Trains the classifier that judges smiles, on one half of labelled photographs of faces.
 
-    python -m minegan_jax.main --config=configs/smiles_classifier.py --workdir=JUDGE \
-        --config.target.images=zip:smiles.zip
+    python -m minegan_jax.main --config=configs/smiles_classifier.py --workdir=JUDGE
 
-The photographs lie in the folders `smiling` and `not_smiling`. Runs take the other half: give them
+`photos/smiles` has the folders `smiling` and `not_smiling`. Runs take the other half: give them
 `--config.target.part=2/2` and `--config.report.classifier=classifier:JUDGE/classifier`. Which half
 an image belongs to, its pixels decide.
 """

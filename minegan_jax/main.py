@@ -340,7 +340,8 @@ def _run(values: flags.FlagValues) -> None:
         raise _no_config()
     elif values.mode == "project":
         given = {} if values.num_images is None else {"num_images": values.num_images}
-        experiment.project(_config(values), values.workdir, seed=values.seed, **given)
+        found = experiment.project(_config(values), values.workdir, seed=values.seed, **given)
+        print(found["verdict"], file=sys.stderr)
     elif values.mode == "compare":
         compare.compare(comparison_config.from_config_dict(values.config), values.workdir)
     else:

@@ -5,12 +5,14 @@ Training stops before its first step, which `test_first_steps.py` takes; all els
 
 import ast
 import importlib.util
+import json
 import math
 import re
 import runpy
 import shlex
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import first_steps
@@ -27,6 +29,7 @@ from PIL import Image
 import minegan_jax as mg
 from minegan_jax import config, experiment, run_folder, sources
 from minegan_jax.experiment import compare, target_images, used_fields
+from minegan_jax.sampling import projection
 from weights_conversion.command import WRITTEN
 
 # The config flag of ml_collections reads its file the old way; `python -m` is done in here.
@@ -138,7 +141,9 @@ CONVERSION = re.compile(
 MAIN = re.compile(r"^(?:python -m minegan_jax(?:\.main)?|minegan)(?= |$)(?! convert)(.*)$")
 COMPARING = [each for each in RUN if re.search("(--mode=|minegan )compare", each)]
 LOOKING = [each for each in RUN if re.search("(--mode=|minegan )(sample|evaluate)", each)]
-TRAINING = [each for each in RUN if MAIN.match(each) and each not in (*COMPARING, *LOOKING)]
+PROJECTING = [each for each in RUN if re.search("(--mode=|minegan )project", each)]
+OTHERS = (*COMPARING, *LOOKING, *PROJECTING)
+TRAINING = [each for each in RUN if MAIN.match(each) and each not in OTHERS]
 EXPORTING = [each for each in RUN if CONVERSION.match(each) and "--export=" in each]
 # Of each module, the command that says most.
 CONVERTING = {
@@ -163,12 +168,13 @@ def test_the_texts_show_commands():
     assert TRAINING
     assert COMPARING
     assert LOOKING
+    assert PROJECTING
     assert CONVERTING
     assert EXPORTING
 
 
 def test_every_command_has_a_test_or_a_reason():
-    tested = {*TRAINING, *COMPARING, *LOOKING}
+    tested = {*TRAINING, *OTHERS}
     assert not [each for each in RUN if each not in tested and not CONVERSION.match(each)]
 
 
@@ -315,6 +321,17 @@ def test_a_command_that_compares(command, execute, monkeypatch):
     assert workdir == words_workdir(words)
     (name,) = (Path(word.partition("=")[2]) for word in words if word.startswith("--config="))
     assert name.name.replace(".py", "") in test_first_steps.NAMES
+
+
+@pytest.mark.parametrize("command", PROJECTING, ids=str)
+def test_a_command_that_projects(command, execute, monkeypatch, tmp_path):
+    """It is done whole, by a search of a few steps."""
+    monkeypatch.setattr(projection, "project", partial(projection.project, num_steps=1))
+    words = [word for word in words_of(command) if not word.startswith("--num_images=")]
+    status, line = execute("minegan_jax.main", [*words, "--num_images=2"])
+    assert status == 0
+    found = json.loads((tmp_path / words_workdir(words) / "projection.json").read_text())
+    assert line == found["verdict"]
 
 
 @pytest.mark.parametrize("command", LOOKING, ids=str)
