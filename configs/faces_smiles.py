@@ -34,7 +34,8 @@ def get_config(name: str = "fletcher") -> ConfigDict:
         classifier="classifier:JUDGE/classifier",
         num_images=500,
     )
-    config.fields.run.update(mine_steps=600, finetune_steps=300, sample_every_steps=0)
+    config.fields.run.update(mine_steps=400, finetune_steps=200, sample_every_steps=0)
+    config.fields.run.batch_size = 16
     config.fields.game.critic_steps = 2
     steps = config.fields.run.mine_steps + config.fields.run.finetune_steps
     config.settings = {name: {}}

@@ -25,9 +25,10 @@ from ml_collections import ConfigDict, config_flags
 
 import minegan_jax
 from minegan_jax import config as schema
-from minegan_jax import weights
+from minegan_jax import run_folder, weights
 from minegan_jax.errors import InputError, explained
 from minegan_jax.experiment import missing, used_fields
+from minegan_jax.files import as_path
 
 HOSTS = ("distributed", "coordinator", "num_processes", "process_id", "host_timeout")
 NETWORKS = ("features", "classifier", "diversity")  # that measure, fields of `report`
@@ -89,7 +90,7 @@ def define_flags(
     flags.DEFINE_integer("seed", 0, "of the images", 0, flag_values=values)
     flags.DEFINE_string("seeds", None, "0-63: an image of each instead", flag_values=values)
     flags.DEFINE_float("truncation", None, "of samples: less variety", flag_values=values)
-    flags.DEFINE_string("out", None, "FOLDER/, .npz, .png, .gif or .webp", flag_values=values)
+    flags.DEFINE_string("out", None, "FOLDER/, .npz, .png, .gif, .webp, .mp4", flag_values=values)
     flags.DEFINE_string("source", None, "draw from this source alone", flag_values=values)
     flags.DEFINE_list(
         "sources", [], "to mine without a config; else where they lie now", flag_values=values
@@ -350,7 +351,17 @@ def _run(values: flags.FlagValues) -> None:
             config = _fitted(config, values)
         experiment.train(config, values.workdir)
         if hosts.is_primary():
-            print(f"done: see {values.workdir}", file=sys.stderr)
+            print(f"done: {_where_to_look(values.workdir)}", file=sys.stderr)
+
+
+def _where_to_look(workdir: str) -> str:
+    """Says where a run's results lie, and how to draw more images if it makes any."""
+    folder = as_path(workdir)
+    page = folder / "report.html"
+    if not page.is_file():
+        return f"see {workdir}"
+    draw = f"minegan sample --workdir={workdir} --out=FOLDER/"
+    return f"see {page} and {folder / run_folder.SAMPLES}; `{draw}` draws more"
 
 
 def _fitted(config: schema.Config, values: flags.FlagValues) -> schema.Config:
@@ -360,7 +371,7 @@ def _fitted(config: schema.Config, values: flags.FlagValues) -> schema.Config:
 
     fitted = auto_config.fit_devices(config, config_flags.get_override_values(values["config"]))
     if hosts.is_primary():
-        record = f"{values.workdir}/config.json"
+        record = f"{values.workdir}/{run_folder.CONFIG}"
         words = f"--config.FIELD= changes it, --config={record} repeats it"
         print(f"chosen: {fitted.why}; {words}", file=sys.stderr)
     return fitted.config

@@ -91,6 +91,15 @@ def test_a_runs_record_is_a_config(begun, cli, tmp_path):
     assert (status, "config.json of a run folder" in line) == (2, True)
 
 
+def test_the_end_says_where_to_look(begun, monkeypatch, capsys):
+    words = f"--config={begun / 'config.json'}", f"--workdir={begun}"
+    monkeypatch.setattr("sys.argv", ["minegan", *words])
+    assert main.main() == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"done: see {begun / 'report.html'} and {begun / 'samples'}; ")
+    assert f"`minegan sample --workdir={begun} --out=FOLDER/` draws more" in last
+
+
 def test_what_was_chosen_is_one_line(monkeypatch, capsys, tiny_source, tiny_images, tmp_path):
     trained = []
     monkeypatch.setattr("minegan_jax.experiment.train", lambda *given: trained.append(given))

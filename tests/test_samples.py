@@ -1,5 +1,7 @@
 """Images leave as an array, PNG files, a grid or a walk; by one seed or by several; truncated."""
 
+import re
+import sys
 import tracemalloc
 
 import jax
@@ -64,6 +66,47 @@ def test_a_grid_and_a_walk(sample):
             walk.seek(12)
             assert np.abs(np.asarray(walk.convert("L"), int) - first).max() > 8
             assert walk.info["loop"] == 0
+
+
+@pytest.fixture
+def ffmpeg(tmp_path, monkeypatch):
+    """Puts a program in the place of ffmpeg, which leaves what it was given or fails."""
+
+    def replace(code):
+        program = tmp_path / "bin" / "ffmpeg"
+        program.parent.mkdir()
+        program.write_text(f"#!{sys.executable}\nimport sys\n{code}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent))
+
+    return replace
+
+
+def test_a_video_is_left_to_ffmpeg(sample, ffmpeg):
+    ffmpeg(
+        "frames = sys.stdin.buffer.read()\n"
+        "words = ' '.join(sys.argv[1:-1]).encode()\n"
+        "open(sys.argv[-1], 'wb').write(words + b'|' + frames)"
+    )
+    words, frames = sample("walk.mp4", "--seed=3").read_bytes().split(b"|", 1)
+    width, height = re.search(rb"-s (\d+)x(\d+) -framerate 12.5 -i - ", words).groups()
+    shape = -1, int(height), int(width), 3
+    steps = np.frombuffer(frames, np.uint8).reshape(shape)
+    assert len(steps) == 2 * 24 - 2  # there and back
+    assert np.abs(steps[12].astype(int) - steps[0]).max() > 8
+    np.testing.assert_array_equal(steps[1], steps[-1])
+
+
+def test_a_video_needs_ffmpeg(cli, ffmpeg, tiny_run, tmp_path, monkeypatch):
+    words = "--mode=sample", f"--workdir={tiny_run}", f"--out={tmp_path / 'walk.mp4'}"
+    ffmpeg("sys.exit('one\\nno such codec')")
+    status, line = cli(*words)
+    assert (status, line) == (2, "error: ffmpeg made no video: no such codec")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, line = cli(*words)
+    assert status == 2
+    assert "walk.mp4: ffmpeg makes videos, found none: expected .gif or .webp" in line
+    assert not (tmp_path / "walk.mp4").exists()
 
 
 @pytest.mark.parametrize(

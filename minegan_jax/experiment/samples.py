@@ -1,11 +1,15 @@
 """Images that leave a run or an adapter: as one array, as PNG files, as a grid, as a walk."""
 
 import re
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from minegan_jax import run_folder
 from minegan_jax.errors import InputError
@@ -21,6 +25,7 @@ SEEDS = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")  # 0-63, or 1,5,7-9
 MOST_SEEDS = 100_000
 WALKS, WALK_COLUMNS, WALK_STEPS = 8, 4, 24  # of an animation, there and back
 MILLISECONDS = 80  # of each of its pictures
+FFMPEG, VIDEO = "ffmpeg", ".mp4"
 
 
 class Request(NamedTuple):
@@ -45,15 +50,17 @@ def write_samples(
 ) -> None:
     """Draws images from a run or an adapter, and writes them as the ending of `out` says.
 
-    `.npz` gets one array, `images`; `.png` a grid; `.gif` and `.webp` an animated latent walk; a
-    folder gets a PNG file for each image, named by its seed.
+    `.npz` gets one array, `images`; `.png` a grid; `.gif`, `.webp` and `.mp4` an animated latent
+    walk; a folder gets a PNG file for each image, named by its seed.
 
     Raises:
       InputError: neither or both were given, the file's name is missing, or there are no such
         source, phase or weights.
     """
     if out is None:
-        raise InputError("--out is missing: expected a folder, or a file .npz, .png, .gif or .webp")
+        raise InputError(
+            "--out is missing: expected a folder, or a file .npz, .png, .gif, .webp or .mp4"
+        )
     path, write = as_path(out), _writer(out)
     path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is better found now
     if (workdir is None) == (adapter is None):
@@ -89,7 +96,10 @@ def _writer(out: str) -> Callable[[Generator, Request, Path], None]:
         return _write_folder
     if not path.suffix:  # a device or a pipe
         return _write_npz
-    writers = {".npz": _write_npz, ".png": _write_grid, ".gif": _write_walk, ".webp": _write_walk}
+    animated = dict.fromkeys((".gif", ".webp", VIDEO), _write_walk)
+    writers = {".npz": _write_npz, ".png": _write_grid, **animated}
+    if path.suffix.lower() == VIDEO and shutil.which(FFMPEG) is None:
+        raise InputError(f"--out={out}: {FFMPEG} makes videos, found none: expected .gif or .webp")
     if path.suffix.lower() not in writers:
         raise InputError(f"--out={out}: expected a folder, or a file {', '.join(writers)}")
     return writers[path.suffix.lower()]
@@ -139,5 +149,28 @@ def _write_walk(generator: Generator, request: Request, path: Path) -> None:
     steps = walks.reshape(WALKS, WALK_STEPS, *walks.shape[1:]).swapaxes(0, 1)
     sheets = [image_grids.as_picture(image_grids.grid(s, columns=WALK_COLUMNS)) for s in steps]
     first, *others = [*sheets, *sheets[-2:0:-1]]
+    if path.suffix.lower() == VIDEO:
+        write_atomically(path, _video([first, *others]))
+        return
     given = {"save_all": True, "append_images": others, "duration": MILLISECONDS, "loop": 0}
     write_atomically(path, lambda file: first.save(file, path.suffix[1:].lower(), **given))
+
+
+def _video(pictures: Sequence[Image.Image]) -> bytes:
+    """Returns an MP4 of pictures of one size, an odd one with a black line more.
+
+    Raises:
+      InputError: ffmpeg cannot; its own last words.
+    """
+    width, height = pictures[0].size
+    frames = b"".join(picture.convert("RGB").tobytes() for picture in pictures)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"video{VIDEO}"  # the format needs a file in which it can go back
+        raw = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -framerate {1000 / MILLISECONDS}"
+        wanted = "-vf pad=ceil(iw/2)*2:ceil(ih/2)*2 -pix_fmt yuv420p"
+        command = [FFMPEG, "-loglevel", "error", *raw.split(), "-i", "-", *wanted.split(), file]
+        done = subprocess.run(command, input=frames, capture_output=True, check=False)
+        if done.returncode or not file.is_file():
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise InputError(f"{FFMPEG} made no video: {said[-1] if said else 'it said nothing'}")
+        return file.read_bytes()
