@@ -216,7 +216,7 @@ def _check_mode(values: flags.FlagValues) -> None:
 
 def _config_first(argv: Sequence[str]) -> list[str]:
     """Returns the arguments with the config's file first: before it no field is known."""
-    program, *rest = [f"-{word}" if word.startswith("-config") else word for word in argv]
+    program, *rest = [re.sub(r"^-(?=[a-z])", "--", word) for word in argv]
     if "--config" in rest[:-1]:
         at = rest.index("--config")
         rest[at : at + 2] = [f"--config={rest[at + 1]}"]

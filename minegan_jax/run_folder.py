@@ -11,6 +11,7 @@ from flax.traverse_util import flatten_dict
 from minegan_jax import files
 from minegan_jax.errors import InputError
 from minegan_jax.files import write_atomically
+from minegan_jax.version import __version__
 from minegan_jax.weights import check_format
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ PLACES = (
     "target.images",
 )  # fields that say where something lies, whose digest is compared
 TARGET_PLACES = ("spec", "exclude", "skipped")
-PACKAGES = ("minegan_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def create_or_check(workdir: Path, identity: dict[str, Any], *, may_grow: str = "") -> None:
@@ -139,8 +140,9 @@ def _warn_of_versions(workdir: Path) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of the packages that figures depend on."""
-    return {name: metadata.version(name) for name in PACKAGES}
+    """Returns the versions of the packages that figures depend on; a checkout need not be one."""
+    others = {name: metadata.version(name) for name in PACKAGES}
+    return {"minegan_jax": __version__, **others}
 
 
 def read_versions(workdir: Path) -> dict[str, str]:

@@ -82,6 +82,7 @@ WORDS = {
     "train --workdir=run --config=table2_digits": "unknown config field",
     "train --config=mnist --config=sngan --workdir=run": "expected one --config, found",
     "train --config=mnist --workdir=a --workdir=b": "--workdir is given 2 times",
+    "train --config=mnist -workdir=a --workdir=b": "--workdir is given 2 times",
     "train --config=mnist --workdir=run --config.run.seed=1 --config.run.seed=1": "given 2 times",
     "train --mode=sample --workdir=run": "--mode is given 2 times",
     "train --config=mnist --workdir run b": "unexpected argument 'b'",

@@ -54,7 +54,7 @@ def test_one_version_everywhere():
     version = minegan_jax.__version__
     assert PYPROJECT["project"]["dynamic"] == ["version"]
     assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {
-        "attr": "minegan_jax.__version__"
+        "attr": "minegan_jax.version.__version__"
     }
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     changes = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)

@@ -5,11 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import minegan_jax
 from minegan_jax import config, experiment, run_folder
 from minegan_jax.errors import InputError
 
@@ -82,6 +84,16 @@ def test_other_versions_are_named_when_a_run_goes_on(tmp_path, caplog):
     assert f"jax 0.0.1 there, {run_folder.versions()['jax']} here" in line
     assert "optax unknown there" in line
     assert "flax" not in line
+
+
+def test_a_checkout_that_nobody_installed_has_its_version(monkeypatch):
+    def missing(name):
+        if name == "minegan_jax":
+            raise metadata.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert run_folder.versions()["minegan_jax"] == minegan_jax.__version__
 
 
 DAMAGED = ("[]", "3", "{", '{"format": 2, "config": 1}', "[" * 100_000, '{"format": 2}')
