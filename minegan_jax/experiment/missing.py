@@ -70,7 +70,9 @@ def _sources(config: Config, written: Config, text: str) -> list[str]:
     """Returns the sources that the file names and that are not there; of a recipe, what stands for
     them.
     """
-    if config.sources != written.sources or "sources" not in used_fields.READ[config.method]:
+    if config.sources != written.sources or "sources" not in used_fields.READ.get(
+        config.method, ()
+    ):
         return []
     if not config.sources:
         return [given[1]] if (given := GIVEN.search(text)) else []

@@ -168,7 +168,16 @@ def _video(pictures: Sequence[Image.Image]) -> bytes:
         file = Path(folder) / f"video{VIDEO}"  # the format needs a file in which it can go back
         raw = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -framerate {1000 / MILLISECONDS}"
         wanted = "-vf pad=ceil(iw/2)*2:ceil(ih/2)*2 -pix_fmt yuv420p"
-        command = [FFMPEG, "-loglevel", "error", *raw.split(), "-i", "-", *wanted.split(), str(file)]
+        command = [
+            FFMPEG,
+            "-loglevel",
+            "error",
+            *raw.split(),
+            "-i",
+            "-",
+            *wanted.split(),
+            str(file),
+        ]
         done = subprocess.run(command, input=frames, capture_output=True, check=False)
         if done.returncode or not file.is_file():
             said = done.stderr.decode(errors="replace").strip().splitlines()
