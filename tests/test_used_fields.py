@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarni
 
 def test_every_field_is_read_by_some_method_and_every_method_is_in_the_table():
     assert frozenset().union(*used_fields.READ.values()) == set(config.FIELDS)
-    assert used_fields.READ.keys() == build.METHODS.keys()
+    assert used_fields.READ.keys() == {**build.METHODS, **build.GAMES}.keys()
 
 
 def another(name):
@@ -203,7 +203,7 @@ def test_a_fresh_critic_has_no_layers_to_keep(tiny_source):
     networks = sources.load_source(tiny_source).networks
     given = from_values({"game.critic": "fresh", "game.freeze_critic_layers": 1})
     with pytest.raises(InputError, match="a fresh critic's layers know nothing to keep"):
-        load_sources.frozen(given, networks)
+        load_sources.frozen(given, networks, is_fresh=True)
 
 
 @pytest.mark.parametrize("method", used_fields.READ)

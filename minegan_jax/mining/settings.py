@@ -85,7 +85,7 @@ class GameConfig:
     critic_steps: int = setting(5, "critic updates per step (n_critic)", COUNT)
     warmup_steps: int = setting(0, "of each phase, in which only the critic learns", COUNT_OR_NONE)
     fresh_warmup_steps: int = setting(
-        100,
+        20,
         "of the first phase, in which only a fresh critic learns, from the images of sources that"
         " nothing has moved yet",
         COUNT_OR_NONE,
@@ -128,7 +128,7 @@ class ViewConfig:
         None,
         "of generated and real images there, in pixels; None is what a source's critic takes, and"
         " for a fresh one the least that a source's box or the target's first image has",
-        Range(5, 1024),
+        Range(1, 1024),
     )
     channels: int | None = setting(
         None,
