@@ -227,7 +227,7 @@ def test_mistakes(small):
         ({"metrics": ("target_accuracy", "recognised:nine")}, "metric 'recognised:nine'"),
         ({"metrics": ("probability:none",)}, "'probability:none' of a table: expected one of tiny"),
         (
-            {"settings": {"a": {"target": {"labels": "nine"}}}},
+            {"settings": {"a": {"target": {"labels": 9.5}}}},
             "'target.labels': expected int",
         ),
     ]:

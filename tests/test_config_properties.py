@@ -22,6 +22,7 @@ from minegan_jax.config import (
 from minegan_jax.errors import InputError
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters=","), min_size=1, max_size=8)
+NUMBERS_OR_NAMES = st.integers(0, 999) | WORDS.filter(lambda word: not word.isdecimal())
 BIGGEST = 2**40  # of whole numbers without an end of their own
 
 
@@ -41,7 +42,8 @@ def of_kind(name, kind):
     """Values of one type that a field may have."""
     if kind in (int, float):
         return numbers(kind, FIELDS[name].metadata["allowed"] or setting.Range(-BIGGEST))
-    return {bool: st.booleans(), str: WORDS, NoneType: st.none()}[kind]
+    others = {bool: st.booleans(), str: WORDS, NoneType: st.none(), int | str: NUMBERS_OR_NAMES}
+    return others[kind]
 
 
 def values_of(name):

@@ -164,6 +164,6 @@ def test_missing_wrong_and_empty_folders_are_refused(tmp_path):
     file.write_text("")
     assert "no such folder" in complaint(f"folder:{tmp_path}/nowhere")
     assert "found a file" in complaint(f"folder:{file}")
-    assert "no such folder" in complaint("folder:~nobody_of_this_name/x")
+    assert "no such home" in complaint("folder:~nobody_of_this_name/x")
     assert "no such folder" in complaint(f"folder:{'x' * 300}")
     assert "no images in it: 1 other file left out: 1 .txt" in complaint(f"folder:{tmp_path}")

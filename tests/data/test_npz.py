@@ -66,7 +66,7 @@ def test_wrong_files_are_refused(tmp_path):
     assert "no such file" in complaint(tmp_path / "none.npz")
     assert f"found a folder: folder:{tmp_path}" in complaint(tmp_path)
     assert "not a readable .npz" in complaint(tmp_path / "cut.npz")
-    assert "not a readable .npz" in complaint(tmp_path / "text.npz")
+    assert "expected an .npz or .npy file" in complaint(tmp_path / "text.npz")
 
 
 @pytest.mark.parametrize(
