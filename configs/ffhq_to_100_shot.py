@@ -1,11 +1,12 @@
 """One StyleGAN2, FFHQ at 256 pixels, and the data sets of about 100 images that papers cite.
 
-    python -m weights_conversion.stylegan2_nvidia --out=weights/ffhq256 \
+    minegan convert stylegan2_nvidia --out=weights/ffhq256 \
         --pickle=ffhq-res256-mirror-paper256-noaug.pkl
     python -m minegan_jax.main --config=configs/ffhq_to_100_shot.py:panda --workdir=RUN
 
-The argument is the folder below `photos/`: obama, grumpy_cat or panda, of 100 images each, cat
-(AnimalFace, 160) or dog (389), all published beside DiffAugment. FID of 5,000 images against the
+`photos/panda` is the folder of that set, of 100 images; the argument may also be obama or
+grumpy_cat, of as many, cat (AnimalFace, 160) or dog (389), all published beside DiffAugment. With
+digits, `mnist.py` shows the same with what the package brings. FID of 5,000 images against the
 training images themselves, which rewards copying (arXiv:2103.00397, table 5; the last two by
 DiffAugment's authors):
 

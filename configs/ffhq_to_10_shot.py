@@ -1,12 +1,13 @@
 """One StyleGAN2, FFHQ at 256 pixels, and ten images of babies, sunglasses or sketches.
 
-    python -m weights_conversion.stylegan2_rosinality --checkpoint=source_ffhq.pt \
-        --out=weights/ffhq256
+    minegan convert stylegan2_rosinality --checkpoint=source_ffhq.pt --out=weights/ffhq256
     python -m minegan_jax.main --config=configs/ffhq_to_10_shot.py:babies --workdir=RUN
 
-The argument is the folder below `photos/`, of which ten images are trained on. Where it holds the
-many others of babies and sunglasses too, `--config.target.num_held_out=1000` measures against
-these. FID of 5,000 images against all, and Intra-LPIPS (`report.diversity=lpips:FILE`, higher is
+`photos/babies` is the folder of that set, of whose images ten are trained on; the argument may also
+be sunglasses or sketches. Where it holds the many others too, `--config.target.num_held_out=1000`
+measures against these. With digits, `mnist.py` shows the same with what the package brings. FID of
+5,000 images against all, and Intra-LPIPS
+(`report.diversity=lpips:FILE`, higher is
 more various):
 
                   FID babies  sunglasses  Intra-LPIPS babies  sunglasses  sketches

@@ -2,7 +2,8 @@
 
     python -m minegan_jax.main --config=configs/smiles_classifier.py --workdir=JUDGE
 
-`photos/smiles` has the folders `smiling` and `not_smiling`. Runs take the other half: give them
+`photos/smiles` is a folder of images in the folders smiling and not_smiling. With digits,
+`digits_classifier.py` shows the same with MNIST. Runs take the other half: give them
 `--config.target.part=2/2` and `--config.report.classifier=classifier:JUDGE/classifier`. Which half
 an image belongs to, its pixels decide.
 """

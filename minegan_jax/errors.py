@@ -16,14 +16,19 @@ class InputError(ValueError):
     """A mistake of the user: one line naming the thing, what was expected and what was found.
 
     The command line prints the line and exits with status 2; everything else is a bug and keeps
-    its traceback.
+    its traceback. Where a line is not enough, `more` lines say what to do.
     """
+
+    def __init__(self, line: str, *more: str) -> None:
+        """Keeps the line, and those that follow it."""
+        super().__init__(line)
+        self.more = more
 
 
 def explained(error: BaseException) -> str | None:
-    """Returns the line that answers a mistake of the user; None for what is none."""
+    """Returns the line or lines that answer a mistake of the user; None for what is none."""
     if isinstance(error, InputError):
-        return one_line(str(error))
+        return "\n  ".join(map(one_line, (str(error), *error.more)))
     if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
         where = "the disk" if error.filename is None else str(error.filename)
         return one_line(f"{where}: expected to read or write there, found: {error.strerror}")

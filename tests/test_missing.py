@@ -6,7 +6,7 @@ import re
 import pytest
 
 from minegan_jax import config, main, sources
-from minegan_jax.experiment import comparison_config, missing
+from minegan_jax.experiment import comparison_config, missing, used_fields
 
 # The config flag of ml_collections reads its file the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -27,7 +27,7 @@ def refused(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def train(*words):
-        monkeypatch.setattr("sys.argv", ["minegan", "train", "--workdir=RUN", *words])
+        monkeypatch.setattr("sys.argv", ["minegan", "--workdir=RUN", *words])
         assert main.main() == 2
         assert not list(tmp_path.iterdir())
         return capsys.readouterr().err.splitlines()
@@ -55,7 +55,7 @@ def test_every_source_has_a_command_that_brings_it(name, refused):
     settings = config.from_config_dict(config.load_config(name))
     commands = [line.strip() for line in lines[:-1] if line.startswith("    ")]
     made = {missing.MADE.search(command)[2] for command in commands}
-    if settings.method == "scratch":
+    if "sources" not in used_fields.READ[settings.method]:
         assert not made
     elif settings.sources:
         assert made == set(settings.sources)
@@ -77,7 +77,12 @@ def test_what_the_package_brings_needs_nothing(name, monkeypatch, tmp_path):
     missing.check(settings, settings, config.find(name))
 
 
-@pytest.mark.parametrize("name", sorted(COMPARISONS))
+def test_a_comparison_of_published_weights_names_them(refused):
+    (line,) = refused("--mode=compare", "--config=faces_smiles")
+    assert line.startswith("error: no source 'weights/fletcher': expected a directory or one of")
+
+
+@pytest.mark.parametrize("name", sorted(COMPARISONS - {"faces_smiles"}))
 def test_a_comparison_needs_nothing(name):
     compared = comparison_config.from_config_dict(config.load_config(name))
     there = {*sources.packaged_sources(), *compared.pretrained}

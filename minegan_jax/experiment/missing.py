@@ -45,13 +45,12 @@ def check(config: Config, written: Config, file: str) -> None:
     if not instead or not (sources or images):
         return
     name = instead[1] + (instead[2] or "")
-    lines = [
+    raise InputError(
         f"{_shown(file)} needs what is not here yet:",
         *_of_sources(sources, text),
         *(_of_images(path, text) for path in images),
         f"without it, this shows the same: minegan train --config={name} --workdir=RUN",
-    ]
-    raise InputError("\n  ".join(lines))
+    )
 
 
 def docstring(file: str) -> str:
