@@ -24,6 +24,7 @@ NEXT = 5  # real images, after the nearest; the median of their distances counts
 MOST_ASKED = 1000  # real images of each kind, drawn by lot: the rate needs no more
 NO_PICTURE = -1
 MAX_ENTRIES = 2**24  # of distances, 128 MiB
+MAX_PIXELS = 2**21  # of images at a time, of which several copies in float64 are made
 
 
 class NearCopies(NamedTuple):
@@ -118,7 +119,7 @@ def _copied(
 ) -> Int[np.ndarray, " queries"]:
     """The picture that each image is a near copy of, its own excepted; `NO_PICTURE` of none."""
     found, (height, width) = np.full(len(pixels), NO_PICTURE), pixels.shape[1:3]
-    size = max(1, MAX_ENTRIES // max(len(reals.rows), height * width))
+    size = max(1, min(MAX_ENTRIES // len(reals.rows), MAX_PIXELS // (height * width)))
     for start in range(0, len(pixels), size):
         part = slice(start, start + size)
         small = thumbnails(pixels[part])
