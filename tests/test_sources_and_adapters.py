@@ -135,7 +135,9 @@ def test_one_network_is_enough(source):
     images = loaded.generate(np.ones((2, 4)))
     assert "has no critic" in complaint(loaded.score, images)
     fields = {"sources": (str(source),)}
-    assert "has no critic" in complaint(build.build, config.from_values(fields))
+    assert build.build(config.from_values(fields)).fresh_critic
+    named = config.from_values({**fields, "game.critic": str(source)})
+    assert "has no critic" in complaint(build.build, named)
 
 
 def test_changed_weights_are_refused_with_both_digests(source):
