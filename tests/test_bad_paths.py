@@ -121,7 +121,7 @@ OUTS = {
     "~no-such-user/a.npz": "there is no such home",
     "a\0.npz": "found a NUL in it",
     "a.jpg": "expected a folder, or a file .npz, .png, .gif, .webp",
-    "a.mp4": "expected a folder, or a file",
+    "a.avi": "expected a folder, or a file",
     "note/a.npz": "note: expected to read or write there, found: ",
     "/proc/nowhere/a.npz": "/proc/nowhere: expected to read or write there",
 }

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toys import of_noise
+from toys import as_it_is, of_noise
 
 from minegan_jax.mining import supersamples
 from minegan_jax.mining.noise import NoiseShape
@@ -28,10 +28,6 @@ def criticise(params, images):
     return jnp.sin(images.reshape(len(images), -1) @ params["weights"]).sum(axis=1)
 
 
-def same(images):
-    return images
-
-
 def game(count, num_sources=3):
     """Returns a cast, its weights and the lots of as many supersamples."""
     sizes = SIZES[:num_sources]
@@ -48,7 +44,11 @@ def game(count, num_sources=3):
     }
     shapes = tuple(map(NoiseShape, sizes))
     networks = GameNetworks(
-        (of_noise(mine),) * num_sources, (generate,) * num_sources, criticise, same, same, shapes
+        (of_noise(mine),) * num_sources,
+        (generate,) * num_sources,
+        criticise,
+        as_it_is(num_sources),
+        shapes,
     )
     noise = supersamples.sample_supersample_noise(jax.random.key(1), (count,), shapes)
     return networks, normal(keys[-1], (4, 5)), players, noise

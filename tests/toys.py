@@ -11,7 +11,9 @@ from minegan_jax.mining.game import PLAYERS, draw, make_game, start
 from minegan_jax.mining.noise import NoiseShape
 from minegan_jax.mining.settings import GameSettings, SelectorConfig
 from minegan_jax.mining.supersamples import GameNetworks
+from minegan_jax.mining.view import View
 from minegan_jax.nets.family import Networks
+from minegan_jax.nets.image_resize import WHOLE, ImageShape
 from minegan_jax.sources import Source
 
 GAME = GameSettings(selector=SelectorConfig(exploration=0.0, exploration_steps=0))
@@ -89,8 +91,18 @@ def toy_networks_of(miners, generators, critic, latent_size):
     shapes = (NoiseShape(latent_size),) * len(miners)
     miners = tuple(map(of_noise, miners))
     truncates = (False,) * len(miners)
-    same = (lambda x: x,) * 2
-    return GameNetworks(miners, generators, critic, *same, shapes, truncates=truncates)
+    view = as_it_is(len(miners))
+    return GameNetworks(miners, generators, critic, view, shapes, truncates=truncates)
+
+
+def as_it_is(num_sources):
+    """The view of toy images of any shape: they are seen, measured and handed out alike."""
+
+    def same(images):
+        return images
+
+    shape, each = ImageShape(2, 1), (same,) * num_sources
+    return View(shape, shape, (WHOLE,) * num_sources, same, each, (None,) * num_sources, same)
 
 
 def of_noise(miner):

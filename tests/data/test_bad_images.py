@@ -16,6 +16,7 @@ from minegan_jax.config import default_config
 def get_config():
     config = default_config()
     config.update({"method": "classifier", "run": {"train_steps": 1, "batch_size": 8}})
+    config.network.num_classes = 2
     return config
 """
 
