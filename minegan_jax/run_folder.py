@@ -18,6 +18,7 @@ LOG = logging.getLogger(__name__)
 CONFIG = "config.json"
 FORMAT = 2  # of config.json and of what lies beside it
 METRICS = "metrics.jsonl"
+TENSORBOARD = "tensorboard"
 SAMPLES = "samples"
 CHECKPOINTS = "checkpoints"
 ADAPTER = "adapter"
@@ -28,7 +29,7 @@ IDENTITY = ("config", "sources", "target")  # what decides a run's every bit
 # share the work.
 FREE = (
     *("run.log_every_steps", "run.sample_every_steps", "run.checkpoint_every_steps"),
-    *("run.accumulation_steps", "run.remat", "run.shard_sources"),
+    *("run.accumulation_steps", "run.remat", "run.shard_sources", "run.tensorboard"),
     *("report.features", "report.classifier", "report.neighbours", "report.diversity"),
     "report.num_images",
 )

@@ -32,7 +32,7 @@ from minegan_jax.report import evaluator, image_grids, report, source_usage
 from minegan_jax.sampling import generator as generators
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.sources import Source, load_source
-from minegan_jax.training import checkpoints, devices, hooks, hosts, log, loop
+from minegan_jax.training import checkpoints, devices, hooks, hosts, log, loop, tensorboard
 from minegan_jax.training.checkpoints import Checkpoints
 from minegan_jax.training.learner import State
 from minegan_jax.types import Pixels
@@ -287,6 +287,8 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     for remark in target_images.remarks(dataset, _started_from(run.experiment)):
         LOG.warning("%s", remark)
     write = log.writer(run.workdir / run_folder.METRICS)
+    if config.run.tensorboard:
+        write = tensorboard.mirror(write, run.workdir / run_folder.TENSORBOARD)
     should_stop = early_stopping.make_stop_fn(
         config, dataset, run.experiment.methods, run.of_state, write
     )

@@ -32,6 +32,9 @@ class RunConfig:
         False, "devices share the generators' memory, for some traffic between them"
     )
     log_every_steps: int = setting(10, "how often metrics are written", COUNT)
+    tensorboard: bool = setting(
+        False, "whether metrics are also written as TensorBoard's events, to RUN/tensorboard"
+    )
     sample_every_steps: int = setting(100, "a grid of samples; 0: never", COUNT_OR_NONE)
     checkpoint_every_steps: int = setting(
         100, "a checkpoint; 0: at the end of a phase alone", COUNT_OR_NONE
