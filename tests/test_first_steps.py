@@ -44,6 +44,7 @@ ARGUMENTS = {
     "rooms_bridge_church_to_bedroom": ("",),
     "rooms_bridge_church_to_tower": ("",),
     "several_digits": ("", "two", "critics", "pairs", "ten", "families"),
+    "smiles_classifier": ("",),
     "sngan": ("",),
     "stylegan2": ("",),
     "table1_digits": ("",),

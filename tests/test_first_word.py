@@ -26,7 +26,9 @@ def test_a_word_does_what_the_flag_does(cli, finished, tmp_path):
 
 MISTAKES = {
     ("trian",): "unknown command 'trian': did you mean train?",
-    ("bake",): "unknown command 'bake': expected one of train, sample, evaluate, compare, convert",
+    (
+        "bake",
+    ): "unknown command 'bake': expected one of train, sample, evaluate, compare, project, convert",
     ("train", "--mode=sample"): "--mode is given 2 times",
     ("train", "evaluate"): "unexpected argument 'evaluate'",
     ("evaluate", "--out=a"): "--out does nothing with --mode=evaluate",
