@@ -5,9 +5,10 @@
 A table stands between `<!-- table NAME -->` and `<!-- end -->`, where NAME is that of a comparison
 in `docs/results/`, or `<!-- given NAME -->` for what each of its methods was given. `NAME size=100`
 shows one number of training images alone, `NAME setting=TEXT` one target. `<!-- fields NAME -->`
-is for the fields of a config's section, `run` for example, or `config` for those of none, and
-`<!-- weights NAME -->` for runs that were drawn by two kinds of weights. With --check nothing is
-written: the status is 1 where a document is not what its results say.
+is for the fields of a config's section, `run` for example, or `config` for those of none,
+`<!-- weights NAME -->` for runs that were drawn by two kinds of weights, `<!-- nearest NAME -->`
+for searches of nearest images. With --check nothing is written: the status is 1 where a document
+is not what its results say.
 """
 
 import json
@@ -20,7 +21,8 @@ from minegan_jax.report import table
 
 DOCS = Path(__file__).parent
 PLACE = re.compile(
-    r"(<!-- (table|given|fields|weights) (\w+)(?: (size|setting)=(.+?))? -->\n).*?(<!-- end -->)",
+    r"(<!-- (table|given|fields|weights|nearest) (\w+)(?: (size|setting)=(.+?))? -->\n)"
+    r".*?(<!-- end -->)",
     re.DOTALL,
 )
 FIELDS = {"size": "max_images", "setting": "setting"}
@@ -35,6 +37,8 @@ def made(name: str, what: str, field: str | None, value: str | None) -> str:
     """The Markdown of one table."""
     if what == "fields":
         return fields_of(name)
+    if what == "nearest":
+        return of_searches(json.loads((DOCS / "results" / f"{name}.json").read_text()))
     if what == "weights":
         return of_weights(json.loads((DOCS / "results" / f"{name}.json").read_text()))
     found = json.loads((DOCS / "results" / f"{name}.json").read_text())
@@ -78,6 +82,19 @@ def of_weights(rows: dict) -> str:
         for (run, phase), values in found.items()
     ]
     return table.markdown(["config", "phase", *heads], lines) + "\n"
+
+
+def of_searches(rows: dict) -> str:
+    """How near sources come to digits: means and deviations over seeds, the nearest first."""
+    heads = ["source", "target", "share of the way", "distance", "of own samples"]
+    heads += ["of another kind", "Fréchet distance, mined"]
+    columns = ("share", "target", "own_samples", "another_kind")
+    lines = []
+    for name, row in sorted(rows.items(), key=lambda item: sum(item[1]["share"])):
+        mined = row["mined_frechet_distance"]
+        figures = [table.mean_and_spread(row[column]) for column in columns]
+        lines.append([*name.split(", "), *figures, "-" if mined is None else f"{mined:.3g}"])
+    return table.markdown(heads, lines) + "\n"
 
 
 def filled(text: str) -> str:
