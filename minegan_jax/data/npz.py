@@ -12,14 +12,13 @@ import numpy as np
 from minegan_jax.data.image_index import ImageIndex, unlabelled
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
-from minegan_jax.file_kinds import describe
+from minegan_jax.file_kinds import BEGINNING, describe
 from minegan_jax.files import as_path
 from minegan_jax.types import Labels
 
 NUM_CHANNELS = (1, 3, 4)  # grey, RGB, RGB with opacity
 CHANNELS_FIRST = (1, 3)
 RATIO = 100  # images that unpack to more than this, times their file, are not images
-BEGINNING = 512  # bytes of a file by which its kind is told
 MAGIC = (b"PK", b"\x93NUMPY")  # how zip archives, and arrays without a name, begin
 SMALL = 64 * 2**20  # bytes that any file may unpack to
 MAX_LISTED = 8  # arrays that an error names

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from minegan_jax.data.system_errors import is_of_the_system
-from minegan_jax.file_kinds import describe
+from minegan_jax.file_kinds import BEGINNING, describe
 
 # Taken unopened: what is called so and holds no picture is damaged, not another file.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -22,7 +22,6 @@ VAGUE = ("CUR", "DCX", "DIB", "FLI", "ICO", "PCX")
 PASSED_OVER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini")  # systems leave these
 MAX_TEXT = 64 * 2**20  # bytes of a PNG's text, such as a recipe; Pillow stops at 1 MiB
 MAX_TEXTS = 4 * MAX_TEXT
-BEGINNING = 512  # bytes of a file by which its kind is told
 
 
 def open_picture(file: Path | BytesIO, name: str) -> Image.Image:
