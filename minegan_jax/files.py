@@ -30,6 +30,18 @@ def as_path(text: str | Path) -> Path:
         raise InputError(f"{text}: expected a path, but there is no such home") from error
 
 
+def path_of(spec: str) -> Path:
+    """The path behind the colon of KIND:PATH, as data sets are named.
+
+    Raises:
+      InputError: there is none, or it is no local path, see `as_path`.
+    """
+    path = spec.partition(":")[2]
+    if not path:
+        raise InputError(f"{spec}: expected a path behind the colon, found none")
+    return as_path(path)
+
+
 def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
     """Writes a file that is either all there or not there at all, whatever kills the process.
 

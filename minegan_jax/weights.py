@@ -16,11 +16,10 @@ import safetensors.numpy
 
 from minegan_jax import trees
 from minegan_jax.errors import InputError
-from minegan_jax.file_kinds import SAFETENSORS, describe
+from minegan_jax.file_kinds import BEGINNING, SAFETENSORS, describe
 from minegan_jax.files import write_atomically
 
 WEIGHTS = "weights.safetensors"
-BEGINNING = 512  # bytes of a file by which its kind is told
 
 
 class Kind(NamedTuple):

@@ -93,6 +93,7 @@ MADE = {
 # Networks that look at images exist in their full size alone: a damaged file is refused by name.
 FULL_SIZE = ("inception_fid", "lpips_vgg")
 COMMAND = re.compile(r"(\S+=\S+\s+)*(python|pip|minegan|mkdocs)\s")
+MODE = re.compile(r"minegan \w+")
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 
 
@@ -107,9 +108,13 @@ def lines_of(text):
 
 
 def commands(markdown):
-    """Yields the commands in a text's shell blocks and spans of code, each as one line."""
+    """Yields the commands in a text's shell blocks and spans of code, each as one line.
+
+    A span of a program and a mode, with nothing for it to work on, only names the mode.
+    """
     spans = re.findall(r"`([^`]+)`", FENCE.sub("", markdown))
-    for line in (*shell(markdown), *(" ".join(span.split()) for span in spans)):
+    lines = (" ".join(span.split()) for span in spans)
+    for line in (*shell(markdown), *(line for line in lines if not MODE.fullmatch(line))):
         if COMMAND.match(line):
             yield from parts_of(line)
 

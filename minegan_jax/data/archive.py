@@ -20,7 +20,7 @@ from minegan_jax.data.pictures import (
 )
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
-from minegan_jax.files import as_path
+from minegan_jax.files import path_of
 
 RATIO = 100  # a file that unpacks to more than this, times its packed size, is no photograph
 SMALL = 64 * 2**20  # bytes that any file may unpack to
@@ -31,9 +31,7 @@ COMMANDS = {".7z": "7z x", ".rar": "unrar x", ".gz": "gunzip", ".xz": "unxz", ".
 
 def open_zip(rest: str) -> ImageIndex:
     """The images of a zip archive, or of a folder in it: FILE.zip/FOLDER."""
-    if not rest:
-        raise InputError("zip:: expected a path behind the colon, found none")
-    path = as_path(rest)
+    path = path_of(f"zip:{rest}")
     if inside(path) is None and not os.path.exists(path):
         raise InputError(f"zip:{rest}: no such file")
     if inside(path) is None:

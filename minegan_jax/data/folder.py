@@ -10,7 +10,7 @@ from minegan_jax.data.pictures import counted, in_words, is_picture, open_pictur
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.data.walk import Found, find_files, is_output
 from minegan_jax.errors import InputError
-from minegan_jax.files import as_path
+from minegan_jax.files import path_of
 
 LOG = logging.getLogger(__name__)
 
@@ -18,9 +18,7 @@ LOG = logging.getLogger(__name__)
 def open_folder(rest: str) -> ImageIndex:
     """The images below a folder, sorted by path; a moving image counts as its first frame."""
     spec = f"folder:{rest}"
-    if not rest:
-        raise InputError(f"{spec}: expected a path behind the colon, found none")
-    root = as_path(rest)
+    root = path_of(spec)
     if archive.inside(root) is not None:
         return archive.open_archive(root, spec)
     _check_root(root, spec)

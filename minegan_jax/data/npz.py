@@ -13,7 +13,7 @@ from minegan_jax.data.image_index import ImageIndex, unlabelled
 from minegan_jax.data.system_errors import is_of_the_system, unread
 from minegan_jax.errors import InputError
 from minegan_jax.file_kinds import BEGINNING, describe
-from minegan_jax.files import as_path
+from minegan_jax.files import path_of
 from minegan_jax.types import Labels
 
 NUM_CHANNELS = (1, 3, 4)  # grey, RGB, RGB with opacity
@@ -39,9 +39,7 @@ def open_npz(rest: str) -> ImageIndex:
     single array of an .npy file is one of images.
     """
     name = f"npz:{rest}"
-    if not rest:
-        raise InputError(f"{name}: expected a path behind the colon, found none")
-    path = as_path(rest)
+    path = path_of(name)
     if os.path.isdir(path):
         raise InputError(f"{name}: expected a file, found a folder: folder:{rest}")
     if not os.path.isfile(path):

@@ -53,7 +53,7 @@ def judge(
     Raises:
       InputError: a critic or boxes that the config's sources do not have.
     """
-    boxes = read_boxes(_of_those_left(config, loaded), len(loaded))
+    boxes = boxes_of(config, loaded)
     is_fresh = config.game.critic == load_sources.FRESH
     is_fresh |= config.game.critic is None and not critics_source.critic
     alone = len(loaded) > 1
@@ -83,14 +83,19 @@ def first_warmup(config: Config, *, is_fresh: bool) -> Config:
     return dataclasses.replace(config, game=dataclasses.replace(config.game, warmup_steps=steps))
 
 
-def _of_those_left(config: Config, loaded: Sequence[sources.Source]) -> tuple[float, ...]:
-    """Returns the numbers of the boxes without those of sources that are left out as broken."""
+def boxes_of(config: Config, loaded: Sequence[sources.Source]) -> tuple[Box, ...]:
+    """Returns the boxes of the sources, of which some may have been left out as broken.
+
+    Raises:
+      InputError: there are not four numbers for each.
+    """
     numbers, left = config.view.boxes, {source.location for source in loaded}
-    if len(numbers) != len(Box._fields) * len(config.sources):
-        return numbers
-    parts = [numbers[at : at + len(Box._fields)] for at in range(0, len(numbers), len(Box._fields))]
-    pairs = zip(config.sources, parts, strict=True)
-    return tuple(number for name, part in pairs if name in left for number in part)
+    size = len(Box._fields)
+    if len(numbers) == size * len(config.sources):
+        parts = (numbers[size * at : size * (at + 1)] for at in range(len(config.sources)))
+        pairs = zip(config.sources, parts, strict=True)
+        numbers = tuple(number for name, box in pairs if name in left for number in box)
+    return read_boxes(numbers, len(loaded))
 
 
 def _check_asked(config: Config, name: str, taken: ImageShape) -> None:

@@ -18,10 +18,9 @@ from tqdm import tqdm
 from minegan_jax.config import Config
 from minegan_jax.data import load_dataset
 from minegan_jax.errors import InputError
-from minegan_jax.experiment import load_sources
+from minegan_jax.experiment import critics, load_sources
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.files import as_path, write_atomically
-from minegan_jax.mining.view import read_boxes
 from minegan_jax.nets.image_resize import ImageShape, box_view
 from minegan_jax.report import image_grids
 from minegan_jax.sampling import projection
@@ -40,7 +39,6 @@ BANDS = 4  # of rows and of columns, in another order in an image of another kin
 # `benchmarks/nearest.py`.
 REACHED, NEAR = 0.4, 0.75
 STREAM = 0x5B  # keeps these draws apart from those of samples with the same seed
-SMALLEST = 1e-12  # in the place of a difference of 0
 
 
 class Row(TypedDict):
@@ -63,7 +61,6 @@ class Found(NamedTuple):
     target: Projection
     own: Projection  # of fresh samples of the source itself: what the search leaves
     other: Projection  # of images of another kind
-
     seconds: float  # that the searches took
 
 
@@ -128,7 +125,7 @@ def project(
 def _views(config: Config, loaded: Sequence[Source]) -> tuple[ImageShape, list[See]]:
     """Returns the shape in which images are compared, and how each source's images come there."""
     own = [ImageShape(each.networks.resolution, each.networks.channels) for each in loaded]
-    boxes = read_boxes(config.view.boxes, len(loaded))
+    boxes = critics.boxes_of(config, loaded)
     pixels = [box.pixels(shape.resolution) for box, shape in zip(boxes, own, strict=True)]
     resolution = config.view.resolution or min(pixels)
     shape = ImageShape(resolution, config.view.channels or min(each.channels for each in own))
@@ -181,7 +178,7 @@ def _row(found: Found) -> Row:
         "target": target,
         "own_samples": own,
         "another_kind": other,
-        "share": (target - own) / max(other - own, SMALLEST),
+        "share": (target - own) / max(other - own, projection.SMALLEST),
         "seconds_an_image": found.seconds / (3 * len(found.target.distances)),
     }
 
