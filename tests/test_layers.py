@@ -174,6 +174,8 @@ WINDOWS = [
     ((7, 5), 3, 3, ((1, 0), (2, 2))),
     ((4, 3), 4, 1, ((1, 2), (2, 0))),
 ]
+# The start of a generator: a pixel becomes a map.
+POINTS = [((1, 1), 4, 1, ((0, 0), (0, 0))), ((1, 1), 5, 2, ((1, 0), (0, 2)))]
 
 
 def padded_lax(stride, pads):
@@ -203,8 +205,13 @@ def scattered(stride, cut):
     return convolve
 
 
-@pytest.mark.parametrize(("shape", "window", "stride", "pads"), WINDOWS)
-@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "window", "stride", "pads", "transposed"),
+    [
+        *((*each, transposed) for each in WINDOWS for transposed in (False, True)),
+        *((*each, True) for each in POINTS),
+    ],
+)
 def test_any_window_stride_and_padding(shape, window, stride, pads, transposed):
     """In values, first and second derivatives."""
     if transposed:

@@ -112,6 +112,7 @@ def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dat
         skip_unreadable=skip_unreadable,
         enlarge=target.enlarge,
         fit=target.fit,
+        box=target.box,
     )
     _check_grey_range(target.grey_range)
     listing = open_index(spec)._replace(grey_range=target.grey_range, max_pixels=target.max_pixels)

@@ -1,5 +1,6 @@
 """Makes the images of a listing alike: square, of one resolution, all grey or all in colour."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,9 +33,9 @@ class Preprocessed(NamedTuple):
     digests: Digests  # of the images as they were stored, see `data.digests`
 
 
-def native_shape(listing: ImageIndex) -> tuple[int, int]:
-    """The resolution of the first image, after its square crop, and its number of channels."""
-    image = flatten(load_image(listing, 0), listing.names[0])
+def native_shape(listing: ImageIndex, box: Sequence[float] = ()) -> tuple[int, int]:
+    """The resolution of the first image's box, after its square crop, and number of channels."""
+    image = _in_box(flatten(load_image(listing, 0), listing.names[0]), listing.names[0], box)
     return min(image.size), len(image.getbands())
 
 
@@ -48,8 +49,9 @@ def preprocess(
     skip_unreadable: bool = False,
     enlarge: bool = False,
     fit: str = "crop",
+    box: Sequence[float] = (),
 ) -> Preprocessed:
-    """Reads the chosen images: made square, then shrunk; enlarged only on request.
+    """Reads the chosen images: cut to their box, made square, shrunk; enlarged only on request.
 
     Where one is not square, `fit` says how it becomes so: "crop" takes its middle, "pad" lays all
     of it on white, "squeeze" changes its shape.
@@ -64,7 +66,8 @@ def preprocess(
     for index, image in readable_images(listing, indices, skip_unreadable=skip_unreadable):
         name = listing.names[index]
         recoloured = _recolour(image, name, channels=channels, colour=colour)
-        fitted = _fit(recoloured, name, resolution, enlarge=enlarge, fit=fit)
+        cut = _in_box(recoloured, name, box)
+        fitted = _fit(cut, name, resolution, enlarge=enlarge, fit=fit)
         pixels[len(kept)] = fitted.reshape(pixels.shape[1:])
         kept.append(index)
         digests.append(image_digest(image))
@@ -101,6 +104,24 @@ def _recolour(image: Image.Image, name: str, *, channels: int, colour: str) -> I
             "target.colour=convert repeats its grey three times"
         )
     return image.convert("L" if channels == 1 else "RGB")
+
+
+def _in_box(image: Image.Image, name: str, box: Sequence[float]) -> Image.Image:
+    """Returns the whole pixels of an image that come nearest to a box; none takes all of it."""
+    if not box:
+        return image
+    if len(box) != 4 or min(box[2:]) <= 0 or box[0] + box[2] > 1 or box[1] + box[3] > 1:
+        raise InputError(
+            "target.box: expected top, left, height and width of a part of the image, in shares of"
+            f" it, found {tuple(box)}"
+        )
+    top, left, height, width = box
+    edges = (left, top, left + width, top + height)
+    sizes = (*image.size, *image.size)
+    pixels = [round(edge * size) for edge, size in zip(edges, sizes, strict=True)]
+    if pixels[0] == pixels[2] or pixels[1] == pixels[3]:
+        raise InputError(f"{name}: target.box is less than a pixel of {image.width}x{image.height}")
+    return image.crop((pixels[0], pixels[1], pixels[2], pixels[3]))
 
 
 def _fit(

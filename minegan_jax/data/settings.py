@@ -57,6 +57,12 @@ class TargetConfig:
         ' white, "squeeze" changes their shape',
         OneOf(("crop", "pad", "squeeze")),
     )
+    box: tuple[float, ...] = setting(
+        (),
+        "top, left, height and width of the part of each image that is taken, as shares of it; that"
+        " is made square; empty takes the whole. Of generated images `view.boxes` does that",
+        Range(0.0, 1.0),
+    )
     grey_range: tuple[float, ...] = setting(
         (),
         "of grey of 16 or 32 bits, the values that become black and white; empty is the range of"

@@ -61,7 +61,7 @@ def first_shape(target: TargetConfig) -> ImageShape:
     listing = open_index(target.images)._replace(
         grey_range=target.grey_range, max_pixels=target.max_pixels
     )
-    return ImageShape(*native_shape(listing))
+    return ImageShape(*native_shape(listing, target.box))
 
 
 def check_unchanged(dataset: Dataset, trained_with: Mapping[str, Any]) -> None:

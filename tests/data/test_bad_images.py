@@ -239,6 +239,10 @@ SETTINGS = {
     ("exclude=nowhere",): "expected one of digits, folder",
     ("exclude=folder:gs://b",): "expected a local path, found a URL",
     ("grey_range=3",): "expected two different numbers",
+    ("box=0.1,0.1,0.8",): "expected top, left, height and width of a part of the image",
+    ("box=0.5,0,0.6,0.6",): "expected top, left, height and width of a part of the image",
+    ("box=0,0.1,0.5,0",): "expected top, left, height and width of a part of the image",
+    ("box=0,0,1e-6,1",): "target.box is less than a pixel of",
     ("max_pixels=100",): "refused: has more than 100 pixels: --config.target.max_pixels=N",
 }
 

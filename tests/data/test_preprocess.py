@@ -200,6 +200,32 @@ def test_what_has_to_be_large_enough(tmp_path, fit, fits):
         assert "target.enlarge=True" in complaint(listing, fit=fit)
 
 
+@pytest.mark.parametrize(
+    ("box", "rows", "columns"),
+    [
+        ((), (0, 16), (0, 24)),
+        ((0.0, 0.0, 1.0, 1.0), (0, 16), (0, 24)),
+        ((0.25, 0.5, 0.5, 0.5), (4, 12), (12, 24)),
+        ((0.3, 0.1, 0.6, 0.3), (5, 14), (2, 10)),  # edges fall between pixels
+    ],
+)
+def test_a_box_is_cut_out_before_anything_else(tmp_path, box, rows, columns):
+    """What is seen is as if the file held the box alone; its digest is that of the whole."""
+    image = noise(16, 24, 3)
+    cut = image.crop((columns[0], rows[0], columns[1], rows[1]))
+    whole = listing_of(tmp_path, image)
+    (tmp_path / "cut").mkdir()
+    small = listing_of(tmp_path / "cut", cut)
+    side = min(cut.size)
+    found, expected = (
+        preprocess(listing, [0], resolution=side, channels=3, box=given)
+        for listing, given in ((whole, box), (small, ()))
+    )
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    assert native_shape(whole, box) == (side, 3)
+    assert found.digests == preprocess(whole, [0], resolution=side, channels=3).digests
+
+
 def test_wrong_settings_are_refused(tmp_path):
     listing = listing_of(tmp_path, noise(8, 8, 3))
     with pytest.raises(InputError, match="1 or 3 channels, found 2"):
