@@ -124,7 +124,7 @@ def test_faces(tmp_path):
     small_wheel.write_wheel(tmp_path / "small.whl", network)
     fields = {
         "miner": {"width": 8},
-        "run": {"mine_steps": 2, "finetune_steps": 0, "sample_every_steps": 0},
+        "run": {**SHORT, "finetune_steps": 0, "batch_size": 8},
         "target": {"num_held_out": 2},
         **MEASURED,
     }
