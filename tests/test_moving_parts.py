@@ -1,5 +1,6 @@
 """What each method that plays the game moves, averages, freezes and pays for."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -117,6 +118,26 @@ def test_finetuning_goes_on_where_mining_stopped():
     oracles.assert_close(state.selector, mined.selector, rtol=0)
     with pytest.raises(ValueError, match="goes on from another"):
         METHODS["finetune"][0]().learner.init(None, jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    ("trainable", "given", "expected"),
+    [
+        (("miners",), 3e-3, RULES.miner.learning_rate),
+        (("miners", "generators"), 3e-3, 3e-3),
+        (("miners", "generators"), None, RULES.miner.learning_rate),
+    ],
+)
+def test_how_fast_miners_move(tiny_source, trainable, given, expected):
+    """Adam's first step is as long as its rate."""
+    own = load_source(tiny_source).networks
+    networks = toy_networks_of((), (own.generate,), own.criticise, 4)
+    miner = dataclasses.replace(RULES.miner, finetune_learning_rate=given)
+    game = make_game(networks, RULES._replace(miner=miner), trainable)
+    players = {name: ({"weights": jnp.ones(3)},) for name in ("miners", "generators")}
+    start_of = game.players_optimizer.init(players)
+    (moved,) = game.players_optimizer.update(players, start_of, players)[0]["miners"]
+    np.testing.assert_allclose(moved["weights"], -expected, rtol=1e-5)
 
 
 def test_a_frozen_generator_costs_no_gradient(tiny_source, count_flops):

@@ -111,8 +111,11 @@ def make_game(networks: GameNetworks, settings: GameSettings, trainable: tuple[s
         trees = enumerate(params["generators"])
         return {**params, "generators": tuple(networks.all_gather(i, tree) for i, tree in trees)}
 
+    rate = settings.miner.learning_rate
+    if "generators" in trainable:
+        rate = settings.miner.finetune_learning_rate or rate
     adams = {
-        "miners": _adam(_after(config.warmup_steps, settings.miner.learning_rate), config),
+        "miners": _adam(_after(config.warmup_steps, rate), config),
         "generators": _adam(_after(config.warmup_steps, config.learning_rate), config, all_gather),
     }
     return Game(

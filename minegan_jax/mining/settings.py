@@ -49,6 +49,12 @@ class MinerConfig:
         " classes' do",
     )
     learning_rate: float = setting(1e-4, "of Adam", POSITIVE)
+    finetune_learning_rate: float | None = setting(
+        None,
+        "while generators move too; None is `miner.learning_rate`. A miner that is much quicker"
+        " than its generator can leave the prior's range for good",
+        POSITIVE,
+    )
     ema: bool = setting(True, "whether miners have an EMA too, or generators alone")
 
 
