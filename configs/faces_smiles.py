@@ -13,9 +13,7 @@ each kind. Distances are those of EfficientNet-Lite0, whose weights
 `weights_conversion.efficientnet_lite0` brings.
 
 All methods get the same images, minibatches and steps. `MineGAN` mines for 300 of 500 steps and
-finetunes for 200; both rows of it are in the table, and the source as it came. Generators' rates
-are the largest of 1e-5, 2e-5, 5e-5 and 1e-4 that did not destroy `generateme`, with a seed that the
-table has not: 5e-5 did where it was mined, 1e-4 in TransferGAN.
+finetunes for 200; both rows of it are in the table, and the source as it came.
 """
 
 from ml_collections import ConfigDict

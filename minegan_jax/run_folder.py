@@ -30,6 +30,7 @@ IDENTITY = ("config", "sources", "target")  # what decides a run's every bit
 FREE = (
     *("run.log_every_steps", "run.sample_every_steps", "run.checkpoint_every_steps"),
     *("run.accumulation_steps", "run.remat", "run.shard_sources", "run.tensorboard"),
+    "run.stuck_seconds",
     *("report.features", "report.classifier", "report.neighbours", "report.diversity"),
     "report.num_images",
 )

@@ -49,8 +49,8 @@ def start(config_file):
     """Starts processes, with flags; ends those that are left when the test ends."""
     started = []
 
-    def start_one(workdir, *flags, num_devices=2):
-        command = [sys.executable, "-m", "minegan_jax.main", f"--config={config_file}"]
+    def start_one(workdir, *flags, num_devices=2, program=("-m", "minegan_jax.main")):
+        command = [sys.executable, *program, f"--config={config_file}"]
         process = subprocess.Popen(
             [*command, f"--workdir={workdir}", *flags],
             env={**os.environ, "JAX_NUM_CPU_DEVICES": str(num_devices)},
@@ -137,6 +137,33 @@ def test_one_that_dies_stops_the_other(dying, start_two, tmp_path):
     assert status not in (0, None)
     # Which of the two is first to notice, our own line or JAX's, is not decided.
     assert "error: another process died or fell silent" in said or "another task died" in said
+
+
+# The command, in which a step of one process takes for ever, while JAX in it answers the others.
+HANGING = """
+import time
+from minegan_jax import main
+from minegan_jax.training import loop
+tell = loop._tell
+loop._tell = lambda hooks, now: time.sleep(1e6) if now.step == 3 else tell(hooks, now)
+main.main()
+"""
+
+
+@pytest.mark.parametrize("hanging", [0, 1])
+def test_one_that_hangs_stops_the_other(hanging, start, tmp_path):
+    together = f"--coordinator=127.0.0.1:{free_port()}", "--num_processes=2"
+    both = [
+        start(
+            *(tmp_path / str(number), *together, f"--process_id={number}"),
+            "--config.run.stuck_seconds=15",
+            program=("-c", HANGING) if number == hanging else ("-m", "minegan_jax.main"),
+        )
+        for number in (0, 1)
+    ]
+    status, said = end(both[1 - hanging])
+    assert status not in (0, None)
+    assert f"error: no step in 15 s: {hosts.STUCK}" in said or "another task died" in said
 
 
 def test_a_lost_connection_is_one_line():

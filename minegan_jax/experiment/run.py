@@ -307,14 +307,17 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
         flip=config.target.flip,
         sharding=devices.split(mesh),
     )
-    with hooks.progress_bars(shown=hosts.is_primary()) as show_progress:
+    with (
+        hooks.progress_bars(shown=hosts.is_primary()) as show_progress,
+        hosts.watched(config.run.stuck_seconds) as is_alive,
+    ):
         states = loop.run(
             run.experiment.phases,
             batch_at,
             mesh=mesh,
             seed=config.run.seed,
             stores=list(stores.values()),
-            hooks=[show_progress, *_hooks(run, dataset, stores, write)],
+            hooks=[show_progress, *_hooks(run, dataset, stores, write), is_alive],
             should_stop=should_stop,
         )
     if hosts.is_primary():

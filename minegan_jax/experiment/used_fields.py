@@ -23,7 +23,7 @@ ALWAYS = (
     frozenset(["method"])
     | _section("target")
     | _section("run", "seed", "batch_size", "log_every_steps", "checkpoint_every_steps")
-    | _section("run", "tensorboard")
+    | _section("run", "tensorboard", "stuck_seconds")
 )
 IMAGES = _section("report") | _section("run", "sample_every_steps", "evaluate_every_steps")
 SOURCES = frozenset(["sources", "classes", "exclude_broken"])

@@ -8,9 +8,11 @@ import contextlib
 import hashlib
 import json
 import os
+import queue
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any, NoReturn, TypeVar
 
@@ -23,6 +25,7 @@ from orbax.checkpoint import multihost
 from minegan_jax.errors import InputError
 
 Tree = TypeVar("Tree")
+STUCK = "a process hangs; end all and start them again, and they go on from the last checkpoint"
 
 REPORT_SECONDS = 4 * 3600  # for which the others wait at the end, while the leader measures
 BARRIER_SECONDS = 10  # in which the others may find the same mistake, and say so themselves
@@ -105,6 +108,36 @@ def abort(status: int) -> NoReturn:
     """Ends a process that failed; a usual exit would wait for the others, and they for it."""
     sys.stderr.flush()
     os._exit(status)
+
+
+@contextlib.contextmanager
+def watched(seconds: int) -> Iterator[Callable[[object], None]]:
+    """Gives a hook of the training loop, without whose call for so long this process ends.
+
+    A process that is alive but stuck answers JAX, and the others would wait for its part of a step
+    for ever. One that ends takes all with it, and they can be started again.
+
+    Args:
+      seconds: longer than compiling, sampling or a checkpoint take; 0 never ends this process.
+    """
+    if not seconds or not is_multihost():
+        yield lambda _: None
+        return
+    steps: queue.SimpleQueue[bool] = queue.SimpleQueue()  # True for a step, False at the end
+
+    def watch() -> None:
+        try:
+            while steps.get(timeout=seconds):
+                pass
+        except queue.Empty:
+            print(f"error: no step in {seconds} s: {STUCK}", file=sys.stderr)
+            abort(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield lambda _: steps.put(True)
+    finally:
+        steps.put(False)
 
 
 def is_multihost() -> bool:

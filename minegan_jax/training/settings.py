@@ -31,6 +31,12 @@ class RunConfig:
     shard_sources: bool = setting(
         False, "devices share the generators' memory, for some traffic between them"
     )
+    stuck_seconds: int = setting(
+        3600,
+        "of several processes, without a step: another is taken to hang, and this one ends; 0:"
+        " never",
+        COUNT_OR_NONE,
+    )
     log_every_steps: int = setting(10, "how often metrics are written", COUNT)
     tensorboard: bool = setting(
         False, "whether metrics are also written as TensorBoard's events, to RUN/tensorboard"
