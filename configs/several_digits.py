@@ -3,7 +3,8 @@
     python -m minegan_jax.main --mode=compare --config=configs/several_digits.py --workdir=TWO
 
 Which, the argument says. `two`: the packaged halves and as many twos as nines, against finetuning
-either and against training from nothing. `critics`: the same, from other critics. `pairs`: four
+either and against training from nothing; `rates` is the search for each method's rate, with a seed
+that no table has. `critics`: the same, from other critics. `pairs`: four
 sources of two digits each, of which the target needs two; the others are dropped after mining.
 `ten`: ten sources of one digit each, three of them needed. `families`: a ProGAN of 32 pixels, with
 longer latents, in the place of the second half. Sources that are not packaged are trained first,
@@ -17,6 +18,7 @@ from ml_collections import ConfigDict
 
 from minegan_jax.config import flat, load_config, nested
 from minegan_jax.errors import InputError
+from minegan_jax.experiment.comparison_config import search
 
 HALVES = ("digits_0_to_4", "digits_5_to_9")
 SMALL = {
@@ -38,7 +40,7 @@ PROGAN = {
 
 
 def get_config(case: str = "two") -> ConfigDict:
-    """Returns the comparison; `case` is "two", "critics", "pairs", "ten" or "families"."""
+    """Returns the comparison; `case` is one of `CASES`."""
     if case not in CASES:
         raise InputError(f"several_digits:{case}: expected one of {', '.join(CASES)}")
     config = load_config("table1_digits")
@@ -54,6 +56,12 @@ def _two(config: ConfigDict) -> None:
         config.methods[f"TransferGAN from {digits}"] = given
     config.methods["scratch"] = {"method": "scratch", "sources": (), "run": {"train_steps": steps}}
     config.metrics = ("frechet_distance", "kmmd", "recognised:2", "recognised:9")
+
+
+def _rates(config: ConfigDict) -> None:
+    _two(config)
+    grid = {"game.learning_rate": (2e-4, 5e-4, 1e-3, 2e-3)}
+    search(config, dict.fromkeys(config.methods, grid))
 
 
 def _critics(config: ConfigDict) -> None:
@@ -100,4 +108,11 @@ def _shares(*sources: str) -> tuple[str, ...]:
     return tuple(f"probability:{name}" for name in sources)
 
 
-CASES = {"two": _two, "critics": _critics, "pairs": _pairs, "ten": _ten, "families": _families}
+CASES = {
+    "two": _two,
+    "rates": _rates,
+    "critics": _critics,
+    "pairs": _pairs,
+    "ten": _ten,
+    "families": _families,
+}

@@ -28,11 +28,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from minegan_jax.config import flat, load_config, nested
+from minegan_jax.config import load_config, nested
 from minegan_jax.errors import InputError
-from minegan_jax.experiment.comparison_config import default_comparison
+from minegan_jax.experiment.comparison_config import default_comparison, search
 
-SEARCH_SEED = 7
 # What was tried of each method: one field at a time, the others as in the table.
 GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
     {
@@ -124,26 +123,9 @@ def _methods(steps: int) -> dict[str, dict[str, Any]]:
 
 
 def _search(names: tuple[str, ...], config: ConfigDict) -> None:
-    """Compares what some methods may be given, off-manifold, with a seed that the table has not."""
-    tried: dict[str, dict[str, Any]] = {}
-    for name in names:
-        fields = flat(config.methods[name].to_dict())
-        tried[name] = fields
-        for path, values in GRIDS[name].items():
-            has = fields.get(path, flat(config.fields.to_dict())[path])
-            others, field = [value for value in values if value != has], path.partition(".")[2]
-            tried |= {f"{name}, {field} {_written(v)}": {**fields, path: v} for v in others}
-    config.methods = {title: nested(fields) for title, fields in tried.items()}
+    """Compares what some methods may be given, off-manifold."""
+    search(config, {name: GRIDS[name] for name in names})
     config.settings = {"off-manifold": config.settings["off-manifold"].to_dict()}
-    config.seeds = (SEARCH_SEED,)
-
-
-def _written(value: float) -> str:
-    """Writes a number without a dot, which no name of a method may have: 0.03 as 3e-2."""
-    if float(value).is_integer():
-        return str(int(value))
-    mantissa, exponent = f"{value:.0e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
 
 
 def _long(config: ConfigDict) -> None:

@@ -309,17 +309,10 @@ def sample(source: sources.Source) -> Pixels:
         source.generate(latents[part], classes[part] if networks.num_classes else None)
         for part in parts
     )
-    return np.concatenate([_shrink(np.asarray(to_pixels(part))) for part in images])
-
-
-def _shrink(pixels: Pixels) -> Pixels:
-    """Averages squares of pixels until an image is no larger than a cell of the picture."""
-    batch, size, _, channels = pixels.shape
-    by = -(-size // LARGEST_CELL)
-    if by == 1:
-        return pixels
-    squares = pixels.reshape(batch, size // by, by, size // by, by, channels)
-    return squares.mean(axis=(2, 4)).round().astype(np.uint8)
+    cell = min(networks.resolution, LARGEST_CELL)
+    return np.concatenate(
+        [image_grids.resized(np.asarray(to_pixels(part)), cell) for part in images]
+    )
 
 
 def deliver(converted: Converted, directory: Path) -> str:

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from minegan_jax.config import FIELDS, Config, default_config, flat, from_values
+from minegan_jax.config import FIELDS, Config, default_config, flat, from_values, nested
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import load_sources, used_fields
 from minegan_jax.features.catalogue import load_extractor
 from minegan_jax.report import table
 from minegan_jax.sources import load_source
 
+SEARCH_SEED = 7  # no comparison has it
 Fields = Mapping[str, Any]  # names and values of `Config`
 
 
@@ -68,6 +69,36 @@ def default_comparison() -> ConfigDict:
             "source_row": False,
         }
     ).lock()
+
+
+def search(config: ConfigDict, grids: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """Turns a comparison into one of what its methods may be given, with a seed that it has not.
+
+    Each method stays as it is, and stands there again for each value of each field, one field at a
+    time.
+
+    Args:
+      config: a comparison, whose methods and seeds change.
+      grids: values to try of each method, by field.
+    """
+    shared, tried = flat(config.fields.to_dict()), dict[str, Any]()
+    for name, grid in grids.items():
+        fields = flat(config.methods[name].to_dict())
+        tried[name] = fields
+        for path, values in grid.items():
+            others = [value for value in values if value != fields.get(path, shared[path])]
+            field = path.partition(".")[2]
+            tried |= {f"{name}, {field} {_written(v)}": {**fields, path: v} for v in others}
+    config.methods = {title: nested(fields) for title, fields in tried.items()}
+    config.seeds = (SEARCH_SEED,)
+
+
+def _written(value: float) -> str:
+    """Writes a number without a dot, which no name of a method may have: 0.03 as 3e-2."""
+    if float(value).is_integer():
+        return str(int(value))
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def is_comparison(config: ConfigDict) -> bool:
