@@ -13,7 +13,7 @@ import pytest
 from minegan_jax import config
 from minegan_jax.experiment import comparison_config
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # The arguments of each config; "" is none.
 ARGUMENTS = {
     "bigGAN_digits": ("", "7", "9"),

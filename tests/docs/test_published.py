@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TABLE, SETTING, SEED = "figure3_digits", "9", 0  # the cheapest row: 200 steps of mining alone
 CONFIG = f"""from minegan_jax.config import load_config
 

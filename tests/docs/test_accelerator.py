@@ -14,7 +14,7 @@ import pytest
 
 from minegan_jax.nets.family import FAMILIES
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PRECISIONS = ("tf32", "bfloat16", "float32")
 # One of each kind: together they are compiled in a minute.
 SOME = (

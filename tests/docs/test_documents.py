@@ -13,7 +13,7 @@ import pytest
 import minegan_jax
 from minegan_jax import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PAGES = sorted(DOCS.glob("*.md"))

@@ -12,7 +12,7 @@ from minegan_jax.metrics.kid import kid
 from minegan_jax.metrics.prdc import prdc
 
 PRINTED = json.loads(
-    (Path(__file__).parent / "fixtures" / "agreement" / "expected.json").read_text()
+    (Path(__file__).parents[1] / "fixtures" / "agreement" / "expected.json").read_text()
 )
 
 

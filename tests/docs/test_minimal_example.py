@@ -15,7 +15,7 @@ from minegan_jax.data import batches
 from minegan_jax.experiment import build
 from minegan_jax.training import devices, loop
 
-FILE = Path(__file__).parents[1] / "examples" / "minegan_minimal.py"
+FILE = Path(__file__).parents[2] / "examples" / "minegan_minimal.py"
 SMALL = {"STEPS": {"mine": 2, "finetune": 2}, "BATCH_SIZE": 8, "CRITIC_TURNS": 2}
 
 

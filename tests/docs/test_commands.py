@@ -38,7 +38,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning"),
 ]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
 TEXTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 MODULES = [ROOT / "minegan_jax" / "main.py", *sorted((ROOT / "configs").glob("[a-z]*.py"))]

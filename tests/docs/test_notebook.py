@@ -14,7 +14,7 @@ from PIL import Image
 
 from minegan_jax.sampling import adapter
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 WEIGHTS = ROOT / "tests" / "fixtures" / "biggan32"
 SHORT = {"mine_steps": 2, "finetune_steps": 1, "sample_every_steps": 0}

@@ -15,7 +15,7 @@ from minegan_jax.features import catalogue, efficientnet_lite
 from minegan_jax.features.embed import embed
 from weights_conversion import efficientnet_lite0
 
-EXPECTED = np.load(Path(__file__).parent / "fixtures" / "efficientnet_lite0" / "expected.npz")
+EXPECTED = np.load(Path(__file__).parents[1] / "fixtures" / "efficientnet_lite0" / "expected.npz")
 
 
 def random_weight(name, shape):

@@ -16,7 +16,7 @@ from minegan_jax.features import catalogue, fid
 from minegan_jax.features.embed import embed
 from weights_conversion import command, inception_fid
 
-EXPECTED = np.load(Path(__file__).parent / "fixtures" / "inception" / "expected.npz")
+EXPECTED = np.load(Path(__file__).parents[1] / "fixtures" / "inception" / "expected.npz")
 LINEAR = ("torch_fidelity", "pytorch_fid")
 SCALES = {  # of the random weights: the end of a name, mean, standard deviation
     ".bn.weight": (1.0, 0.15),
