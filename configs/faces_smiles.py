@@ -13,7 +13,8 @@ each kind. Distances are those of EfficientNet-Lite0, whose weights
 `weights_conversion.efficientnet_lite0` brings.
 
 All methods get the same images, minibatches and steps. `MineGAN` mines for 300 of 500 steps and
-finetunes for 200; both rows of it are in the table, and the source as it came.
+finetunes for 200; both rows of it are in the table, and the source as it came. What is trained from
+nothing has the best of the rates 2e-4, 1e-3 and 3e-3, found with a seed that the table has not.
 """
 
 from ml_collections import ConfigDict
@@ -50,6 +51,7 @@ def get_config(name: str = "fletcher") -> ConfigDict:
             "view": {"boxes": ()},
             "network": {"family": "dcgan", "resolution": 32, "width": 32, "latent_size": 100},
             "run": {"train_steps": steps},
+            "game": {"learning_rate": 3e-3},
         },
     }
     config.max_images = (100, 400)
