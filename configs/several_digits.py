@@ -70,7 +70,7 @@ def _two(config: ConfigDict) -> None:
 
 def _rates(config: ConfigDict) -> None:
     _two(config)
-    search(config, dict.fromkeys(RATES, {"game.learning_rate": TRIED}))
+    search(config, {name: {"game.learning_rate": TRIED} for name in RATES})
 
 
 def _critics(config: ConfigDict) -> None:

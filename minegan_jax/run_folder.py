@@ -2,11 +2,13 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from flax.traverse_util import flatten_dict
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from minegan_jax import files
 from minegan_jax.errors import InputError
@@ -42,7 +44,13 @@ TARGET_PLACES = ("spec", "exclude", "skipped")
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def create_or_check(workdir: Path, identity: dict[str, Any], *, may_grow: str = "") -> None:
+def create_or_check(
+    workdir: Path,
+    identity: dict[str, Any],
+    *,
+    may_grow: str = "",
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Makes the run folder, or makes sure that an existing one belongs to the same run.
 
     A run is the same wherever its sources and images lie, which their digests tell, whatever is
@@ -53,6 +61,8 @@ def create_or_check(workdir: Path, identity: dict[str, Any], *, may_grow: str = 
       workdir: the folder.
       identity: plain values that say what a run computes: config, sources, target.
       may_grow: the field of the config with the last phase's steps.
+      defaults: of the config's fields, by path: a folder that was made before there was a field
+        has its default.
 
     Raises:
       InputError: the folder holds another run (the differences are named) or something else.
@@ -61,7 +71,8 @@ def create_or_check(workdir: Path, identity: dict[str, Any], *, may_grow: str = 
     identity = json.loads(json.dumps(identity))
     if path.exists():
         there = read_identity(workdir)
-        differences = list(_differences(*_contents(there, identity, may_grow)))
+        known = _with_new_fields(there, identity, json.loads(json.dumps(dict(defaults))))
+        differences = list(_differences(*_contents(known, identity, may_grow)))
         if differences:
             raise InputError(
                 f"{workdir} holds another run, nothing was changed; it differs in: "
@@ -85,6 +96,15 @@ def _write(path: Path, identity: dict[str, Any], made_with: dict[str, str]) -> N
     """Writes what the run folder is of, and the packages' versions that began it."""
     content = {"format": FORMAT, **identity, "versions": made_with}
     write_atomically(path, json.dumps(content, indent=2).encode())
+
+
+def _with_new_fields(
+    there: dict[str, Any], here: dict[str, Any], defaults: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns what a folder was made with, and the default of each field that came later."""
+    old, new = (flatten_dict(each["config"], sep=".") for each in (there, here))
+    later = {path: defaults[path] for path in (new.keys() - old.keys()) & defaults.keys()}
+    return {**there, "config": unflatten_dict({**old, **later}, sep=".")}
 
 
 def _contents(

@@ -86,6 +86,21 @@ def test_other_versions_are_named_when_a_run_goes_on(tmp_path, caplog):
     assert "flax" not in line
 
 
+@pytest.mark.parametrize(("value", "goes_on"), [((), True), ((0.5, 0.5), False)])
+def test_a_folder_of_before_a_field_has_its_default(value, goes_on, tmp_path):
+    run_folder.create_or_check(tmp_path, IDENTITY)
+    config = {**IDENTITY["config"], "target": {"box": value}}
+    later, defaults = {**IDENTITY, "config": config}, {"target.box": ()}
+    before = (tmp_path / "config.json").read_bytes()
+    if goes_on:
+        run_folder.create_or_check(tmp_path, later, defaults=defaults)
+        assert run_folder.read_identity(tmp_path)["config"]["target"] == {"box": []}
+    else:
+        with pytest.raises(InputError, match=r"config.target.box is \[\] there and \[0.5, 0.5\]"):
+            run_folder.create_or_check(tmp_path, later, defaults=defaults)
+        assert (tmp_path / "config.json").read_bytes() == before
+
+
 def test_a_checkout_that_nobody_installed_has_its_version(monkeypatch):
     def missing(name):
         if name == "minegan_jax":

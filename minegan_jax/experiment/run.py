@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 from minegan_jax import run_folder
-from minegan_jax.config import Config, flat, from_values, replaced
+from minegan_jax.config import FIELDS, Config, flat, from_values, replaced
 from minegan_jax.data import Dataset, TargetConfig, make_batch_at
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
@@ -295,7 +295,10 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     described = _identity(run.experiment, dataset)
     hosts.assert_equal("config, sources or images", described)
     if hosts.is_primary():
-        run_folder.create_or_check(run.workdir, described, may_grow=_last_steps(config))
+        defaults = {path: field.default for path, field in FIELDS.items()}
+        run_folder.create_or_check(
+            run.workdir, described, may_grow=_last_steps(config), defaults=defaults
+        )
     directory = run.workdir / run_folder.CHECKPOINTS
     stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
     batch_at = make_batch_at(
