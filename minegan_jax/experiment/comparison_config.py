@@ -71,7 +71,7 @@ def default_comparison() -> ConfigDict:
     ).lock()
 
 
-def search(config: ConfigDict, grids: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+def search(config: ConfigDict, grids: Mapping[str, Mapping[str, Sequence[int | float]]]) -> None:
     """Turns a comparison into one of what its methods may be given, with a seed that it has not.
 
     Each method stays as it is, and stands there again for each value of each field, one field at a
@@ -93,7 +93,7 @@ def search(config: ConfigDict, grids: Mapping[str, Mapping[str, Sequence[float]]
     config.seeds = (SEARCH_SEED,)
 
 
-def _written(value: float) -> str:
+def _written(value: int | float) -> str:
     """Writes a number without a dot, which no name of a method may have: 0.03 as 3e-2."""
     if float(value).is_integer():
         return str(int(value))

@@ -32,7 +32,8 @@ def another(name):
     if isinstance(value, bool):
         return not value
     if value is None:
-        return 1 if int in typing.get_args(config.FIELDS[name].kind) else "digits"
+        kinds = typing.get_args(config.FIELDS[name].kind)
+        return 1 if int in kinds else 0.5 if float in kinds else "digits"
     if isinstance(value, float):
         return value / 2 or 0.5
     if isinstance(value, int):
