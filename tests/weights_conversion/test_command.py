@@ -93,11 +93,11 @@ def test_the_home_is_known_behind_a_flag(convert, tmp_path, monkeypatch):
     assert f"{tmp_path}/G.pth: expected a file" in convert("--generator=~/G.pth", "--out=out")[2]
 
 
-def test_large_images_are_shrunk():
-    pixels = np.arange(2 * 256 * 256 * 3, dtype=np.uint8).reshape(2, 256, 256, 3)
-    small = command._shrink(pixels)
-    assert small.shape == (2, 128, 128, 3)
-    assert small[1, 3, 5, 0] == np.round(pixels[1, 6:8, 10:12, 0].mean())
+@pytest.mark.parametrize(("largest", "shown"), [(4, 4), (8, 8), (128, 8)])
+def test_large_images_are_shrunk(largest, shown, tiny_source, monkeypatch):
+    monkeypatch.setattr(command, "LARGEST_CELL", largest)
+    pictures = command.sample(sources.load_source(tiny_source))
+    assert pictures.shape == (command.GRID**2, shown, shown, 1)
 
 
 def test_commands_start_from_a_shell():
