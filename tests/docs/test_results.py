@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -94,6 +95,28 @@ def test_what_tpus_would_need():
     readme = rows_of(README)
     for *row, _ in json.loads((RESULTS / "tpu.json").read_text()).values():
         assert "| " + " | ".join(row) + " |" in readme
+
+
+def test_what_is_said_of_smiles():
+    rows = json.loads((RESULTS / "faces_smiles_generateme.json").read_text())["rows"]
+    titles = ("source as it is", "MineGAN (w/o FT)", "MineGAN")
+    shares = [
+        statistics.mean(row["target_accuracy"] for row in rows if row["title"] == title)
+        for title in titles
+    ]
+    assert "from {:.2f} to {:.2f}, finetuning to {:.2f}.".format(*shares) in WORDS
+
+
+@pytest.mark.parametrize("name", ["faces_smiles_generateme", "several_digits_two"])
+def test_the_papers_order_fails_where_that_is_said(name):
+    rows = json.loads((RESULTS / f"{name}.json").read_text())["rows"]
+    distances = {}
+    for row in rows:
+        distances.setdefault(row["title"], []).append(row["frechet_distance"])
+    means = {title: statistics.mean(found) for title, found in distances.items()}
+    best = min(means[title] for title in means if title.startswith("TransferGAN"))
+    assert best < means["MineGAN"]
+    assert "TransferGAN at its best rate is nearer to the held-out images than MineGAN" in WORDS
 
 
 @pytest.fixture(scope="module")
