@@ -68,7 +68,7 @@ def _tiny(family: str, num_sources: int = 1) -> Case:
 TIMED: Mapping[str, Timed] = {
     "mnist": Timed(
         Case("dcgan", MNIST, part=64, turns=5, miner_depth=2),
-        _tiny("dcgan")._replace(turns=2),
+        Case("dcgan", {**MNIST, "width": 4}, part=4, turns=2, miner_depth=2),
         25.0,
         "torch_dcgan",
     ),

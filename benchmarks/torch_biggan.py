@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch_step import Opponent, Score, Tensor, Weights, together
 
+from minegan_jax.nets.biggan import NUM_HALVINGS
+
 EPSILON = 1e-5
 
 
@@ -100,9 +102,9 @@ def generate(generator: Weights, latents: Tensor, vector: Tensor | None = None) 
 
 def criticise(critic: Weights, images: Tensor) -> Tensor:
     """Maps (batch, 3, size, size) to (batch,)."""
-    x = images
+    x, halvings = images, NUM_HALVINGS[images.shape[-1]]
     for i in range(sum(name.startswith("block") for name in critic)):
-        x = _down(critic[f"block{i}"], x, first=i == 0, halve=x.shape[-1] > 4)
+        x = _down(critic[f"block{i}"], x, first=i == 0, halve=i < halvings)
         if f"attention{i}" in critic:
             x = _attend(critic[f"attention{i}"], x)
     linear = critic["linear"]

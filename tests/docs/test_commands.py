@@ -235,14 +235,21 @@ def words_of(command):
 
 
 def photographs(folder, size, channels, *, classes, count):
-    """Writes so many random images of each class."""
+    """Writes so many random images of each class: of so many classes, or of those named."""
     rng = np.random.default_rng(0)
     shape = (size, size, 3) if channels == 3 else (size, size)
-    for name in range(classes):
+    for name in range(classes) if isinstance(classes, int) else classes:
         (folder / f"{name}").mkdir(parents=True)
         for number in range(count):
             pixels = rng.integers(0, 256, shape, np.uint8)
             Image.fromarray(pixels).save(folder / f"{name}" / f"{number}.png")
+
+
+def classes_of(labels, num_classes):
+    """Returns the names of the classes that are wanted, or how many numbers hold them all."""
+    if labels and isinstance(labels[0], str):
+        return labels
+    return max(*labels, num_classes - 1, 1) + 1
 
 
 def small_sources(settings, recipe):
@@ -276,12 +283,14 @@ def test_a_command_that_trains(command, execute, monkeypatch):
         if kind == "folder" and not Path(where).exists():
             per_class = max(target.ratios, default=1.0)
             wanted = (target.max_images or 20) + target.num_held_out
+            # Parts are not equally large: as many images as one part more would have.
+            parts = 1 + int(target.part.partition("/")[2]) if target.part else 1
             photographs(
                 Path(where),
                 built.resolution,
                 built.channels,
-                classes=max(*target.labels, num_classes - 1, 1) + 1,
-                count=math.ceil(wanted * per_class),
+                classes=classes_of(target.labels, num_classes),
+                count=math.ceil(wanted * per_class * parts),
             )
         if kind != "tfds":  # which would be fetched
             target_images.check(built, target_images.load(built))
