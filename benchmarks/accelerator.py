@@ -95,7 +95,7 @@ def environment(own: Mapping[str, str], *, rehearse: bool) -> dict[str, str]:
     given = dict(os.environ)
     if rehearse:
         given |= REHEARSAL
-        given.setdefault("JAX_COMPILATION_CACHE_DIR", str(devices.CACHE))
+        given.setdefault("JAX_COMPILATION_CACHE_DIR", str(devices.CACHE.expanduser()))
     if "cpu" not in given.get("JAX_PLATFORMS", "cpu"):
         given["JAX_PLATFORMS"] += ",cpu"  # whose float64 is what we compare with
     flags = " ".join(each["XLA_FLAGS"] for each in (given, own) if each.get("XLA_FLAGS"))
