@@ -34,21 +34,19 @@ def get_config(length: str = "short") -> ConfigDict:
     if length != "long":
         config.fields.update(SHORT)
     steps = config.fields.run.mine_steps + config.fields.run.finetune_steps
-    if length == "long":
-        config.settings = {f"off-manifold, {steps} steps": {"target": {"labels": (9,)}}}
-    else:
-        config.settings = {
-            "off-manifold": {"target": {"labels": (9,)}},
-            "on-manifold": {"target": {"labels": (7,)}},
-        }
-        config.max_images = (10, 100, 400)
+    nines, sevens = {"target": {"labels": (9,)}}, {"target": {"labels": (7,)}}
     config.methods = {
         "scratch": {"method": "scratch", "sources": (), "run": {"train_steps": steps}},
         "TransferGAN": {"method": "transfergan", "run": {"finetune_steps": steps}},
         "MineGAN": {"method": "minegan"},
     }
-    if length == "rates":
-        config.settings = {"off-manifold": {"target": {"labels": (9,)}}}
+    if length == "long":
+        config.settings = {f"off-manifold, {steps} steps": nines}
+    elif length == "short":
+        config.settings = {"off-manifold": nines, "on-manifold": sevens}
+        config.max_images = (10, 100, 400)
+    else:
+        config.settings = {"off-manifold": nines}
         config.max_images = (100,)
         search(config, dict.fromkeys(config.methods, RATES))
     config.metrics = ("frechet_distance", "kmmd", "target_accuracy", "near_copies")

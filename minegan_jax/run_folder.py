@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import flatten_dict
 
 from minegan_jax import files
 from minegan_jax.errors import InputError
@@ -71,8 +71,8 @@ def create_or_check(
     identity = json.loads(json.dumps(identity))
     if path.exists():
         there = read_identity(workdir)
-        known = _with_new_fields(there, identity, json.loads(json.dumps(dict(defaults))))
-        differences = list(_differences(*_contents(known, identity, may_grow)))
+        contents = _contents(there, identity, may_grow, json.loads(json.dumps(dict(defaults))))
+        differences = list(_differences(*contents))
         if differences:
             raise InputError(
                 f"{workdir} holds another run, nothing was changed; it differs in: "
@@ -98,32 +98,26 @@ def _write(path: Path, identity: dict[str, Any], made_with: dict[str, str]) -> N
     write_atomically(path, json.dumps(content, indent=2).encode())
 
 
-def _with_new_fields(
-    there: dict[str, Any], here: dict[str, Any], defaults: dict[str, Any]
-) -> dict[str, Any]:
-    """Returns what a folder was made with, and the default of each field that came later."""
-    old, new = (flatten_dict(each["config"], sep=".") for each in (there, here))
-    later = {path: defaults[path] for path in (new.keys() - old.keys()) & defaults.keys()}
-    return {**there, "config": unflatten_dict({**old, **later}, sep=".")}
-
-
 def _contents(
-    there: dict[str, Any], here: dict[str, Any], may_grow: str
+    there: dict[str, Any], here: dict[str, Any], may_grow: str, defaults: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What decides every bit of two runs, without places, and without what does not matter."""
+    """What decides every bit of two runs, without places, and without what does not matter.
+
+    A field that came after `there` was made has its default there.
+    """
+    old, new = (flatten_dict(each["config"], sep=".") for each in (there, here))
+    old |= {path: defaults[path] for path in (new.keys() - old.keys()) & defaults.keys()}
     free = {*FREE, *PLACES}
-    steps = [flatten_dict(each["config"], sep=".").get(may_grow, 0) for each in (there, here)]
-    if may_grow and steps[0] <= steps[1]:
+    if may_grow and old.get(may_grow, 0) <= new.get(may_grow, 0):
         free.add(may_grow)
-    return _content(there, free), _content(here, free)
+    return _content(there, old, free), _content(here, new, free)
 
 
-def _content(identity: dict[str, Any], free: set[str]) -> dict[str, Any]:
-    """A run's identity without these fields of its config; sources and images by digest alone."""
+def _content(identity: dict[str, Any], fields: dict[str, Any], free: set[str]) -> dict[str, Any]:
+    """A run's identity without some fields of its config; sources and images by digest alone."""
     sources, target = identity["sources"], identity["target"]
-    config = flatten_dict(identity["config"], sep=".")
     return {
-        "config": {path: value for path, value in config.items() if path not in free},
+        "config": {path: value for path, value in fields.items() if path not in free},
         "sources": {str(number): digest for number, digest in enumerate(sources.values())},
         "target": {name: value for name, value in target.items() if name not in TARGET_PLACES},
     }

@@ -24,7 +24,7 @@ import small_wheel
 import stylegan2_files
 import test_first_steps
 import tiny_sources
-from PIL import Image
+from photographs import photographs
 
 import minegan_jax as mg
 from minegan_jax import config, experiment, run_folder, sources
@@ -232,17 +232,6 @@ def words_of(command):
     words = MAIN.sub(r"\1", command).replace("several_digits.py:CASE", f"several_digits.py:{case}")
     words = words.replace(" ... ", " --workdir=RUN --config.sources=DIR ")
     return words.split()
-
-
-def photographs(folder, size, channels, *, classes, count):
-    """Writes so many random images of each class: of so many classes, or of those named."""
-    rng = np.random.default_rng(0)
-    shape = (size, size, 3) if channels == 3 else (size, size)
-    for name in range(classes) if isinstance(classes, int) else classes:
-        (folder / f"{name}").mkdir(parents=True)
-        for number in range(count):
-            pixels = rng.integers(0, 256, shape, np.uint8)
-            Image.fromarray(pixels).save(folder / f"{name}" / f"{number}.png")
 
 
 def classes_of(labels, num_classes):

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 import small_wheel
 from nbclient import NotebookClient
-from PIL import Image
+from photographs import photographs
 
 from minegan_jax.sampling import adapter
 
@@ -43,15 +42,6 @@ def printed(shown):
     return "".join(output["text"] for output in shown if output.get("name") == "stdout")
 
 
-def photographs(folder, channels=3):
-    """Eight photographs in a folder; returns its path."""
-    folder.mkdir()
-    pixels = np.random.default_rng(0).integers(0, 256, (8, 40, 40, channels), np.uint8)
-    for number, photo in enumerate(pixels):
-        Image.fromarray(photo.squeeze()).save(folder / f"{number}.png")
-    return str(folder)
-
-
 @pytest.fixture(autouse=True)
 def _this_python(monkeypatch):
     """A notebook's `!python` is the one that runs the tests."""
@@ -76,11 +66,12 @@ def test_the_first_cells_bring_the_device(path):
 
 def test_biggan(tmp_path):
     run = {**SHORT, "batch_size": 16, "accumulation_steps": 2}
+    photographs(tmp_path / "photos", 40, 3, classes=1, count=8)
     shown = execute(
         "minegan_biggan_tpu",
         GENERATOR=str(WEIGHTS / "G_ema.pth"),
         CRITIC=str(WEIGHTS / "D.pth"),
-        PHOTOS=photographs(tmp_path / "photos"),
+        PHOTOS=str(tmp_path / "photos"),
         WORKDIR=str(tmp_path / "run"),
         SOURCE=str(tmp_path / "source"),
         FIELDS={"miner": {"width": 32}, "run": run, "target": {"num_held_out": 3}, **MEASURED},
@@ -122,6 +113,7 @@ def test_several_gans(tmp_path):
 def test_faces(tmp_path):
     network = small_wheel.network(latent_size=4, widths=(8, 8, 4, 4))
     small_wheel.write_wheel(tmp_path / "small.whl", network)
+    photographs(tmp_path / "photos", 40, 1, classes=1, count=8)
     fields = {
         "miner": {"width": 8},
         "run": {**SHORT, "finetune_steps": 0, "batch_size": 8},
@@ -131,7 +123,7 @@ def test_faces(tmp_path):
     shown = execute(
         "minegan_faces",
         WHEEL=str(tmp_path / "small.whl"),
-        PHOTOS=photographs(tmp_path / "photos", channels=1),
+        PHOTOS=str(tmp_path / "photos"),
         SOURCE=str(tmp_path / "source"),
         WORKDIR=str(tmp_path / "run"),
         FIELDS=fields,

@@ -97,23 +97,23 @@ def test_what_tpus_would_need():
         assert "| " + " | ".join(row) + " |" in readme
 
 
+def means_of(name, figure):
+    """Returns a figure's mean over seeds, by what a comparison's rows are called."""
+    found = {}
+    for row in json.loads((RESULTS / f"{name}.json").read_text())["rows"]:
+        found.setdefault(row["title"], []).append(row[figure])
+    return {title: statistics.mean(numbers) for title, numbers in found.items()}
+
+
 def test_what_is_said_of_smiles():
-    rows = json.loads((RESULTS / "faces_smiles_generateme.json").read_text())["rows"]
-    titles = ("source as it is", "MineGAN (w/o FT)", "MineGAN")
-    shares = [
-        statistics.mean(row["target_accuracy"] for row in rows if row["title"] == title)
-        for title in titles
-    ]
+    means = means_of("faces_smiles_generateme", "target_accuracy")
+    shares = [means[title] for title in ("source as it is", "MineGAN (w/o FT)", "MineGAN")]
     assert "from {:.2f} to {:.2f}, finetuning to {:.2f}.".format(*shares) in WORDS
 
 
 @pytest.mark.parametrize("name", ["faces_smiles_generateme", "several_digits_two"])
 def test_the_papers_order_fails_where_that_is_said(name):
-    rows = json.loads((RESULTS / f"{name}.json").read_text())["rows"]
-    distances = {}
-    for row in rows:
-        distances.setdefault(row["title"], []).append(row["frechet_distance"])
-    means = {title: statistics.mean(found) for title, found in distances.items()}
+    means = means_of(name, "frechet_distance")
     best = min(means[title] for title in means if title.startswith("TransferGAN"))
     assert best < means["MineGAN"]
     assert "TransferGAN at its best rate is nearer to the held-out images than MineGAN" in WORDS

@@ -8,9 +8,7 @@ import sys
 import time
 
 import pytest
-
-from minegan_jax import experiment, trees
-from minegan_jax.training import log
+from outcomes import outcome
 
 FIELDS = {
     "run.mine_steps": 300,  # enough that no life before the last two gets to the end
@@ -71,20 +69,6 @@ def live(command, workdir, ending, *, starting, chance):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     return process.returncode == -signal.SIGKILL
-
-
-def outcome(workdir):
-    """Returns everything that must not differ."""
-    run = experiment.open_run(workdir)
-    lines = log.read(workdir / "metrics.jsonl")
-    for line in lines:
-        del line["steps_per_second"]
-    files = ("report.json", "adapter/adapter.json", "adapter/weights.safetensors")
-    return {
-        "states": {name: trees.digest(run.state(name)) for name in run.phases_done()},
-        "metrics": lines,
-        **{name: (workdir / name).read_bytes() for name in files},
-    }
 
 
 def test_twenty_kills_change_nothing(command, tmp_path):

@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
+from outcomes import outcome
 
-from minegan_jax import config, experiment, trees
-from minegan_jax.training import log
+from minegan_jax import config, experiment
 
 
 @pytest.fixture(scope="module")
@@ -21,20 +21,6 @@ def uncut(tmp_path_factory, cut_config):
     workdir = tmp_path_factory.mktemp("uncut") / "run"
     experiment.train(cut_config, workdir)
     return workdir
-
-
-def outcome(workdir):
-    """Returns everything that must not differ."""
-    run = experiment.open_run(workdir)
-    lines = log.read(workdir / "metrics.jsonl")
-    for line in lines:
-        del line["steps_per_second"]
-    files = ("report.json", "adapter/adapter.json", "adapter/weights.safetensors")
-    return {
-        "states": {name: trees.digest(run.state(name)) for name in run.phases_done()},
-        "metrics": lines,
-        **{name: (workdir / name).read_bytes() for name in files},
-    }
 
 
 @pytest.mark.parametrize("phase", ["mine", "finetune"])
