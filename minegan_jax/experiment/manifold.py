@@ -142,17 +142,13 @@ def _searched(
 ) -> Found:
     """Searches the target, the source's own samples, and images of another kind."""
     params, start = jax.device_put(source.generator), time.perf_counter()
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), STREAM), 4)
-    samples = space.make(params, space.start(params, keys[0], len(pixels)))
-    kinds = (
-        to_unit_range(jnp.asarray(pixels)),
-        samples,
-        to_unit_range(jnp.asarray(_scrambled(pixels, seed))),
-    )
-    target, own, other = (
-        projection.project(space, params, compare, images, key)
-        for images, key in zip(kinds, keys[1:], strict=True)
-    )
+    of_samples, of_starts = jax.random.split(jax.random.fold_in(jax.random.key(seed), STREAM))
+    samples = space.make(params, space.start(params, of_samples, len(pixels)))
+    first, last = (to_unit_range(jnp.asarray(each)) for each in (pixels, _scrambled(pixels, seed)))
+    images = jnp.concatenate([first, samples, last])
+    nearest = projection.project(space, params, compare, images, of_starts)
+    thirds = (np.split(rows, 3) for rows in nearest)
+    target, own, other = map(Projection._make, zip(*thirds, strict=True))
     seconds = time.perf_counter() - start
     return Found(source.name, space.name, target, own, other, seconds)
 

@@ -199,8 +199,9 @@ def _search(
 
 
 def _in_blocks(compute: Callable[..., Any], size: int, *rows: Any) -> Any:
-    """Applies a function to rows, so many at a time; padded, so that it is compiled once."""
-    blocks = []
+    """Applies a function to rows, `size` or fewer at a time; padded, so that it compiles once."""
+    total, blocks = len(rows[0]), []
+    size = -(-total // -(-total // size))  # as few blocks, with the least padding
     for first in range(0, len(rows[0]), size):
         block = [np.asarray(each[first : first + size]) for each in rows]
         count = len(block[0])
