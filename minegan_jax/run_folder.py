@@ -24,7 +24,7 @@ TENSORBOARD = "tensorboard"
 SAMPLES = "samples"
 CHECKPOINTS = "checkpoints"
 ADAPTER = "adapter"
-SOURCE = "source"  # what TransferGAN, or a run from scratch, leaves
+SOURCE = "source"  # what was finetuned or trained, as a source or several
 CLASSIFIER = "classifier"
 IDENTITY = ("config", "sources", "target")  # what decides a run's every bit
 # Fields of a config that change no result: what is logged, kept and reported, and how devices

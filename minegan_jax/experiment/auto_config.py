@@ -19,7 +19,7 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, memory, used_fields
 from minegan_jax.features import efficientnet_lite
 from minegan_jax.files import as_path
-from minegan_jax.nets.family import FAMILIES
+from minegan_jax.nets import family
 from minegan_jax.report.settings import ReportConfig
 from minegan_jax.sources import Source, load_source
 from minegan_jax.training import devices
@@ -105,7 +105,7 @@ def num_held_out(count: int) -> int:
 def _recipe(loaded: Sequence[Source]) -> str:
     """Returns the packaged config of the first source's family."""
     labelled = {bool(source.networks.num_classes): source.name for source in loaded}
-    name = loaded[0].description["family"]
+    name = _architecture(loaded[0])
     if name not in RECIPES:
         raise InputError(
             f"source {loaded[0].name!r}: family {name!r} has no recipe: expected --config, or one"
@@ -117,6 +117,11 @@ def _recipe(loaded: Sequence[Source]) -> str:
             f" kind; --config={RECIPES[name]} --config.sources= takes both"
         )
     return RECIPES[name]
+
+
+def _architecture(source: Source) -> str:
+    """Returns the family of a source's modules, also where a miner stands before its generator."""
+    return family.architecture(source.description["family"], source.description["arguments"])
 
 
 def _evaluation(spec: str) -> dict[str, Any]:
@@ -139,8 +144,7 @@ def _critic(loaded: Sequence[Source]) -> dict[str, Any]:
     for other in others:
         if other.critic:
             return {"game.critic": other.location}
-    has_one = FAMILIES[first.description["family"]].critic is not None
-    return {"game.critic": "fresh"} if has_one else {}
+    return {"game.critic": "fresh"} if first.networks.has_critic else {}
 
 
 def fit_devices(config: Config, given: Collection[str]) -> Fitted:
@@ -181,7 +185,7 @@ def fit_devices(config: Config, given: Collection[str]) -> Fitted:
 def _in_words(experiment: build.Experiment, minibatches: str) -> str:
     """Says what was chosen and why."""
     config, first = experiment.config, experiment.sources[0]
-    name, size = first.description["family"], first.networks.resolution
+    name, size = _architecture(first), first.networks.resolution
     features = config.report.features or f"none (`{efficientnet_lite.INSTALL}` brings them)"
     return (
         f"the recipe {RECIPES.get(name, name)} of source {first.name!r} ({name}, {size} px),"

@@ -143,8 +143,8 @@ def _fresh_shape(
 
 def _fresh_networks(source: sources.Source, shape: ImageShape) -> family.Networks:
     """Returns the networks whose critic a fresh one is like."""
-    networks, name = source.networks, source.description["family"]
-    if family.FAMILIES[name].critic and shape == (networks.resolution, networks.channels):
+    networks = source.networks
+    if networks.has_critic and shape == (networks.resolution, networks.channels):
         return networks
     return family.build("dcgan_stack", plain_critic(shape))
 

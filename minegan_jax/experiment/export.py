@@ -11,7 +11,7 @@ from minegan_jax.data import Dataset, Digests
 from minegan_jax.experiment import build, used_fields
 from minegan_jax.features import classifier
 from minegan_jax.features.embed import embed
-from minegan_jax.mining import minegan
+from minegan_jax.mining import mined_family, minegan
 from minegan_jax.nets import family
 from minegan_jax.sampling import adapter, generator
 from minegan_jax.training.learner import State
@@ -20,9 +20,40 @@ from minegan_jax.training.learner import State
 def export(
     experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
 ) -> None:
-    """Writes an adapter, a source or a classifier, as the method has one; `states` are by phase."""
+    """Writes adapter, sources or classifier, as the method has them; `states` are by phase."""
     if experiment.config.method in EXPORTS:
         EXPORTS[experiment.config.method](experiment, workdir, states, dataset)
+
+
+def _mined(
+    experiment: build.Experiment, workdir: Path, states: Mapping[str, State], dataset: Dataset
+) -> None:
+    """Writes the miners as an adapter and, where generators moved as well, each as a new source."""
+    _adapter(experiment, workdir, states, dataset)
+    if "finetune" not in states:
+        return
+    method, named = experiment.methods["finetune"], experiment.sources
+    shape = minegan.shape_of(experiment.config.miner, experiment.config.classes)
+    drawn = generator.of_state(method, states["finetune"], [source.name for source in named])
+    for number, (source, share) in enumerate(zip(named, drawn.probabilities, strict=True)):
+        if not share:
+            continue
+        networks = {"generator": mined_family.weights_of(drawn.weights[number])}
+        if number == 0 and not experiment.other_critic:
+            networks["critic"] = states["finetune"].params["critic"]
+        one = len(named) == 1
+        _save(
+            workdir / run_folder.SOURCE / ("" if one else source.name),
+            networks,
+            {
+                "name": workdir.name if one else f"{workdir.name}_{source.name}",
+                "family": mined_family.NAME,
+                "arguments": mined_family.arguments_of(source, shape),
+                **_kept(source, "notes"),
+            },
+            experiment,
+            dataset,
+        )
 
 
 def _adapter(
@@ -55,19 +86,29 @@ def _source(
     """
     (state,) = states.values()
     (trained,) = {**state.params, **state.ema_params}["generators"]
-    description = {
-        "name": workdir.name,
-        **_described_networks(experiment, dataset),
-        "config": used_fields.record(experiment.config),
-        "images": dataset.description,
-    }
     networks = {"generator": trained}
     if not experiment.other_critic:
         networks["critic"] = state.params["critic"]
+    description = {"name": workdir.name, **_described_networks(experiment, dataset)}
+    _save(workdir / run_folder.SOURCE, networks, description, experiment, dataset)
+
+
+def _save(
+    directory: Path,
+    networks: dict[str, Any],
+    description: dict[str, Any],
+    experiment: build.Experiment,
+    dataset: Dataset,
+) -> None:
+    """Writes a source, in half precision, with what made it."""
+    made = {"config": used_fields.record(experiment.config), "images": dataset.description}
     half = weights.cast(networks, "float16")
-    sources.save_source(
-        workdir / run_folder.SOURCE, half, description, seen=_seen(experiment, dataset)
-    )
+    sources.save_source(directory, half, {**description, **made}, seen=_seen(experiment, dataset))
+
+
+def _kept(source: sources.Source, *names: str) -> dict[str, Any]:
+    """Returns those of these parts of a source's description that it has."""
+    return {name: source.description[name] for name in names if name in source.description}
 
 
 def _seen(experiment: build.Experiment, dataset: Dataset) -> Digests | None:
@@ -83,9 +124,7 @@ def _seen(experiment: build.Experiment, dataset: Dataset) -> Digests | None:
 def _described_networks(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
     """Family, arguments and classes: those of the source that was finetuned, or the config's."""
     if experiment.sources:
-        described = experiment.sources[0].description
-        kept = ("family", "arguments", "class_names", "notes")
-        return {name: described[name] for name in kept if name in described}
+        return _kept(experiment.sources[0], "family", "arguments", "class_names", "notes")
     config = experiment.config.network
     described = {"family": config.family, "arguments": family.arguments_of(config)}
     if config.num_classes:
@@ -119,7 +158,7 @@ def _classifier(
 
 
 EXPORTS: dict[str, Callable[[build.Experiment, Path, Mapping[str, State], Dataset], None]] = {
-    "minegan": _adapter,
+    "minegan": _mined,
     "scratch": _source,
     "transfergan": _source,
     "classifier": _classifier,

@@ -174,7 +174,7 @@ def mined_sources(
       shape: of the miners.
       view: how their images are handed out and measured.
     """
-    return method.mined_sources(view, **_players(sources, shape))
+    return method.mined_sources(view, **players(sources, shape))
 
 
 def _miner(source: Source, shape: MinerShape) -> nn.Module:
@@ -257,7 +257,7 @@ def _generator(source: Source, shape: MinerShape) -> Callable[..., Images]:
     return source.networks.synthesise
 
 
-class _Players(TypedDict):
+class Players(TypedDict):
     """Each source's part in a game, or in sampling; names are those of `GameNetworks`."""
 
     miners: tuple[Callable[[Params, Params, Noise], Any], ...]
@@ -266,7 +266,7 @@ class _Players(TypedDict):
     truncates: tuple[bool, ...]
 
 
-def _players(sources: Sequence[Source], shape: MinerShape) -> _Players:
+def players(sources: Sequence[Source], shape: MinerShape) -> Players:
     """Puts a miner in front of every generator."""
     return {
         "miners": tuple(_mined(source, shape) for source in sources),
@@ -282,7 +282,7 @@ def _game_networks(
 ) -> GameNetworks:
     """Returns all that play: the sources behind their miners, and the critic with its view."""
     return GameNetworks(
-        **_players(sources, shape),
+        **players(sources, shape),
         critic=critic.criticise,
         view=view_of(sources, ImageShape(critic.resolution, critic.channels), boxes),
         all_gather=lambda source, parts: sharding.all_gather(parts, sources[source].generator),

@@ -16,6 +16,11 @@ class NoiseShape(NamedTuple):
     latent_size: int
     num_classes: int = 0  # of which u draws one; 0: it names none
 
+    @property
+    def num_numbers(self) -> int:
+        """Draws of N(0, 1) that one draw of u takes."""
+        return self.latent_size + (self.num_classes > 0)
+
 
 class Noise(NamedTuple):
     """Draws of u, a tree of arrays with the same leading axes."""
@@ -35,9 +40,13 @@ def sample_noise(key: Key, places: tuple[int, ...], shape: NoiseShape) -> Noise:
       places: the leading axes.
       shape: of one draw.
     """
+    return as_noise(jax.random.normal(key, (*places, shape.num_numbers)), shape)
+
+
+def as_noise(numbers: Float[Array, "*places numbers"], shape: NoiseShape) -> Noise:
+    """Returns what draws of N(0, I), `shape.num_numbers` for each place, stand for."""
     if not shape.num_classes:
-        return Noise(jax.random.normal(key, (*places, shape.latent_size)))
-    numbers = jax.random.normal(key, (*places, shape.latent_size + 1))
+        return Noise(numbers)
     return Noise(numbers[..., :-1], _quantiles(numbers[..., -1], shape.num_classes))
 
 

@@ -49,6 +49,7 @@ FAMILIES: dict[str, Family] = {
     "sngan": Family(sngan.Generator, sngan.Critic),
     "stylegan2": Family(stylegan2.Generator, stylegan2_critic.Critic),
 }
+COMPOSED: dict[str, Callable[[Mapping[str, Any]], "Networks"]] = {}  # see `register_composed`
 NUM_FIRST = 16  # latents that a fresh generator sees, and images that a fresh critic does
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
 
@@ -69,6 +70,7 @@ class Networks(NamedTuple):
     channels: int  # 1 grey, 3 RGB
     num_classes: int = 0  # 0: the networks take no labels
     embedding_size: int = 0
+    has_critic: bool = True  # False: none of this architecture was ever published
     truncates: bool = False  # whether `generate` takes `truncation=`, in (0, 1]
     # Images whose differences a critic sees, itself included, unless `criticise` gets alone=True;
     # where devices share the batch, over_batch= tells it of the others' images.
@@ -104,11 +106,28 @@ def register(name: str, generator: type[nn.Module], critic: type[nn.Module] | No
     FAMILIES[name] = Family(generator, critic)
 
 
+def register_composed(name: str, build_networks: Callable[[Mapping[str, Any]], Networks]) -> None:
+    """Adds a family whose networks are made of another family's.
+
+    Args:
+      name: of the family.
+      build_networks: builds them of `arguments`, where `family` and `arguments` are the other's.
+    """
+    COMPOSED[name] = build_networks
+
+
+def architecture(family: str, arguments: Mapping[str, Any]) -> str:
+    """Returns the family of modules of which a family's networks are made."""
+    if family in COMPOSED:
+        return architecture(arguments["family"], arguments["arguments"])
+    return family
+
+
 def build(family: str, arguments: Mapping[str, Any]) -> Networks:
     """Builds the networks of a family.
 
     Args:
-      family: a key of `FAMILIES`.
+      family: a key of `FAMILIES`, or a composed one.
       arguments: resolution, channels, latent_size, and what else the family's modules have as
         attributes. `critic_width` is the critic's `width` where the generator's is another, and
         so on.
@@ -116,9 +135,11 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
     Raises:
       InputError: the family or an argument is unknown.
     """
+    if family in COMPOSED:
+        return COMPOSED[family](arguments)
     if family not in FAMILIES:
         raise InputError(
-            f"unknown family {family!r}: expected one of {', '.join(sorted(FAMILIES))}"
+            f"unknown family {family!r}: expected one of {', '.join(sorted(FAMILIES | COMPOSED))}"
         )
     generator, critic = _modules(family, arguments)
     num_classes = getattr(generator, "num_classes", 0)
@@ -151,6 +172,7 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         num_classes=num_classes,
         # Without an embedding, weights of all classes stand in the place of a class's vector.
         embedding_size=getattr(generator, "embedding_size", num_classes),
+        has_critic=critic is not None,
         truncates="truncation" in _attributes(type(generator)),
         group=group,
         prior=getattr(generator, "prior", NORMAL),

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Int, UInt64
 
-from minegan_jax import trees, weights
+from minegan_jax import run_folder, trees, weights
 from minegan_jax.errors import InputError
 from minegan_jax.files import as_path
 from minegan_jax.nets import family
@@ -164,6 +164,11 @@ def load_source(
         known = ", ".join(packaged_sources())
         raise InputError(f"no source {location!r}: expected a directory or one of {known}")
     path = directory / JSON_NAME
+    if (directory / run_folder.CONFIG).is_file():
+        place = directory / run_folder.SOURCE
+        raise InputError(
+            f"source {location!r}: a run's folder: expected {place}, there if it finetuned"
+        )
     description = weights.load_description(path, FIELDS, FORMAT)
     networks, shapes = _built(path, description)
     digests = {

@@ -12,6 +12,7 @@ from minegan_jax import config, experiment, sources, trees
 from minegan_jax.errors import InputError
 from minegan_jax.experiment import build
 from minegan_jax.mining import minegan
+from minegan_jax.mining.noise import as_noise
 from minegan_jax.nets import family
 from minegan_jax.sampling import adapter
 from minegan_jax.sampling.generator import draw_noise
@@ -116,6 +117,15 @@ def test_its_adapter_gives_the_same_images(run):
     np.testing.assert_array_equal(images, run.sample(3, seed=1, phase="mine"))
     networks = run.experiment.sources[0].networks  # whatever its critic sees
     assert images.shape[1:] == (networks.resolution,) * 2 + (networks.channels,)
+
+
+def test_what_it_finetuned_is_a_source(run):
+    source, drawn = sources.load_source(run.workdir / "source"), run.generator("finetune")
+    shape = drawn.sources[0].noise
+    numbers = jax.random.normal(jax.random.key(1), (3, shape.num_numbers))
+    expected = drawn.generate(0, as_noise(numbers, shape))
+    np.testing.assert_allclose(source.generate(numbers), expected, atol=0.01)  # half precision
+    assert bool(source.critic) == (not run.experiment.other_critic)
 
 
 def test_a_cut_run_goes_on_bit_for_bit(run, cut):
