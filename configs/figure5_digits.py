@@ -17,7 +17,12 @@ from minegan_jax.errors import InputError
 from minegan_jax.experiment.comparison_config import default_comparison, search
 
 # What was tried of each method, off-manifold with 100 images and a seed that the curves have not.
-RATES = {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3)}
+TRIED = {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3)}
+GRIDS = {
+    "scratch": {"game.learning_rate": (*TRIED["game.learning_rate"], 5e-3)},
+    "TransferGAN": TRIED,
+    "MineGAN": {**TRIED, "miner.learning_rate": (5e-4, 1e-3, 2e-3)},
+}
 SHORT = {
     "run": {"mine_steps": 200, "finetune_steps": 50, "batch_size": 16},
     "game": {"critic_steps": 2},
@@ -48,6 +53,6 @@ def get_config(length: str = "short") -> ConfigDict:
     else:
         config.settings = {"off-manifold": nines}
         config.max_images = (100,)
-        search(config, dict.fromkeys(config.methods, RATES))
+        search(config, GRIDS)
     config.metrics = ("frechet_distance", "kmmd", "target_accuracy", "near_copies")
     return config

@@ -87,7 +87,7 @@ def search(config: ConfigDict, grids: Mapping[str, Mapping[str, Sequence[int | f
         tried[name] = fields
         for path, values in grid.items():
             others = [value for value in values if value != fields.get(path, shared[path])]
-            field = path.partition(".")[2]
+            field = path.replace(".", " ")  # two sections have a field of one name
             tried |= {f"{name}, {field} {_written(v)}": {**fields, path: v} for v in others}
     config.methods = {title: nested(fields) for title, fields in tried.items()}
     config.seeds = (SEARCH_SEED,)
