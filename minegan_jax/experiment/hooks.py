@@ -1,7 +1,7 @@
 """What a run leaves while it trains: samples, measures and the selector, as hooks of the loop."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from minegan_jax.types import Pixels
 
 def write_selector(
     write: log.Write,
-    table: Callable[[SelectorState], list[dict[str, Any]]],
+    table: Callable[[SelectorState], Sequence[Mapping[str, Any]]],
     methods: Mapping[str, TransferMethod],
 ) -> Hook:
     """Writes how often each source is used."""

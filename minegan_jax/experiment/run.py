@@ -29,6 +29,7 @@ from minegan_jax.experiment import hooks as run_hooks
 from minegan_jax.files import as_path
 from minegan_jax.mining.view import in_words
 from minegan_jax.report import evaluator, image_grids, report, source_usage
+from minegan_jax.report.record import Report
 from minegan_jax.sampling import generator as generators
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.sources import Source, load_source
@@ -119,8 +120,8 @@ class Run:
         seed: int = 0,
         weights: str | None = None,
         **networks: str | None,
-    ) -> dict[str, Any]:
-        """Measures every finished phase; writes `report.json` and `report.md`, returns the first.
+    ) -> Report:
+        """Measures every finished phase; writes the report, returns what `report.json` holds.
 
         Args:
           num_images: generated images to measure; None takes the config's.

@@ -15,9 +15,10 @@ from minegan_jax.files import write_atomically
 from minegan_jax.metrics.copy_verdict import CLEAN, COPIES, UNKNOWN
 from minegan_jax.report import embedded, markdown, svg
 from minegan_jax.report.page import details, element, figure, page, paragraph, player, table
+from minegan_jax.report.record import PhaseReport, Report, SourceUse
 from minegan_jax.training import log
 
-Record = Mapping[str, Any]
+Line = Mapping[str, Any]  # of a run's metrics
 Series = dict[str, list[svg.Point]]  # curves by name
 
 HTML_NAME = "report.html"
@@ -28,14 +29,14 @@ FRAME, STEP = 400, 250  # milliseconds of a picture while a player plays: grids,
 TARGET = "the target"
 
 
-def write(workdir: Path, record: Record) -> None:
+def write(workdir: Path, record: Report) -> None:
     """Writes the page of a run folder, whose metrics and pictures lie there already."""
     lines = log.read(workdir / run_folder.METRICS)
     text = to_html(workdir.name, record, lines, workdir / run_folder.SAMPLES)
     write_atomically(workdir / HTML_NAME, text.encode())
 
 
-def to_html(title: str, record: Record, lines: Sequence[Record], samples: Path) -> str:
+def to_html(title: str, record: Report, lines: Sequence[Line], samples: Path) -> str:
     """Returns the page.
 
     Args:
@@ -62,7 +63,7 @@ def to_html(title: str, record: Record, lines: Sequence[Record], samples: Path) 
     )
 
 
-def _verdicts(record: Record) -> str:
+def _verdicts(record: Report) -> str:
     """The verdict on each phase's copies, and what to know before any figure is read."""
     cards = (
         element(
@@ -80,7 +81,7 @@ def _verdicts(record: Record) -> str:
     return element("ul", *cards, class_="cards") + "".join(careful) + view
 
 
-def _samples(record: Record, samples: Path) -> str:
+def _samples(record: Report, samples: Path) -> str:
     """Some images of each phase, and of the target."""
     names = [*record["phases"], TARGET]
     panels = embedded.panels(samples / "comparison.png", len(names))
@@ -93,7 +94,7 @@ def _samples(record: Record, samples: Path) -> str:
     return grid + (paragraph(text) if large else "")
 
 
-def _trained(record: Record, name: str) -> str:
+def _trained(record: Report, name: str) -> str:
     """What a phase's images come from: how many steps, which weights."""
     steps = record["provenance"]["phases"][name]["steps"]
     if not steps:
@@ -102,7 +103,7 @@ def _trained(record: Record, name: str) -> str:
     return f"{name}: {steps['done']} of {steps['planned']} steps, {weights} weights"
 
 
-def _training(record: Record, samples: Path) -> str:
+def _training(record: Report, samples: Path) -> str:
     """The grids that were kept while it trained, behind a slider."""
     pictures = {
         f"{grid.phase}, step {grid.step}": embedded.whole(grid.path)
@@ -112,7 +113,7 @@ def _training(record: Record, samples: Path) -> str:
     return player(kept, label="Samples while it trained", period=FRAME) if kept else ""
 
 
-def _curves(lines: Sequence[Record]) -> str:
+def _curves(lines: Sequence[Line]) -> str:
     """A chart for each loss, and for each distance that was measured while training."""
     titles = {path[-1]: title for title, path in markdown.COLUMNS if path[-1] not in NO_CURVES}
     losses, distances = Series(), Series()
@@ -151,7 +152,7 @@ def _charts(series: Series, starts: Mapping[str, int]) -> str:
     return element("div", *charts, class_="charts") if series else ""
 
 
-def phase_starts(lines: Iterable[Record]) -> dict[str, int]:
+def phase_starts(lines: Iterable[Line]) -> dict[str, int]:
     """Returns after how many steps of training each phase began, by its name, in order."""
     last: dict[str, int] = {}
     for line in lines:
@@ -159,7 +160,7 @@ def phase_starts(lines: Iterable[Record]) -> dict[str, int]:
     return dict(zip(last, itertools.accumulate([0, *last.values()]), strict=False))
 
 
-def _figures(record: Record) -> str:
+def _figures(record: Report) -> str:
     """Distances to held-out images beside real ones, what is recognised, copies and diversity."""
     phases = record["phases"]
     parts = [_distances(record), _recognised(phases), _copies(phases)]
@@ -167,11 +168,11 @@ def _figures(record: Record) -> str:
     return "".join(parts) + element("p", "All figures are in ", more, ".", class_="note")
 
 
-def _distances(record: Record) -> str:
+def _distances(record: Report) -> str:
     """Distances at equal counts, beside those of real images, the best to hope for."""
     rows = {name: phase["equal_counts"] for name, phase in record["phases"].items()}
     if not any(rows.values()):
-        return paragraph(markdown.why_no_distances(dict(record)).replace("`", ""))
+        return paragraph(markdown.why_no_distances(record).replace("`", ""))
     columns = {**rows, "training images": record["real"]}
     cells = (
         [title, *(_unbroken(markdown.with_interval(each or {}, path)) for each in columns.values())]
@@ -186,7 +187,7 @@ def _unbroken(text: str) -> str:
     return text.replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")
 
 
-def _recognised(phases: Record) -> str:
+def _recognised(phases: Mapping[str, PhaseReport]) -> str:
     """What the evaluation classifier recognises."""
     classes = next(iter(phases.values()))["recognised"]
     rows = (
@@ -197,7 +198,7 @@ def _recognised(phases: Record) -> str:
     return table(titles, rows, "Percent of the generated images") if classes else ""
 
 
-def _copies(phases: Record) -> str:
+def _copies(phases: Mapping[str, PhaseReport]) -> str:
     """Signs of copies, and variety."""
     columns = [{**phase["memorisation"], **phase["copying"]} for phase in phases.values()]
     rows = [
@@ -209,7 +210,7 @@ def _copies(phases: Record) -> str:
     return table(["", *phases], rows, "Copies and diversity")
 
 
-def _closest(record: Record, samples: Path) -> str:
+def _closest(record: Report, samples: Path) -> str:
     """Generated images beside the training images that they are nearest to."""
     pairs = embedded.pairs(samples / "closest.png")
     if not pairs:
@@ -234,7 +235,7 @@ def _walk(samples: Path) -> str:
     return paragraph(text) + walk
 
 
-def _sources(record: Record, lines: Sequence[Record]) -> str:
+def _sources(record: Report, lines: Sequence[Line]) -> str:
     """How often each of several sources is used, over time and in the end; mined classes."""
     parts = []
     if len(record["selector"]) > 1:
@@ -256,7 +257,7 @@ def _sources(record: Record, lines: Sequence[Record]) -> str:
     return "".join(parts)
 
 
-def _selector(lines: Sequence[Record]) -> str:
+def _selector(lines: Sequence[Line]) -> str:
     """The selector's shares over the steps of all phases."""
     starts, series = phase_starts(lines), Series()
     for line in lines:
@@ -270,7 +271,7 @@ def _selector(lines: Sequence[Record]) -> str:
     return element("figure", chart, element("figcaption", "share of the images"), class_="broad")
 
 
-def _shares(rows: Sequence[Record]) -> str:
+def _shares(rows: Sequence[SourceUse]) -> str:
     """How often each source is used in the end."""
     cells = (
         [row["name"], f"{row['probability']:.3f}", "{:.3f} to {:.3f}".format(*row["interval"])]
@@ -279,7 +280,7 @@ def _shares(rows: Sequence[Record]) -> str:
     return table(["source", "share", "95 % interval"], cells, "How often each source is used")
 
 
-def _recipe(record: Record) -> str:
+def _recipe(record: Report) -> str:
     """How everything was measured, and with what."""
     shown = {"recipe": record["recipe"], "steps and weights": record["provenance"]["phases"]}
     folded = (details(name, json.dumps(part, indent=2)) for name, part in shown.items())

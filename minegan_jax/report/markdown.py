@@ -1,12 +1,23 @@
 """The report as two files: `report.json` for programs, `report.md` with its pictures for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from minegan_jax.files import write_atomically
+from minegan_jax.report.record import (
+    ClassUse,
+    Distances,
+    PhaseReport,
+    Report,
+    SourceUse,
+    to_json,
+)
 from minegan_jax.report.table import markdown
+
+Phases = Mapping[str, PhaseReport]
+Against = Literal["held_out", "equal_counts", "train"]
 
 JSON_NAME = "report.json"
 MARKDOWN_NAME = "report.md"
@@ -40,11 +51,10 @@ BRACKETS = (
 )
 
 
-def write(workdir: Path, record: dict[str, Any]) -> None:
+def write(workdir: Path, record: Report) -> None:
     """Writes both files; the JSON comes last and makes the report complete."""
     write_atomically(workdir / MARKDOWN_NAME, to_markdown(record, workdir).encode())
-    text = json.dumps(record, indent=2, allow_nan=False)
-    write_atomically(workdir / JSON_NAME, text.encode())
+    write_atomically(workdir / JSON_NAME, to_json(record).encode())
 
 
 def read(workdir: Path) -> dict[str, Any]:
@@ -56,7 +66,7 @@ def read(workdir: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def to_markdown(record: dict[str, Any], workdir: Path) -> str:
+def to_markdown(record: Report, workdir: Path) -> str:
     """Returns the report for people."""
     phases = record["phases"]
     parts = [f"# {workdir.name}", _verdicts(phases)]
@@ -103,7 +113,7 @@ PICTURES = {
 }
 
 
-def _verdicts(phases: dict[str, Any]) -> str:
+def _verdicts(phases: Phases) -> str:
     """Returns a line per phase: whether its images are copies."""
     lines = (
         f"- **{name}**: **{phase['verdict']['verdict']}** ({phase['verdict']['because']})"
@@ -119,7 +129,7 @@ def _steps(phases: dict[str, Any]) -> str:
     return f"Steps done: {', '.join(done) or 'none'}."
 
 
-def _left_out(record: dict[str, Any]) -> list[str]:
+def _left_out(record: Report) -> list[str]:
     """Returns a paragraph on measures that need more images, if there are such."""
     reasons = {
         f"{name}: {reason}"
@@ -131,7 +141,7 @@ def _left_out(record: dict[str, Any]) -> list[str]:
     return ["Left out: " + "; ".join(sorted(reasons)) + "."] if reasons else []
 
 
-def _recognised(phases: dict[str, Any]) -> str:
+def _recognised(phases: Phases) -> str:
     """Lists what the evaluation classifier recognises: percent of images per class."""
     classes = list(next(iter(phases.values()))["recognised"])
     rows = [
@@ -140,7 +150,7 @@ def _recognised(phases: dict[str, Any]) -> str:
     return "Percent of the generated images:\n\n" + markdown(["", *classes], rows)
 
 
-def _sources(table: Sequence[dict[str, Any]]) -> str:
+def _sources(table: Sequence[SourceUse]) -> str:
     """Returns how often each source is used, and what would be without it."""
     names = [row["name"] for row in table]
     rows = [
@@ -161,7 +171,7 @@ def _share(shares: Sequence[float] | None, number: int) -> str:
     return "-" if shares is None else f"{shares[number]:.3f}"
 
 
-def _classes(rows: Sequence[dict[str, Any]]) -> str:
+def _classes(rows: Sequence[ClassUse]) -> str:
     """Returns near which classes of its sources M^c asks."""
     cells = [
         [row["source"], row["class"], f"{100 * row['share']:.1f}", f"{row['distance']:.2f}"]
@@ -171,7 +181,7 @@ def _classes(rows: Sequence[dict[str, Any]]) -> str:
     return markdown(titles, cells)
 
 
-def _against_held_out(record: dict[str, Any]) -> list[str]:
+def _against_held_out(record: Report) -> list[str]:
     """Returns the distances to held-out images, and once more beside those of real images."""
     rows = _rows(record["phases"], "equal_counts")
     if not any(rows.values()):
@@ -185,19 +195,19 @@ def _against_held_out(record: dict[str, Any]) -> list[str]:
     ]
 
 
-def why_no_distances(record: dict[str, Any]) -> str:
+def why_no_distances(record: Report) -> str:
     """Says what there would have to be for distances to held-out images."""
     if record["recipe"]["features"] is None:
         return "No network compared images (`report.features`)."
     return "No image was held out (`target.num_held_out`)."
 
 
-def _rows(phases: dict[str, Any], against: str) -> dict[str, Any]:
+def _rows(phases: Phases, against: Against) -> dict[str, Distances]:
     """Returns the phases' distances to some images, by the name of the phase."""
     return {name: phase[against] or {} for name, phase in phases.items()}
 
 
-def _distances(rows: dict[str, Any]) -> str:
+def _distances(rows: dict[str, Distances]) -> str:
     """Returns one row for each set of images."""
     cells = [
         [name, *(with_interval(row, path) for _, path in COLUMNS)] for name, row in rows.items()
@@ -205,7 +215,7 @@ def _distances(rows: dict[str, Any]) -> str:
     return markdown(["", *(title for title, _ in COLUMNS)], cells)
 
 
-def _copies(record: dict[str, Any]) -> str:
+def _copies(record: Report) -> str:
     """Returns what each phase has copied and how diverse it is, and how diverse real images are."""
     rows = [
         [
@@ -224,7 +234,7 @@ def _copies(record: dict[str, Any]) -> str:
     return markdown(titles, rows)
 
 
-def number(row: dict[str, Any], path: tuple[str, ...]) -> str:
+def number(row: Mapping[str, Any], path: tuple[str, ...]) -> str:
     """Returns a value as text; a dash where too few images forbade it."""
     value: Any = row
     for name in path:
@@ -232,7 +242,7 @@ def number(row: dict[str, Any], path: tuple[str, ...]) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def with_interval(row: dict[str, Any], path: tuple[str, ...]) -> str:
+def with_interval(row: Mapping[str, Any], path: tuple[str, ...]) -> str:
     """Returns a value as text, and its interval if it has one."""
     ends = row.get("intervals", {}).get(path[-1])
     return number(row, path) + (" ({:.4g} to {:.4g})".format(*ends) if ends else "")

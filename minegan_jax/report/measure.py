@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from minegan_jax.metrics.near_copies import NearCopies
 from minegan_jax.metrics.pairwise import Draw, Statistic, feed
 from minegan_jax.metrics.prdc import PRDC, Balls
 from minegan_jax.metrics.shown import Neighbours, Shown, neighbours
+from minegan_jax.report.record import Copying, Distances, ToReal
 from minegan_jax.types import Features
 
 CONFIDENT = 0.9  # the evaluation classifier's probability above which an image counts as recognised
@@ -95,7 +96,7 @@ def compare(real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int) -> dic
 
 def compare_closely(
     real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, num_resamples: int = 20
-) -> dict[str, Any]:
+) -> Distances:
     """Returns `compare`, its 95 % intervals by name, and what was left out and why."""
     counts = len(real), len(fake)
     drawn, unsettled = _attempted(
@@ -104,13 +105,14 @@ def compare_closely(
     found = _measured(*_in_order(real, fake), drawn.get("halves", ()), k=k, seed=seed)
     ranged = {name: value for name, value in found.values.items() if name in RANGES}
     ends = intervals(ranged, found.of_halves) if found.of_halves else {}
-    return {
+    measured = {
         "num_real": len(real),
         "num_fake": len(fake),
         **found.values,
         "intervals": {name: np.clip(each, *RANGES[name]).tolist() for name, each in ends.items()},
         "left_out": {**found.left_out, **unsettled},
     }
+    return cast("Distances", measured)
 
 
 def _in_order(real: RealFeatures, fake: FakeFeatures) -> tuple[np.ndarray, np.ndarray]:
@@ -178,15 +180,16 @@ def _named(statistics: Mapping[str, Statistic]) -> dict[str, float]:
     }
 
 
-def real_reference(reals: Reals, num_fake: int, *, k: int, seed: int) -> dict[str, Any]:
+def real_reference(reals: Reals, num_fake: int, *, k: int, seed: int) -> Distances:
     """Returns the training images' variety and, if any were held out, their distances to these.
 
     That is the best to hope for at equal counts, and so what `equal_counts` of a phase compares
     with: as many training images, different ones, as there are generated ones, or all.
     """
-    variety, _ = _attempted(
+    found, _ = _attempted(
         {"mean_variance": lambda: {"mean_variance": mean_variance(reals.train.images)}}
     )
+    variety = cast("Distances", found)
     if not reals.held_out.num_images:
         return variety
     different = in_canonical_order(reals.train.rows[reals.train.first_rows])
@@ -220,7 +223,7 @@ def recognised_as(classes: Sequence[str], shares: Mapping[str, float]) -> float 
     return sum(shares[name] for name in classes) if classes and known >= set(classes) else None
 
 
-def distances(reals: Reals, fake: Features, *, k: int, seed: int) -> dict[str, Any]:
+def distances(reals: Reals, fake: Features, *, k: int, seed: int) -> ToReal:
     """Returns one set of generated images against held-out and training images, and its variety.
 
     Args:
@@ -240,7 +243,7 @@ def distances(reals: Reals, fake: Features, *, k: int, seed: int) -> dict[str, A
 
 def _against_held_out(
     reals: Reals, fake: Features, *, k: int, seed: int
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+) -> tuple[Distances | None, Distances | None]:
     """Returns the distances of all generated images, and of no more than there are training ones.
 
     None where nothing was held out.
@@ -275,7 +278,7 @@ def summary(copies: Memorisation | None, near: NearCopies | None) -> dict[str, f
     return {**{name: value for name, value in found.items() if isinstance(value, float)}, **shares}
 
 
-def copying(reals: Reals, fake: Features, seed: int) -> dict[str, Any]:
+def copying(reals: Reals, fake: Features, seed: int) -> Copying:
     """Returns C_T, the memorisation-informed distance, and what was left out and why."""
 
     def informed() -> dict[str, float]:
@@ -295,7 +298,7 @@ def copying(reals: Reals, fake: Features, seed: int) -> dict[str, Any]:
         }
 
     values, left_out = _attempted({"memorisation_informed": informed, "copying_score": score})
-    return {**values, "left_out": left_out}
+    return cast("Copying", {**values, "left_out": left_out})
 
 
 def judged(

@@ -34,6 +34,7 @@ from minegan_jax.report.evaluator import (
     recognised,
     target_classes,
 )
+from minegan_jax.report.record import Compared, Described, Distances, PhaseReport, Report
 from minegan_jax.sampling.generator import Generator
 from minegan_jax.sources import Source
 from minegan_jax.training import log
@@ -70,7 +71,7 @@ def is_current(workdir: Path, subject: Subject) -> bool:
     return {name: found.get(name) for name in expected} == json.loads(json.dumps(expected))
 
 
-def _described(subject: Subject, evaluator: Evaluator) -> dict[str, Any]:
+def _described(subject: Subject, evaluator: Evaluator) -> Described:
     """Returns everything that a figure depends on."""
     phases = {
         name: {
@@ -102,16 +103,12 @@ class _Real(NamedTuple):
     embedded: measure.Reals | None  # None without a network for features
 
 
-def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
-    """Measures and pictures every phase; writes `report.json`, `report.md` and `report.html`.
-
-    Returns:
-      What `report.json` holds.
-    """
+def write_report(workdir: Path, subject: Subject) -> Report:
+    """Measures and pictures every phase; writes `report.json`, `report.md` and `report.html`."""
     recipe, dataset, phases = subject.recipe, subject.dataset, subject.phases
     evaluator, directory = load_evaluator(recipe.config), workdir / run_folder.SAMPLES
     real = _real(evaluator.features, subject)
-    measured, pictured, last = {}, {}, list(phases)[-1]
+    measured, pictured, last = dict[str, PhaseReport](), {}, list(phases)[-1]
     # One phase after the other: of many images no more than one phase's lie in memory.
     for name, drawn in phases.items():
         images = drawn.as_measured().sample(recipe.config.num_images, recipe.seed)
@@ -119,7 +116,8 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
         measured[name] = {
             **compared,
             "weights": drawn.kind,
-            **_recognised(evaluator, dataset, images),
+            "recognised": (found := recognised(evaluator, images)),
+            "recognised_as_target": measure.recognised_as(target_classes(dataset), found),
             "probability": source_usage.probabilities(drawn),
             "exact_copies": exact_copies(real.train.rows, images),
             "intra_cluster": _intra_cluster(evaluator, dataset, images, recipe.seed),
@@ -129,7 +127,7 @@ def write_report(workdir: Path, subject: Subject) -> dict[str, Any]:
             figures.save_closest(directory, real.train.rows, images, copies)
         del images
     table = source_usage.selector_report(phases[last], subject.selection, recipe.seed)
-    record = {
+    record: Report = {
         **_described(subject, evaluator),
         "versions": run_folder.versions(),
         "caution": caution(evaluator.features, dataset),
@@ -160,7 +158,7 @@ def _real(features: Extractor | None, subject: Subject) -> _Real:
     return _Real(train, held_out, known, embedded)
 
 
-def _reference(recipe: Recipe, real: _Real) -> dict[str, Any]:
+def _reference(recipe: Recipe, real: _Real) -> Distances:
     """Returns what real images reach against each other: the best to hope for."""
     if real.embedded is None:
         return {}
@@ -172,7 +170,7 @@ def _reference(recipe: Recipe, real: _Real) -> dict[str, Any]:
 
 def _compared(
     features: Extractor | None, recipe: Recipe, real: _Real, images: Pixels
-) -> tuple[dict[str, Any], Memorisation | None]:
+) -> tuple[Compared, Memorisation | None]:
     """Compares a phase's images with the real ones; by pixels alone where no network looks."""
     near = real.known and near_copies_of(real.known, images)
     if features is None or real.embedded is None:
@@ -180,7 +178,7 @@ def _compared(
     reals, seed = real.embedded, recipe.seed
     fake = embed(features, images).features
     copies = measure.remembered(reals, fake, seed)
-    compared = {
+    compared: Compared = {
         **measure.distances(reals, fake, k=recipe.config.neighbours, seed=seed),
         "verdict": measure.judged(reals, fake, copies, near),
         "memorisation": measure.summary(copies, near),
@@ -189,11 +187,14 @@ def _compared(
     return compared, copies
 
 
-def _by_pixels(real: _Real, near: NearCopies | None) -> dict[str, Any]:
+def _by_pixels(real: _Real, near: NearCopies | None) -> Compared:
     """Returns what can be said of images without features: what of them is near copies."""
     pictures = (len(part.first_rows) for part in (real.train, real.held_out))
     return {
-        **dict.fromkeys(("held_out", "equal_counts", "train", "mean_variance")),
+        "held_out": None,
+        "equal_counts": None,
+        "train": None,
+        "mean_variance": None,
         "verdict": judge_pixels(near, *pictures)._asdict(),
         "memorisation": measure.summary(None, near),
         "copying": {"left_out": {}},
@@ -207,13 +208,6 @@ def _handed_out(
     if not drawn.as_measured().measured:
         return measured[: figures.PANEL**2].copy()  # a view would keep all of them in memory
     return drawn.sample(min(figures.PANEL**2, len(measured)), recipe.seed)
-
-
-def _recognised(evaluator: Evaluator, dataset: Dataset, images: Pixels) -> dict[str, Any]:
-    """Returns what is recognised, and the share that is taken for the target's classes."""
-    found = recognised(evaluator, images)
-    hits = measure.recognised_as(target_classes(dataset), found)
-    return {"recognised": found, "recognised_as_target": hits}
 
 
 def _intra_cluster(

@@ -1,7 +1,7 @@
 """Where a method's images come from: which sources it uses, and near which of their classes."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from minegan_jax.mining import class_conditioning, selector
 from minegan_jax.mining.noise import sample_noise
 from minegan_jax.nets.conditioning import class_table
+from minegan_jax.report.record import ClassUse, SourceUse
 from minegan_jax.sampling.generator import STREAM, Generator
 from minegan_jax.sources import Source
 from minegan_jax.types import Key, SuperScores
@@ -17,7 +18,7 @@ CONTEST = 500  # supersamples that say who would win without a source, or which 
 TOP = 10  # classes that a report names
 
 
-def selector_table(names: Sequence[str], state: selector.SelectorState) -> list[dict[str, Any]]:
+def selector_table(names: Sequence[str], state: selector.SelectorState) -> list[SourceUse]:
     """Returns how often each source is used, in the config's order, with a 95 % interval."""
     shares = np.asarray(selector.probabilities(state)).tolist()
     rows = zip(names, shares, selector.intervals(state).tolist(), strict=True)
@@ -35,7 +36,7 @@ class Selection(NamedTuple):
 
 def selector_report(
     generator: Generator, selection: Selection | None, seed: int
-) -> list[dict[str, Any]]:
+) -> list[SourceUse]:
     """Returns how often each source is used and what the critic would choose without it.
 
     None of the latter: nobody would be left.
@@ -55,15 +56,13 @@ def selector_report(
     ]
 
 
-def classes_report(
-    generator: Generator, sources: Sequence[Source], seed: int
-) -> list[dict[str, Any]]:
+def classes_report(generator: Generator, sources: Sequence[Source], seed: int) -> list[ClassUse]:
     """Returns near which of its sources' classes a method asks, the most frequent first.
 
     A row has the share of a source's images for which M^c's vector is nearest to a class's, and how
     far it is on average, over the mean distance from a class to the nearest other one.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[ClassUse] = []
     for number, source in enumerate(sources):
         behind = generator.sources[number]
         if behind.mined is None:
