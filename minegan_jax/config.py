@@ -70,7 +70,7 @@ class Config:
     report: ReportConfig = dataclasses.field(default_factory=ReportConfig)
 
     def game_settings(self, frozen_critic: tuple[str, ...] = ()) -> GameSettings:
-        """Returns what a game reads; `frozen_critic` names layers that do not learn."""
+        """Returns the settings of the game; `frozen_critic` names layers that do not learn."""
         return GameSettings(self.game, self.miner, self.selector, self.run, frozen_critic)
 
 

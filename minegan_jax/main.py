@@ -180,7 +180,7 @@ def _with_mode(argv: Sequence[str]) -> list[str]:
 
 
 def _unknown(what: str, word: str, known: Iterable[str]) -> InputError:
-    """Returns what a mistyped word is answered with."""
+    """Returns the error message for a mistyped word."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
     return InputError(f"unknown {what} {word!r}: {hint}")
@@ -378,7 +378,7 @@ def _fitted(config: schema.Config, values: flags.FlagValues) -> schema.Config:
 
 
 def _request(values: flags.FlagValues) -> Any:
-    """Returns what is to be drawn."""
+    """Returns the request for samples that the flags make."""
     from minegan_jax import experiment
 
     one = {"--num_images": values.num_images, "--seed": values.seed}

@@ -99,7 +99,7 @@ def critic_arguments(arrays: Arrays, file: str) -> dict[str, Any]:
 
 
 def published_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a critic's file does not tell, as in the generators published beside them."""
+    """Returns the arguments that a critic's file does not tell, as in the published generators."""
     num_chunks = len(GENERATOR_WIDTHS[arguments["resolution"]])
     return {"latent_size": num_chunks * (120 // num_chunks)}
 

@@ -146,7 +146,7 @@ def add_conv_transpose(stack: Stack, name: str, config: Config) -> None:
 
 
 def _halves(total: int, config: Config) -> tuple[int, int]:
-    """Returns what is padded or cut before and after."""
+    """Returns the padding, or the cropping, before and after."""
     if config["padding"] not in ("same", "valid"):
         raise Misfit(f"padding same or valid, found {str(config['padding'])[:40]}")
     total = total if config["padding"] == "same" else 0

@@ -160,7 +160,7 @@ def find_source(place: str, name: str | None, moved: tuple[str, ...]) -> Finetun
 
 
 def notes_of(source: sources.Source) -> tuple[str, ...]:
-    """Returns what a source's conversion noted."""
+    """Returns the notes of a source's conversion."""
     return tuple(f"as it was converted: {note}" for note in source.description.get("notes", ()))
 
 

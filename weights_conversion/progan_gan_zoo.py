@@ -119,7 +119,7 @@ def check_settings(settings: Mapping[str, Any], file: str) -> None:
 
 
 def content(arrays: Mapping[str, Arrays], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a file holds of these networks; the averaged generator is both of its own."""
+    """Returns a file's content for these networks; the EMA stands for both generators."""
     names = {"netG": "generator", "netD": "critic", "avgG": "generator"}
     networks = {theirs: arrays[ours] for theirs, ours in names.items() if ours in arrays}
     return {"config": settings_of(arguments), **networks}

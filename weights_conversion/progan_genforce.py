@@ -87,7 +87,7 @@ FORMAT = Format(
 
 
 def content(arrays: Mapping[str, Arrays], _: Any) -> dict[str, Arrays]:
-    """Returns what a file holds of these networks; the averaged generator is both of its own."""
+    """Returns a file's content for these networks; the EMA stands for both generators."""
     names = {"generator": "generator", "discriminator": "critic", "generator_smooth": "generator"}
     return {theirs: arrays[ours] for theirs, ours in names.items() if ours in arrays}
 

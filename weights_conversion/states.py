@@ -101,7 +101,7 @@ def _signed(state: State, sign: Sign) -> Iterator[State]:
 
 
 def prefixes(names: Iterable[str], sign: Sign) -> list[str]:
-    """Returns what stands before a sign wherever it is among names."""
+    """Returns the prefixes that stand before a sign among names."""
     before = (name.removesuffix(end) for name in names for end in sign if name.endswith(end))
     return list(dict.fromkeys(p for p in before if not p or p[-1] in SEPARATORS))
 
@@ -113,14 +113,14 @@ def _joined(place: str, more: str) -> str:
 
 
 def _within(states: list[State], key: str) -> list[State]:
-    """Returns what lies at a place, or else what lies below one or ends with it."""
+    """Returns the state dict at a place, or else those below it or ending with it."""
     if not key:
         return states
     return _exactly(states, key) or [s for s in states if f".{key}." in f".{s.place}."]
 
 
 def _exactly(states: list[State], place: str) -> list[State]:
-    """Returns what lies at a place."""
+    """Returns the state dict at a place."""
     return [state for state in states if state.place == place]
 
 

@@ -61,7 +61,7 @@ class Format(NamedTuple):
 
 
 def largest_resolution(pattern: str) -> Callable[[Iterable[str]], int]:
-    """Returns what finds the largest resolution in names that begin so; 0: none does.
+    """Returns a function that finds the largest resolution in names that begin so; 0: none.
 
     Args:
       pattern: a regular expression whose first group is a resolution.

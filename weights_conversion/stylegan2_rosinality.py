@@ -194,7 +194,7 @@ def noise_name(number: int) -> str:
 
 
 def mapping_layer(number: int) -> str:
-    """Returns what the names of a mapping layer begin with; the first one there normalises."""
+    """Returns the prefix of a mapping layer's names; the first one there normalises."""
     return f"style.{number + 1}."
 
 
@@ -302,7 +302,7 @@ def mean_w(arrays: Mapping[str, Any], rate: float, place: str) -> np.ndarray:
 
 
 def content(arrays: Mapping[str, states.Arrays], _: Any) -> dict[str, Any]:
-    """Returns what a file holds of these networks; the averaged generator is both of its own."""
+    """Returns a file's content for these networks; the EMA stands for both generators."""
     found: dict[str, Any] = {}
     generator = dict(arrays.get("generator", {}))
     mean = generator.pop(MEAN, None)

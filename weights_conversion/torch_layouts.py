@@ -59,7 +59,7 @@ def read_storage(content: bytes) -> np.ndarray:
 
 
 def _legacy(content: mmap.mmap | io.BytesIO) -> tuple[Any, dict[str, np.ndarray]]:
-    """Returns what the older layout holds, and the numbers of its storages by their keys."""
+    """Returns the content of the older layout, and the numbers of its storages by key."""
     content.seek(len(LEGACY))
     if (version := unpickle(content).value) != 1001:
         raise Damaged(f"its version is {shown(version)}, expected 1001")
@@ -121,7 +121,7 @@ def resolve(saved: Any, read: Read) -> Any:
 
 
 def _inside(value: Any) -> Iterable[Any]:
-    """Returns what `resolve` goes into."""
+    """Returns the containers that `resolve` goes into."""
     if isinstance(value, Plain) and not isinstance(value, HostArray):
         return (value.state,)
     if isinstance(value, dict):

@@ -113,7 +113,7 @@ def bsa(
 
 
 def _sampled(params: Params) -> Params:
-    """Returns what samples: all but the training images' latents."""
+    """Returns the weights that samples need: all but the training images' latents."""
     return {name: tree for name, tree in params.items() if name != "latents"}
 
 

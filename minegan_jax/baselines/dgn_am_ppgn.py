@@ -106,7 +106,7 @@ def search_ppgn(
 
 
 def _noise(start: Latents, size: float) -> Callable[[Array], Latents | float]:
-    """Returns what is added in each step. A start decides it, and so its whole search."""
+    """Returns the noise of each step. A start decides it, and so its whole search."""
     if not size:
         return lambda _: 0.0
     bits = jax.lax.bitcast_convert_type(start[:, 0].astype(jnp.float32), jnp.uint32)

@@ -158,7 +158,7 @@ def _class_names(comparison: Comparison, configs: Sequence[Config]) -> set[str]:
 
 
 def _source_names(comparison: Comparison, configs: Sequence[Config]) -> set[str]:
-    """Returns what runs call their sources; a run without any is its own."""
+    """Returns the names that runs give their sources; a run without any is its own."""
     names = {config.method for config in configs if not config.sources}
     for locations in {config.sources for config in configs}:
         trained = [name for name in locations if name in comparison.pretrained]

@@ -124,7 +124,7 @@ def _fresh_shape(
     boxes: Sequence[Box],
     target_shape: TargetShape | None,
 ) -> ImageShape:
-    """Returns what a fresh critic sees: no more than sources and target have.
+    """Returns a fresh critic's image shape: no larger than those of sources and target.
 
     A target that may be enlarged or recoloured does not count.
     """

@@ -29,7 +29,7 @@ def make_stop_fn(
     drawn: Callable[[str, State], Generator],
     write: log.Write,
 ) -> StopFn:
-    """Returns what the loop asks after each step.
+    """Returns the stopping rule, which the loop asks after each step.
 
     Args:
       config: `target.num_validation` is 0, and phases end by their steps, or

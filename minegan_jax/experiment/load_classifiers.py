@@ -66,7 +66,7 @@ def load_perceptual(config: Config) -> Extractor | None:
 
 
 def feature_maps(network: Extractor | None) -> FeatureMaps | None:
-    """Returns what a network's layers make of images of any size and colour."""
+    """Returns a network's feature maps as a function of images of any size and colour."""
     if network is None:
         return None
     return lambda images: network.maps(fit(images, network.resolution, network.channels))

@@ -96,7 +96,7 @@ def _of_sources(names: Sequence[str], text: str) -> Iterator[str]:
 
 
 def _published(command: str) -> str:
-    """Returns what a command converts and under which licence that is, or that it trains."""
+    """Returns a command's purpose: which weights it converts, their licence, or that it trains."""
     conversion = CONVERSION.search(command)
     if not conversion:
         return "what a training leaves"
@@ -114,7 +114,7 @@ def _images(config: Config, written: Config) -> list[str]:
 
 
 def _of_images(path: str, text: str) -> str:
-    """Returns what the docstring says of the images."""
+    """Returns the docstring's sentence on the images."""
     sentence = re.search(rf"`{re.escape(path)}` ([^`]*?)\.(?:\s|$)", text)
     said = " ".join(sentence[1].split()) if sentence else "holds images"
     return f"{path} {said}; or --config.target.images=folder:PHOTOS"

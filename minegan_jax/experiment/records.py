@@ -59,7 +59,7 @@ def uses_label(config: Config) -> bool:
 
 
 def given(row: Row) -> dict[str, Any]:
-    """Returns what a method was given to come to this phase's end.
+    """Returns a method's budget up to this phase's end.
 
     `steps` of training and the `images` that these saw, repeats among them; `guide`, the frozen
     network that it asked; `search_steps` for each image that it makes; the `weights` that draw.

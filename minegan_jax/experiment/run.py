@@ -50,7 +50,7 @@ class Run:
     experiment: build.Experiment
 
     def generator(self, phase: str | None = None, weights: str | None = None) -> Generator:
-        """Returns what draws images as a phase left it; the last phase by default.
+        """Returns the generator that a phase left; the last phase by default.
 
         Args:
           phase: its name; or "source", or "source NAME" of several, for a source as it came.
@@ -76,7 +76,7 @@ class Run:
         return self._read(phase or self.phases_done()[-1], lambda state: state)[1]
 
     def of_state(self, phase: str, state: State) -> Generator:
-        """Returns what draws images in a state of a phase, by its EMA where there is one."""
+        """Returns the generator of a phase's state, by its EMA where there is one."""
         return generators.of_state(self.experiment.methods[phase], state, self.source_names)
 
     def unmined(self) -> dict[str, Generator]:
@@ -142,7 +142,7 @@ class Run:
         return report.write_report(self.workdir, subject)
 
     def subject(self, how: evaluator.Recipe, dataset: Dataset) -> report.Subject:
-        """Returns what a report would be of now: the sources, and every phase with a checkpoint."""
+        """Returns the subject of a report: the sources, and every phase with a checkpoint."""
         names = self.phases_done()
         planned = {phase.name: phase.num_steps for phase in self.experiment.phases}
         trained, steps = {}, {}
@@ -247,7 +247,7 @@ def mine(
 
 
 def _loader(given: Sequence[Source], *, weights_too: bool = True) -> load_sources.Load:
-    """Returns what finds a source among those that are given, and loads any other."""
+    """Returns a loader that finds a source among the given ones, and reads any other."""
     by_location = {source.location: source for source in given}
 
     def load(name: str) -> Source:
@@ -356,7 +356,7 @@ def _last_steps(config: Config) -> str:
 
 
 def _identity(experiment: build.Experiment, dataset: Dataset) -> dict[str, Any]:
-    """Returns what decides the run's every bit: config, sources and images."""
+    """Returns the run's identity: config, sources and images, which decide its every bit."""
     return {
         "config": used_fields.record(experiment.config),
         "sources": _source_digests(experiment),

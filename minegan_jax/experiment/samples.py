@@ -90,7 +90,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def _writer(out: str) -> Callable[[Generator, Request, Path], None]:
-    """Returns what writes such a file."""
+    """Returns the writer of such a file."""
     path = as_path(out)
     if out.endswith("/") or path.is_dir() or not (path.suffix or path.exists()):
         return _write_folder

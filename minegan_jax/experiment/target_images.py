@@ -88,7 +88,7 @@ def check_unchanged(dataset: Dataset, trained_with: Mapping[str, Any]) -> None:
 
 
 def remarks(dataset: Dataset, started_from: Sequence[Source]) -> list[str]:
-    """Returns what to know of the images: what was left out, which sources saw the held-out ones.
+    """Returns remarks on the images: files left out, sources that saw held-out ones.
 
     Args:
       dataset: the images.

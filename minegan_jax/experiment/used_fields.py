@@ -130,6 +130,6 @@ def check(config: Config, named: Collection[str]) -> None:
 
 
 def record(config: Config) -> dict[str, Any]:
-    """Returns what a run's record holds of its config: the sections, with what its method reads."""
+    """Returns the fields that a config's method reads, section by section, for a run's record."""
     read = READ.get(config.method, FIELDS)
     return nested({path: value_of(config, path) for path in FIELDS if path in read})

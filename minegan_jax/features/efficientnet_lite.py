@@ -197,7 +197,7 @@ def load_installed() -> Extractor:
 
 
 def _extractor(kept: stored.StoredNetwork) -> Extractor:
-    """Returns what embeds images by these weights."""
+    """Returns the network of these weights as an extractor."""
     return stored.as_extractor(
         kept,
         look,

@@ -113,7 +113,7 @@ def logits(params: Params, images: Images, rule: Rule) -> jax.Array:
 
 
 def maps(params: Params, images: Images, rule: Rule) -> tuple[jax.Array, ...]:
-    """Returns what each convolution before the blocks, and each block, makes of any images.
+    """Returns the outputs of each convolution before the blocks, and of each block.
 
     Args:
       params: of `Inception`.

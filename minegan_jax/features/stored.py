@@ -63,7 +63,7 @@ def as_extractor(
     together: int = TOGETHER,
     rule: str = "",
 ) -> Extractor:
-    """Returns what embeds images by `look`, which gives features and probabilities.
+    """Returns an extractor of `look`, which gives features and probabilities.
 
     Args:
       kept: the network.

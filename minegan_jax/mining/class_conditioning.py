@@ -27,7 +27,7 @@ def takes_part(networks: Networks, classes: str) -> bool:
 
 
 def noise_shape(networks: Networks, classes: str) -> NoiseShape:
-    """Returns what a draw of u holds."""
+    """Returns the shape of a draw of u."""
     drawn = networks.num_classes if takes_part(networks, classes) else 0
     return NoiseShape(networks.latent_size, drawn)
 
@@ -64,7 +64,7 @@ def searched_size(networks: Networks, classes: str) -> int:
 def searchable(
     networks: Networks, classes: str
 ) -> Callable[[Params, Noise], tuple[Latents, Callable[[Latents], Images]]]:
-    """Returns what opens draws u to a search, as a function of (params, u).
+    """Returns a function of (params, u) that gives a search its start and its images.
 
     It gives what to start from, and images as a function of it: a latent and, where all classes
     take part, behind it a class's vector, whose numbers are standardised over all classes. A search

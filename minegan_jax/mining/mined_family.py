@@ -23,7 +23,7 @@ OWN = ("family", "arguments", "miner")  # arguments besides resolution, channels
 
 
 def arguments_of(source: Source, shape: minegan.MinerShape) -> dict[str, Any]:
-    """Returns what `networks` takes to put miners of a shape in front of a source's generator."""
+    """Returns the arguments of the family, for a miner in front of a source's generator."""
     given = {name: source.description[name] for name in ("family", "arguments")}
     mined = networks({**given, "miner": shape._asdict()})
     sizes = {name: getattr(mined, name) for name in ("resolution", "channels", "latent_size")}

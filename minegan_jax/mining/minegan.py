@@ -209,7 +209,7 @@ def _num_ws(source: Source, shape: MinerShape) -> int:
 
 
 def _noise(source: Source, shape: MinerShape) -> NoiseShape:
-    """Returns what a source's u holds."""
+    """Returns the shape of a source's u."""
     if not shape.draws_class or shape.start == "affine":
         return NoiseShape(source.networks.latent_size)
     return class_conditioning.noise_shape(source.networks, shape.classes)
@@ -223,7 +223,7 @@ def _first_inputs(source: Source, shape: MinerShape) -> tuple[jax.Array, ...]:
 
 
 def _inputs(noise: Noise) -> tuple[jax.Array, ...]:
-    """Returns what a miner's module takes."""
+    """Returns the inputs of a miner's module."""
     return tuple(part for part in noise if part is not None)
 
 

@@ -44,7 +44,7 @@ def sample_noise(key: Key, places: tuple[int, ...], shape: NoiseShape) -> Noise:
 
 
 def as_noise(numbers: Float[Array, "*places numbers"], shape: NoiseShape) -> Noise:
-    """Returns what draws of N(0, I), `shape.num_numbers` for each place, stand for."""
+    """Reads draws of N(0, I), `shape.num_numbers` for each place, as u."""
     if not shape.num_classes:
         return Noise(numbers)
     return Noise(numbers[..., :-1], _quantiles(numbers[..., -1], shape.num_classes))

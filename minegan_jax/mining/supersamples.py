@@ -75,7 +75,7 @@ def sample_supersample_noise(
 
 
 def inputs_by_source(noise: SupersampleNoise) -> tuple[Given, ...]:
-    """Returns what each source makes its images of: its u, and the supersamples' numbers."""
+    """Returns the inputs of each source: its u, and the numbers of the supersamples."""
     return tuple((u, noise.augment) for u in noise.u)
 
 

@@ -83,7 +83,7 @@ def _as_layer(number: int, fields: Mapping[str, Any]) -> Layer:
 
 
 def described(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """Returns what a description lists: of each layer what bears on it; see `as_layers`."""
+    """Returns the layers as `source.json` has them, each with its own fields; see `as_layers`."""
     return [
         {
             name: list(value) if name == "padding" else value

@@ -33,9 +33,9 @@ def names_of_layers(module: nn.Module, *inputs: Any) -> tuple[str, ...]:
 
 
 def layers_of(module: nn.Module, *kinds: type[nn.Module]) -> Callable[..., tuple[jax.Array, ...]]:
-    """Returns what a module's own layers of some kinds give, as a function of (params, *inputs).
+    """Returns a function of (params, *inputs) that gives the outputs of a module's own layers.
 
-    They come in the order of their names.
+    The layers are those of the given kinds, in the order of their names.
     """
 
     def is_wanted(layer: nn.Module, method: str) -> bool:

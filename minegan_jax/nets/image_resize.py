@@ -46,7 +46,7 @@ class ImageShape(NamedTuple):
 def box_view(
     box: Box, resolution: int, channels: int, *, through: int | None = None
 ) -> Callable[[Given], Images]:
-    """Returns what shows the content of a box at another size and in other colours.
+    """Returns a function that crops a box, resizes it and converts its colours.
 
     Shrinking averages over areas, enlarging interpolates linearly; both are linear maps of the
     image, whose matrices are made while it is traced. Beyond the edge lies the nearest pixel of the

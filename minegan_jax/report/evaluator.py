@@ -66,7 +66,7 @@ def caution(features: Extractor | None, dataset: Dataset) -> str:
 def quick_measure(
     recipe: Recipe, dataset: Dataset, drawn: Callable[[str, State], Generator]
 ) -> Callable[[str, State], dict[str, Any]]:
-    """Returns what measures a state while training, against held-out images if there are any.
+    """Returns a function that measures a state while training, against held-out images if any.
 
     Without features it measures only what is recognised.
 

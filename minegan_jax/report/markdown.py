@@ -216,7 +216,7 @@ def _distances(rows: dict[str, Distances]) -> str:
 
 
 def _copies(record: Report) -> str:
-    """Returns what each phase has copied and how diverse it is, and how diverse real images are."""
+    """Returns the table of copies and diversity of each phase, real images in its last row."""
     rows = [
         [
             name,

@@ -158,7 +158,7 @@ def _statistics(
     k: int,
     seed: int,
 ) -> dict[str, Attempt]:
-    """Returns what starts the statistics of two sets, of which the norms are squared."""
+    """Returns functions that start the statistics of two sets; the norms are squared."""
 
     def cubic() -> dict[str, Statistic]:
         width = real.shape[1]
@@ -317,7 +317,7 @@ def judged(
 
 
 def _attempted(attempts: Mapping[str, Attempt]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns what could be measured, and by name why the rest could not: too few images."""
+    """Returns the values that could be measured, and by name why the rest could not."""
     measured: dict[str, Any] = {}
     left_out = {}
     for name, attempt in attempts.items():

@@ -159,7 +159,7 @@ def _real(features: Extractor | None, subject: Subject) -> _Real:
 
 
 def _reference(recipe: Recipe, real: _Real) -> Distances:
-    """Returns what real images reach against each other: the best to hope for."""
+    """Returns the distances of real images to each other: the best to hope for."""
     if real.embedded is None:
         return {}
     config = recipe.config
@@ -188,7 +188,7 @@ def _compared(
 
 
 def _by_pixels(real: _Real, near: NearCopies | None) -> Compared:
-    """Returns what can be said of images without features: what of them is near copies."""
+    """Returns the figures that need no features: the share of near copies."""
     pictures = (len(part.first_rows) for part in (real.train, real.held_out))
     return {
         "held_out": None,

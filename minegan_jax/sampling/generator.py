@@ -40,7 +40,7 @@ class Generator(NamedTuple):
     measured: bool = False  # whether images come as they are measured, not as they are handed out
 
     def as_measured(self) -> "Generator":
-        """Returns what draws the same images as they are measured: in the view of their game."""
+        """Returns the generator of the same images as they are measured: in their game's view."""
         return self._replace(measured=any(source.measured for source in self.sources))
 
     def generate(self, source: int, noise: Noise, truncation: float | None = None) -> Images:
@@ -144,7 +144,7 @@ class Generator(NamedTuple):
 def of_state(
     method: TransferMethod, state: State, names: Sequence[str], kind: str | None = None
 ) -> Generator:
-    """Returns what a state of training draws from.
+    """Returns the generator of a state of training.
 
     Args:
       method: that trained it.
@@ -173,7 +173,7 @@ def chosen_kind(method: TransferMethod, kind: str | None) -> str:
 
 
 def select_parts(method: TransferMethod, kind: str) -> Callable[[State], Any]:
-    """Returns what takes out of a state all that draws: the sources' weights, and the selector."""
+    """Returns a function that takes a generator's parts out of a state: weights and selector."""
     weights = method.weights if kind == "raw" or method.ema is None else method.ema
     return lambda state: (weights(state), method.selector(state))
 
@@ -184,7 +184,7 @@ def of_parts(
     names: Sequence[str],
     kind: str,
 ) -> Generator:
-    """Returns what draws from the parts of a state that `select_parts` took out."""
+    """Returns the generator of the parts that `select_parts` took out of a state."""
     weights, record = parts
     shares = np.asarray(selector.probabilities(record), np.float64)
     return Generator(tuple(names), method.sources, weights, shares, kind)

@@ -66,7 +66,7 @@ class Projection(NamedTuple):
 
 
 def spaces(networks: Networks, of_classes: str) -> tuple[Space, ...]:
-    """Returns what can be searched of a source.
+    """Returns the latent spaces of a source that can be searched.
 
     Args:
       networks: the source's.

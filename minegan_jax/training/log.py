@@ -12,7 +12,7 @@ Write = Callable[[Mapping[str, Any]], None]  # adds a record with at least `phas
 
 
 def writer(path: Path) -> Write:
-    """Returns what writes a run's lines; everything that writes during a run shares one.
+    """Returns the writer of a run's `metrics.jsonl`; everything that logs during a run shares it.
 
     Before a phase's first line those of a run that was cut are dropped from that step on, and with
     them the rest of a line that a kill cut short.

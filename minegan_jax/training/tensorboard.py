@@ -10,7 +10,7 @@ from minegan_jax.training.log import Write
 
 
 def mirror(write: Write, directory: Path) -> Write:
-    """Returns what writes a record and, below `directory`, the numbers in it as events.
+    """Returns a writer of records that also writes their numbers as events below `directory`.
 
     Steps that a run which was cut takes again replace those of before.
 
