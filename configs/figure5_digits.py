@@ -19,7 +19,7 @@ from minegan_jax.experiment.comparison_config import default_comparison, search
 # What was tried of each method, off-manifold with 100 images and a seed that the curves have not.
 TRIED = {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3)}
 GRIDS = {
-    "scratch": {"game.learning_rate": (*TRIED["game.learning_rate"], 5e-3)},
+    "scratch": {"game.learning_rate": (*TRIED["game.learning_rate"], 5e-3, 1e-2)},
     "TransferGAN": TRIED,
     "MineGAN": {**TRIED, "miner.learning_rate": (5e-4, 1e-3, 2e-3)},
 }
