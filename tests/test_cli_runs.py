@@ -123,7 +123,10 @@ def test_samples_of_a_run_and_of_its_adapter(cli, finished, tmp_path):
 
 def test_what_a_config_file_says_is_the_whole_line(cli, tmp_path):
     flags = "--mode=compare", "--config=figure5_digits:lnog", f"--workdir={tmp_path / 'run'}"
-    assert cli(*flags) == (2, "error: figure5_digits:lnog: expected short, long or rates")
+    assert cli(*flags) == (
+        2,
+        "error: figure5_digits:lnog: expected one of short, rates, long, long_rates",
+    )
 
 
 def test_a_list_can_be_emptied():

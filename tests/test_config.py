@@ -226,7 +226,7 @@ def test_arguments_reach_a_packaged_config(name, field, value):
     ("name", "said"),
     [
         ("table2_digits:lnog", "expected one of search, rates, bsa, vae, iterative, long"),
-        ("figure5_digits:lnog", "expected short, long or rates"),
+        ("figure5_digits:lnog", "expected one of short, rates, long, long_rates"),
         ("several_digits:tow", "expected one of two, rates, critics, pairs, ten, families"),
         ("bigGAN_places:allee", "expected alley, arch, art_gallery, auditorium, ballroom"),
     ],

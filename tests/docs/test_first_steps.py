@@ -34,7 +34,7 @@ ARGUMENTS = {
     "faces_smiles": ("", "fletcher", "efleurine", "generateme"),
     "figure2_digits": ("",),
     "figure3_digits": ("",),
-    "figure5_digits": ("", "short", "long", "rates"),
+    "figure5_digits": ("", "short", "rates", "long", "long_rates"),
     "imagenet_to_anime_25": ("",),
     "imagenet_to_ffhq_25": ("",),
     "mnist": ("", "7", "9"),
