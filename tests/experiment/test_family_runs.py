@@ -124,7 +124,9 @@ def test_what_it_finetuned_is_a_source(run):
     shape = drawn.sources[0].noise
     numbers = jax.random.normal(jax.random.key(1), (3, shape.num_numbers))
     expected = drawn.generate(0, as_noise(numbers, shape))
-    np.testing.assert_allclose(source.generate(numbers), expected, atol=0.01)  # half precision
+    difference = np.abs(source.generate(numbers) - expected)
+    assert difference.mean() < 2e-3  # half precision
+    assert difference.max() < 0.1
     assert bool(source.critic) == (not run.experiment.other_critic)
 
 
