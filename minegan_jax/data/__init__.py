@@ -103,21 +103,72 @@ def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dat
     Raises:
       InputError: there are no such images, or they do not fit.
     """
-    spec, skip_unreadable = target.images, target.skip_unreadable
+    spec, listing = target.images, open_target(target)
+    if listing.other_files:
+        LOG.warning("%s: %s", spec, in_words(listing.other_files))
+    chosen = _choose(listing, target)
     read = partial(
         preprocess,
+        listing,
         resolution=resolution,
         channels=channels,
         colour=target.colour,
-        skip_unreadable=skip_unreadable,
+        skip_unreadable=target.skip_unreadable,
         enlarge=target.enlarge,
         fit=target.fit,
         box=target.box,
     )
+    train, held_out = read(chosen.train), read(chosen.held_out)
+    if not len(train.pixels):
+        raise InputError(f"{spec}: none of the {len(chosen.train)} chosen images is readable")
+    count = _count_to_train_on(spec, len(train.pixels), target.num_validation)
+    description = {
+        "spec": spec,
+        "exclude": target.exclude,
+        "part": target.part,
+        "train": count,
+        "held_out": len(held_out.pixels),
+        "equal": chosen.num_copies,
+        "seed": target.seed,
+        "labels": list(chosen.labels),
+        "ratios": list(target.ratios),
+        "other_files": list(listing.other_files),
+        "skipped": [*chosen.unreadable, *train.skipped, *held_out.skipped],
+    }
+    return Dataset(
+        train.pixels[:count],
+        listing.labels[train.indices[:count]],
+        held_out.pixels,
+        listing.labels[held_out.indices],
+        train.pixels[count:],
+        description,
+        train.digests,
+        held_out.digests,
+        tuple(listing.class_names),
+    )
+
+
+def open_target(target: TargetConfig) -> ImageIndex:
+    """Opens all images of a target's spec, to be read as the target says."""
     _check_grey_range(target.grey_range)
-    listing = open_index(spec)._replace(grey_range=target.grey_range, max_pixels=target.max_pixels)
-    if listing.other_files:
-        LOG.warning("%s: %s", spec, in_words(listing.other_files))
+    return open_index(target.images)._replace(
+        grey_range=target.grey_range, max_pixels=target.max_pixels
+    )
+
+
+class _Chosen(NamedTuple):
+    """Which images of a listing are taken, by index."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+    labels: tuple[int, ...]  # that were asked for; none are all
+    num_copies: int  # images that were not taken because another shows the same picture
+    unreadable: tuple[str, ...]  # names of images that could not be read
+
+
+def _choose(listing: ImageIndex, target: TargetConfig) -> _Chosen:
+    """Chooses a target's images."""
+    skip_unreadable = target.skip_unreadable
     labels = label_numbers(target.labels, listing.labels, listing.class_names)
     candidates, unreadable = _candidates(listing, target.exclude, target.part, skip_unreadable)
     split = target.num_held_out or target.num_validation
@@ -132,34 +183,8 @@ def load_dataset(target: TargetConfig, *, resolution: int, channels: int) -> Dat
         seed=target.seed,
         class_names=listing.class_names,
     )
-    train, held_out = (read(listing, candidates[chosen]) for chosen in subset)
-    if not len(train.pixels):
-        raise InputError(f"{spec}: none of the {len(subset.train)} chosen images is readable")
-    count = _count_to_train_on(spec, len(train.pixels), target.num_validation)
-    description = {
-        "spec": spec,
-        "exclude": target.exclude,
-        "part": target.part,
-        "train": count,
-        "held_out": len(held_out.pixels),
-        "equal": len(copies),  # images that were not taken because another shows the same picture
-        "seed": target.seed,
-        "labels": list(labels),
-        "ratios": list(target.ratios),
-        "other_files": list(listing.other_files),
-        "skipped": [*unreadable, *train.skipped, *held_out.skipped],
-    }
-    return Dataset(
-        train.pixels[:count],
-        listing.labels[train.indices[:count]],
-        held_out.pixels,
-        listing.labels[held_out.indices],
-        train.pixels[count:],
-        description,
-        train.digests,
-        held_out.digests,
-        tuple(listing.class_names),
-    )
+    train, held_out = (candidates[places] for places in subset)
+    return _Chosen(train, held_out, labels, len(copies), unreadable)
 
 
 def _check_grey_range(grey_range: tuple[float, ...]) -> None:

@@ -17,6 +17,7 @@ from minegan_jax.data import (
     native_shape,
     occurs_in,
     open_index,
+    open_target,
 )
 from minegan_jax.data.identity import identity
 from minegan_jax.errors import InputError
@@ -58,10 +59,7 @@ def load(experiment: build.Experiment) -> Dataset:
 
 def first_shape(target: TargetConfig) -> ImageShape:
     """Reads the first target image: as many pixels as its square has, and its colours."""
-    listing = open_index(target.images)._replace(
-        grey_range=target.grey_range, max_pixels=target.max_pixels
-    )
-    return ImageShape(*native_shape(listing, target.box))
+    return ImageShape(*native_shape(open_target(target), target.box))
 
 
 def check_unchanged(dataset: Dataset, trained_with: Mapping[str, Any]) -> None:
