@@ -95,8 +95,7 @@ def critic_turn(
       numbers: how it sees the real images, see `mining.augment`.
       number: of the critic's turn in this phase, by which R1 is computed or not.
     """
-    critic, policies = state.params["critic"], game.networks.policies
-    config, run = game.settings.game, game.settings.run
+    critic = state.params["critic"]
 
     def of_part(
         real: Images,
@@ -106,43 +105,75 @@ def critic_turn(
         numbers: Numbers,
     ) -> Any:
         fake = select_fakes(game, state, noise).images
-
-        def seen(images: Images) -> Images:
-            return augment(policies, images, numbers)
+        fake_labels = supersamples.labels_of(game.networks, noise)
 
         def loss(critic: Params) -> tuple[jax.Array, Metrics]:
-            of_real = game.networks.critic(critic, seen(real), *labels)
-            of_fake = game.networks.critic(
-                critic, fake, *supersamples.labels_of(game.networks, noise)
+            return critic_loss(
+                *(game, critic, real, fake),
+                epsilons=epsilons,
+                labels=labels,
+                fake_labels=fake_labels,
+                numbers=numbers,
+                number=number,
             )
-            total = losses.LOSSES[config.loss].critic(of_real, of_fake)
-            metrics = {"wasserstein": -losses.wasserstein_critic_loss(of_real, of_fake)}
-            if config.penalty_weight:
-                metrics["penalty"] = losses.gradient_penalty(
-                    lambda images: game.networks.critic(critic, images, *labels),
-                    losses.interpolate(seen(real), fake, epsilons),
-                )
-                total += config.penalty_weight * metrics["penalty"]
-            if config.drift_weight:
-                metrics["drift"] = losses.drift(of_real)
-                total += config.drift_weight * metrics["drift"]
-            if config.r1_weight:
-                metrics["r1"] = _lazily(
-                    lambda: losses.r1(
-                        lambda x: game.networks.critic(critic, seen(x), *labels), real
-                    ),
-                    number % config.r1_every == 0,
-                )
-                total += 0.5 * config.r1_weight * config.r1_every * metrics["r1"]
-            return total, {"critic_loss": total, **metrics}
 
         return jax.value_and_grad(loss, has_aux=True)(critic)
 
-    of_batch = accumulate(of_part, run.accumulation_steps)
+    of_batch = accumulate(of_part, game.settings.run.accumulation_steps)
     (_, metrics), gradients = mean_over_devices(of_batch(real, noise, epsilons, labels, numbers))
     updates, optimizer = game.critic_optimizer.update(gradients, state.critic_optimizer, critic)
     params = {**state.params, "critic": optax.apply_updates(critic, updates)}
     return state._replace(params=params, critic_optimizer=optimizer), metrics
+
+
+def critic_loss(
+    game: Game,
+    critic: Params,
+    real: Images,
+    fake: Images,
+    *,
+    epsilons: Float[Array, "batch"],
+    labels: RealLabels,
+    fake_labels: RealLabels,
+    numbers: Numbers,
+    number: Int[Array, ""] | int,
+) -> tuple[jax.Array, Metrics]:
+    """Returns the critic's loss on real and generated images, and its parts by name.
+
+    Args:
+      game: whose loss (section 3.1) and weights of penalty, drift and R1 these are.
+      critic: the weights that are judged.
+      real: images, not augmented yet.
+      fake: the winners among the supersamples, as the critic sees them.
+      epsilons: of the interpolates.
+      labels: of the real images, if the critic is told any.
+      fake_labels: of the generated ones.
+      numbers: how it sees the real images, see `mining.augment`.
+      number: of the turn, by which R1 is computed or not.
+    """
+    config, criticise = game.settings.game, game.networks.critic
+    seen = augment(game.networks.policies, real, numbers)
+    of_real, of_fake = criticise(critic, seen, *labels), criticise(critic, fake, *fake_labels)
+    total = losses.LOSSES[config.loss].critic(of_real, of_fake)
+    metrics = {"wasserstein": -losses.wasserstein_critic_loss(of_real, of_fake)}
+    if config.penalty_weight:
+        metrics["penalty"] = losses.gradient_penalty(
+            lambda images: criticise(critic, images, *labels),
+            losses.interpolate(seen, fake, epsilons),
+        )
+        total += config.penalty_weight * metrics["penalty"]
+    if config.drift_weight:
+        metrics["drift"] = losses.drift(of_real)
+        total += config.drift_weight * metrics["drift"]
+    if config.r1_weight:
+
+        def of_augmented(images: Images) -> Scores:
+            return criticise(critic, augment(game.networks.policies, images, numbers), *labels)
+
+        wanted = number % config.r1_every == 0
+        metrics["r1"] = _lazily(lambda: losses.r1(of_augmented, real), wanted)
+        total += 0.5 * config.r1_weight * config.r1_every * metrics["r1"]
+    return total, {"critic_loss": total, **metrics}
 
 
 def _lazily(compute: Callable[[], jax.Array], wanted: Bool[Array, ""] | bool) -> jax.Array:
