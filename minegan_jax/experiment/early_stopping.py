@@ -40,24 +40,11 @@ def make_stop_fn(
       write: writes the signs into the metrics file.
 
     Raises:
-      InputError: the config says how many images, but not how often, or a method has no critic.
+      InputError: what the config asks for cannot be done, see `_network`.
     """
     if not config.target.num_validation:
         return never_stop
-    if not config.run.evaluate_every_steps:
-        raise InputError(
-            "target.num_validation without run.evaluate_every_steps: expected how often"
-        )
-    if not methods or any(method.score is None for method in methods.values()):
-        raise InputError(
-            f"target.num_validation: {config.method!r} has no critic to ask without labels:"
-            " expected 0, or one of minegan, transfergan and scratch"
-        )
-    if config.report.features is None:
-        raise InputError(
-            "target.num_validation asks report.features for copies: expected a network, or 0"
-        )
-    features = load_extractor(config.report.features)
+    features = load_extractor(_network(config, methods))
     pixels = shown(dataset.train, flip=config.target.flip)
     train = pixels._replace(rows=embed(features, pixels.rows).features)
     overfitting.signs(0.0, train, train.images)  # too few images are better found now
@@ -89,3 +76,25 @@ def make_stop_fn(
         return bool(hosts.from_primary(decide, np.array(False)))
 
     return should_stop
+
+
+def _network(config: Config, methods: Mapping[str, TransferMethod]) -> str:
+    """Returns the name of the network that looks for copies.
+
+    Raises:
+      InputError: the config has none, does not say how often it looks, or a method has no critic.
+    """
+    if not config.run.evaluate_every_steps:
+        raise InputError(
+            "target.num_validation without run.evaluate_every_steps: expected how often"
+        )
+    if not methods or any(method.score is None for method in methods.values()):
+        raise InputError(
+            f"target.num_validation: {config.method!r} has no critic to ask without labels:"
+            " expected 0, or one of minegan, transfergan and scratch"
+        )
+    if config.report.features is None:
+        raise InputError(
+            "target.num_validation asks report.features for copies: expected a network, or 0"
+        )
+    return config.report.features

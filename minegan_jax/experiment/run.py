@@ -5,7 +5,7 @@ Reading guide: `train` starts a run or resumes it and returns the `Run` that a u
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -277,29 +277,17 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     networks = evaluator.load_evaluator(config.report)  # what does not exist is better found now
     # Layers that do not fit are found before the folder is made.
     shapes = jax.eval_shape(run.experiment.phases[0].learner.init, None, jax.random.key(0))
-    if unused := devices.unused_accelerator(shapes):
-        LOG.warning("%s", unused)
     dataset = target_images.load(run.experiment)
     target_images.check(run.experiment, dataset)
-    if run.experiment.methods and (caution := evaluator.caution(networks.features, dataset)):
+    for caution in filter(None, _cautions(run, shapes, networks, dataset)):
         LOG.warning("%s", caution)
-    for lagging in build.lagging_emas(run.experiment):
-        LOG.warning("%s", lagging)
-    for remark in target_images.remarks(dataset, _started_from(run.experiment)):
-        LOG.warning("%s", remark)
     write = log.writer(run.workdir / run_folder.METRICS)
     if config.run.tensorboard:
         write = tensorboard.mirror(write, run.workdir / run_folder.TENSORBOARD)
     should_stop = early_stopping.make_stop_fn(
         config, dataset, run.experiment.methods, run.of_state, write
     )
-    described = _identity(run.experiment, dataset)
-    hosts.assert_equal("config, sources or images", described)
-    if hosts.is_primary():
-        defaults = {path: field.default for path, field in FIELDS.items()}
-        run_folder.create_or_check(
-            run.workdir, described, may_grow=_last_steps(config), defaults=defaults
-        )
+    _claim_folder(run, dataset)
     directory = run.workdir / run_folder.CHECKPOINTS
     stores = {phase.name: Checkpoints(directory / phase.name) for phase in run.experiment.phases}
     batch_at = make_batch_at(
@@ -327,6 +315,31 @@ def train(config: Config, workdir: str | Path, load: load_sources.Load = load_so
     if hosts.is_primary():
         _finish(run, dict(zip(stores, states, strict=True)), dataset)
     return run
+
+
+def _cautions(
+    run: Run, shapes: State, networks: evaluator.Evaluator, dataset: Dataset
+) -> Iterator[str]:
+    """Yields what a user should know before a run trains; `shapes` are of its first state."""
+    yield devices.unused_accelerator(shapes)
+    if run.experiment.methods:
+        yield evaluator.caution(networks.features, dataset)
+    yield from build.lagging_emas(run.experiment)
+    yield from target_images.remarks(dataset, _started_from(run.experiment))
+
+
+def _claim_folder(run: Run, dataset: Dataset) -> None:
+    """Makes the run folder, or makes sure that the one that is there is of this run.
+
+    Raises:
+      InputError: it is of another, or processes do not agree on what they run.
+    """
+    described = _identity(run.experiment, dataset)
+    hosts.assert_equal("config, sources or images", described)
+    if hosts.is_primary():
+        defaults = {path: field.default for path, field in FIELDS.items()}
+        may_grow = _last_steps(run.experiment.config)
+        run_folder.create_or_check(run.workdir, described, may_grow=may_grow, defaults=defaults)
 
 
 def _view_in_words(experiment: build.Experiment) -> str:
