@@ -35,11 +35,11 @@ from minegan_jax.experiment.comparison_config import default_comparison, search
 # What was tried of each method: one field at a time, the others as in the table.
 GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
     {
-        "scratch": {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3)},
+        "scratch": {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3)},
         "TransferGAN": {"game.learning_rate": (5e-5, 1e-4, 2e-4, 5e-4, 1e-3)},
         "MineGAN": {
             "miner.learning_rate": (5e-4, 1e-3, 2e-3),
-            "game.learning_rate": (5e-5, 1e-4, 2e-4, 5e-4),
+            "game.learning_rate": (2e-5, 5e-5, 1e-4, 2e-4, 5e-4),
         },
         "DGN-AM": {
             "baseline.search_step_size": (0.01, 0.03, 0.1, 0.4),

@@ -130,7 +130,7 @@ def _steps(phases: dict[str, Any]) -> str:
 
 
 def _left_out(record: Report) -> list[str]:
-    """Returns a paragraph on measures that need more images, if there are such."""
+    """Returns what to know of measures that need more images, or take only some."""
     reasons = {
         f"{name}: {reason}"
         for phase in record["phases"].values()
@@ -138,7 +138,16 @@ def _left_out(record: Report) -> list[str]:
         if part
         for name, reason in part["left_out"].items()
     }
-    return ["Left out: " + "; ".join(sorted(reasons)) + "."] if reasons else []
+    said = ["Left out: " + "; ".join(sorted(reasons)) + "."] if reasons else []
+    paired = {
+        count
+        for phase in record["phases"].values()
+        if (count := (phase["train"] or {}).get("num_paired"))
+    }
+    return said + [
+        f"All but the Fréchet distance compare pairs of {count:,} images of a set, drawn by lot."
+        for count in paired
+    ]
 
 
 def _recognised(phases: Phases) -> str:

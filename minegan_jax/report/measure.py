@@ -50,6 +50,8 @@ NAMES: dict[str, tuple[str, ...]] = {  # of what each statistic results in
 # Subsets of KID. In halves fewer: what they add to the spread only widens the interval.
 NUM_SUBSETS, FEW_SUBSETS = 100, 2
 NUM_SPLITS = 5  # for KMMD's floor
+# Images of a set, drawn by lot, whose pairs are all compared: those of 50,000 would take an hour.
+MOST_PAIRED = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,40 +92,74 @@ class _Measured(NamedTuple):
 
 def compare(real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int) -> dict[str, Any]:
     """Returns every distance between two sets; what too few images forbid is left out."""
-    found = _measured(*_in_order(real, fake), (), k=k, seed=seed)
-    return {"num_real": len(real), "num_fake": len(fake), **found.values}
+    return {**_counts(real, fake), **_measured(real, fake, 0, k=k, seed=seed).values}
 
 
 def compare_closely(
     real: RealFeatures, fake: FakeFeatures, *, k: int, seed: int, num_resamples: int = 20
 ) -> Distances:
     """Returns `compare`, its 95 % intervals by name, and what was left out and why."""
-    counts = len(real), len(fake)
-    drawn, unsettled = _attempted(
-        {"intervals": lambda: {"halves": halves(*counts, num_resamples=num_resamples, seed=seed)}}
-    )
-    found = _measured(*_in_order(real, fake), drawn.get("halves", ()), k=k, seed=seed)
+    found = _measured(real, fake, num_resamples, k=k, seed=seed)
     ranged = {name: value for name, value in found.values.items() if name in RANGES}
     ends = intervals(ranged, found.of_halves) if found.of_halves else {}
     measured = {
-        "num_real": len(real),
-        "num_fake": len(fake),
+        **_counts(real, fake),
         **found.values,
         "intervals": {name: np.clip(each, *RANGES[name]).tolist() for name, each in ends.items()},
-        "left_out": {**found.left_out, **unsettled},
+        "left_out": found.left_out,
     }
     return cast("Distances", measured)
 
 
-def _in_order(real: RealFeatures, fake: FakeFeatures) -> tuple[np.ndarray, np.ndarray]:
-    real, fake = check_pair(real, fake, at_least=0)
-    return in_canonical_order(real), in_canonical_order(fake)
+def _counts(real: RealFeatures, fake: FakeFeatures) -> dict[str, int]:
+    """Returns how many images are compared, and how many of a set at most pair by pair."""
+    counts = {"num_real": len(real), "num_fake": len(fake)}
+    return counts | ({"num_paired": MOST_PAIRED} if max(counts.values()) > MOST_PAIRED else {})
 
 
 def _measured(
-    real: RealFeatures, fake: FakeFeatures, draws: Sequence[Draw], *, k: int, seed: int
+    real: RealFeatures, fake: FakeFeatures, num_resamples: int, *, k: int, seed: int
 ) -> _Measured:
-    """Measures the whole and the draws, from distances that are made once."""
+    """Measures two sets and so many random halves of them."""
+    real, fake = check_pair(real, fake, at_least=0)
+    whole = in_canonical_order(real), in_canonical_order(fake)
+    few = _thinned(whole[0], seed), _thinned(whole[1], seed)
+    drawn, unsettled = _halves(whole, num_resamples, seed)
+    frechet, too_few = _attempted(
+        {"frechet_distance": lambda: {"found": frechet_distances(*whole, drawn)}}
+    )
+    is_whole = few[0] is whole[0] and few[1] is whole[1]
+    of_pairs = drawn if is_whole else _halves(few, num_resamples, seed)[0]
+    values, left_out = _pairwise(*few, of_pairs, k=k, seed=seed)
+    for named, distance in zip(values, frechet.get("found", ()), strict=False):
+        named["frechet_distance"] = distance
+    return _Measured(values[0], values[1:], {**too_few, **left_out, **unsettled})
+
+
+def _halves(
+    sets: tuple[np.ndarray, np.ndarray], num_resamples: int, seed: int
+) -> tuple[Sequence[Draw], dict[str, str]]:
+    """Draws halves of two sets; or says why there are none."""
+    if not num_resamples:
+        return (), {}
+    real, fake = map(len, sets)
+    drawn, unsettled = _attempted(
+        {"intervals": lambda: {"of": halves(real, fake, num_resamples=num_resamples, seed=seed)}}
+    )
+    return drawn.get("of", ()), unsettled
+
+
+def _thinned(rows: np.ndarray, seed: int) -> np.ndarray:
+    """Returns rows of a set, drawn by lot if it has more than `MOST_PAIRED`; else the set."""
+    if len(rows) <= MOST_PAIRED:
+        return rows
+    return rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:MOST_PAIRED])]
+
+
+def _pairwise(
+    real: RealFeatures, fake: FakeFeatures, draws: Sequence[Draw], *, k: int, seed: int
+) -> tuple[list[dict[str, float]], dict[str, str]]:
+    """Measures the whole and the draws by distances of pairs, which are made once."""
     norms = squared_norms(real), squared_norms(fake)
 
     def floor() -> dict[str, Statistic]:
@@ -141,13 +177,7 @@ def _measured(
     if whole:
         shares = zip(draws, (list(part.values()) for part in parts), strict=True)
         feed(real, fake, list(whole.values()), list(shares))
-    frechet, too_few = _attempted(
-        {"frechet_distance": lambda: {"found": frechet_distances(real, fake, draws)}}
-    )
-    values = [_named(part) for part in (whole, *parts)]
-    for named, distance in zip(values, frechet.get("found", ()), strict=False):
-        named["frechet_distance"] = distance
-    return _Measured(values[0], values[1:], {**too_few, **left_out})
+    return [_named(part) for part in (whole, *parts)], left_out
 
 
 def _statistics(

@@ -12,6 +12,7 @@ class Distances(TypedDict, total=False):
 
     num_real: int
     num_fake: int
+    num_paired: int  # of each set at most, drawn by lot, for all but the Frechet distance
     frechet_distance: float  # FID where the features are Inception's; 0 is best
     kid: float  # squared MMD of a cubic kernel, unbiased
     kid_standard_error: float
