@@ -21,8 +21,7 @@ methods alone, `:bsa`, `:vae` and `:iterative` (DGN-AM and PPGN) the others'. `:
 finetunes as long as `bigGAN_digits.py`, and shows the source beside it.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -66,11 +65,25 @@ GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
     }
 )
 
+# What a part searches for, by its name.
+SEARCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "search": tuple(GRIDS),
+        "rates": ("scratch", "TransferGAN", "MineGAN"),
+        "bsa": ("BSA",),
+        "vae": ("VAE",),
+        "iterative": ("DGN-AM", "PPGN"),
+    }
+)
+PARTS = ("", *SEARCHES, "long")
+# The best of these for the game's methods; MineGAN's is the recipe's.
+RATES = {"scratch": 5e-3, "TransferGAN": 2e-4, "MineGAN": 2e-5}
+
 
 def get_config(part: str = "") -> ConfigDict:
-    """Returns the comparison; `part` may name one of `PARTS`."""
-    if part and part not in PARTS:
-        raise InputError(f"table2_digits:{part}: expected one of {', '.join(PARTS)}")
+    """Returns the comparison, or another of `PARTS`."""
+    if part not in PARTS:
+        raise InputError(f"table2_digits:{part}: expected one of {', '.join(PARTS[1:])}")
     config = default_comparison()
     config.fields = load_config("bigGAN_digits")
     config.fields.run.update(mine_steps=200, finetune_steps=100, batch_size=16)
@@ -83,8 +96,14 @@ def get_config(part: str = "") -> ConfigDict:
     }
     config.methods = {name: nested(fields) for name, fields in _methods(steps).items()}
     config.metrics = ("frechet_distance", "kmmd", "target_accuracy", "mean_variance")
-    if part:
-        PARTS[part](config)
+    if part in SEARCHES:
+        search(config, {name: GRIDS[name] for name in SEARCHES[part]})
+        config.settings = {"off-manifold": config.settings["off-manifold"].to_dict()}
+        return config
+    for name, rate in RATES.items():
+        config.methods[name].update(nested({"game.learning_rate": rate}))
+    if part == "long":
+        _long(config)
     return config
 
 
@@ -122,12 +141,6 @@ def _methods(steps: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def _search(names: tuple[str, ...], config: ConfigDict) -> None:
-    """Compares what some methods may be given, off-manifold."""
-    search(config, {name: GRIDS[name] for name in names})
-    config.settings = {"off-manifold": config.settings["off-manifold"].to_dict()}
-
-
 def _long(config: ConfigDict) -> None:
     config.fields = load_config("bigGAN_digits")
     steps = config.fields.run.mine_steps + config.fields.run.finetune_steps
@@ -137,15 +150,3 @@ def _long(config: ConfigDict) -> None:
     config.methods = {"MineGAN": config.methods.MineGAN.to_dict()}
     config.metrics = ("target_accuracy", "frechet_distance", "kmmd", "coverage", "near_copies")
     config.source_row = True
-
-
-PARTS: Mapping[str, Callable[[ConfigDict], None]] = MappingProxyType(
-    {
-        "search": partial(_search, tuple(GRIDS)),
-        "rates": partial(_search, ("scratch", "TransferGAN", "MineGAN")),
-        "bsa": partial(_search, ("BSA",)),
-        "vae": partial(_search, ("VAE",)),
-        "iterative": partial(_search, ("DGN-AM", "PPGN")),
-        "long": _long,
-    }
-)

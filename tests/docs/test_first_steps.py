@@ -31,7 +31,7 @@ ARGUMENTS = {
     "faces": ("", "generateme", "random_face", "fletcher", "efleurine", "fletcher+anigan+svhn"),
     "ffhq_to_10_shot": ("", "babies", "sunglasses", "sketches"),
     "ffhq_to_100_shot": ("", "obama", "grumpy_cat", "panda", "cat", "dog"),
-    "faces_smiles": ("", "fletcher", "efleurine", "generateme"),
+    "faces_smiles": ("", "fletcher", "efleurine", "generateme", "fletcher+anigan+svhn"),
     "figure2_digits": ("",),
     "figure3_digits": ("",),
     "figure5_digits": ("", "short", "rates", "long", "long_rates"),
