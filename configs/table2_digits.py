@@ -34,7 +34,7 @@ from minegan_jax.experiment.comparison_config import default_comparison, search
 # What was tried of each method: one field at a time, the others as in the table.
 GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
     {
-        "scratch": {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3)},
+        "scratch": {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3)},
         "TransferGAN": {"game.learning_rate": (5e-5, 1e-4, 2e-4, 5e-4, 1e-3)},
         "MineGAN": {
             "miner.learning_rate": (5e-4, 1e-3, 2e-3),
@@ -77,7 +77,7 @@ SEARCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 PARTS = ("", *SEARCHES, "long")
 # The best of these for the game's methods; MineGAN's is the recipe's.
-RATES = {"scratch": 5e-3, "TransferGAN": 2e-4, "MineGAN": 2e-5}
+RATES = {"scratch": 1e-3, "TransferGAN": 2e-4, "MineGAN": 2e-5}
 
 
 def get_config(part: str = "") -> ConfigDict:
