@@ -1,6 +1,7 @@
 """The documents say what the code says: messages, versions, formats, links and the site's frame."""
 
 import ast
+import dataclasses
 import importlib
 import importlib.util
 import re
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import minegan_jax
-from minegan_jax import main
+from minegan_jax import config, main
+from minegan_jax.experiment import comparison_config
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -136,3 +138,37 @@ def test_every_link_in_the_repository_leads_somewhere():
 def test_every_page_has_its_place_on_the_site():
     frame = (ROOT / "mkdocs.yml").read_text()
     assert not [page.name for page in PAGES if page.name not in frame]
+
+
+def named_fields(text):
+    """Paths of a config that a text names: as flags, or by a section in backticks."""
+    flags = re.findall(r"--config\.([a-z][\w.]*[a-z0-9])(?:=|\b)", text, re.IGNORECASE)
+    sections = "|".join({path.partition(".")[0] for path in config.FIELDS if "." in path})
+    files = "(?!html|json|md|png|record)"  # `report.html` is none
+    return {*flags, *re.findall(rf"`((?:{sections})\.{files}\w+)", text)}
+
+
+def is_field(path):
+    """Says whether a run's config, or a comparison's, has it."""
+    for start in (r"fields\.", r"methods\.\w+\.", r"settings\.\w+\."):
+        path = re.sub(rf"^{start}", "", path)
+    of_comparisons = {field.name for field in dataclasses.fields(comparison_config.Comparison)}
+    return path in config.FIELDS or path in of_comparisons or path.isupper()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", *PAGES, *sorted((ROOT / "configs").glob("*.py"))],
+    ids=lambda file: file.name,
+)
+def test_every_field_that_is_named_exists(file):
+    assert [path for path in sorted(named_fields(file.read_text())) if not is_field(path)] == []
+
+
+def test_a_field_that_does_not_exist_is_seen():
+    text = "`--config.methods.VAE.kl_weight=0.5`, `game.speed`, `--config.run.seed=1`"
+    assert not is_field("VAE.kl_weight")
+    assert {path for path in named_fields(text) if not is_field(path)} == {
+        "methods.VAE.kl_weight",
+        "game.speed",
+    }
