@@ -3,13 +3,15 @@
     python benchmarks/measures.py frechet
     python benchmarks/measures.py features --file=efficientnet_lite0.safetensors
     python benchmarks/measures.py all
+    python benchmarks/measures.py evaluate --workdir=RUN
 
 `frechet`: the Frechet distance of two sets of 50,000 x 2,048 features. `features`: images of
 64 pixels through EfficientNet-Lite0, extrapolated to 10,000; and the largest difference from the
 features of PyTorch with the weights of ImageNet. `all`: every measure of 10,000 images of 64
-pixels, against 1,000 real ones, in 1,280 features. `--rows` and `--images` take fewer. Figures are
-seconds, those of the processors, which other work does not lengthen, and the peak of memory;
-`--out` keeps them.
+pixels, against 1,000 real ones, in 1,280 features. `evaluate`: 50,000 images of each phase of a
+finished run, drawn and measured; the run's report becomes that one. `--rows` and `--images` take
+fewer. Figures are seconds, those of the processors, which other work does not lengthen, and the
+peak of memory; `--out` keeps them.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import results
 
+from minegan_jax import experiment
 from minegan_jax.features.efficientnet_lite import load_efficientnet
 from minegan_jax.features.embed import embed
 from minegan_jax.metrics.frechet import frechet_distance
@@ -88,19 +91,28 @@ def measure_all(count: int) -> dict[str, float]:
     return {"rows": count, **timed(every_measure)}
 
 
+def measure_evaluation(workdir: Path, count: int) -> dict[str, float]:
+    """Times the evaluation of a run."""
+    run = experiment.open_run(workdir)
+    return {"images": count, **timed(lambda: run.evaluate(count))}
+
+
 def main() -> None:
-    """Runs one of the three."""
+    """Runs one of the four."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["frechet", "features", "all"])
+    parser.add_argument("what", choices=["frechet", "features", "all", "evaluate"])
     parser.add_argument("--file", default="efficientnet_lite0.safetensors")
-    parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--images", type=int)
+    parser.add_argument("--workdir", type=Path, default="RUN")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if options.what == "frechet":
         figures = measure_frechet(options.rows or 50_000)
     elif options.what == "features":
-        figures = measure_features(options.file, options.images)
+        figures = measure_features(options.file, options.images or 300)
+    elif options.what == "evaluate":
+        figures = measure_evaluation(options.workdir, options.images or 50_000)
     else:
         figures = measure_all(options.rows or 10_000)
     results.keep(options.out, f"measures {options.what}", figures)

@@ -27,7 +27,8 @@ HALF_PAGE, PAGE = (4.6, 3.5), (7.2, 3.2)  # width and height, in inches
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":")  # of lines, once the colours are used up
 GREY = "0.85"
-FEW_TENS = 8.0  # largest over smallest value, below which an axis needs more than 1, 2 and 5
+# Marks of a decade, by the least ratio of the largest to the smallest value that they suit.
+MARKS = {8.0: (1, 2, 5), 3.0: (1, 2, 3, 5, 7), 1.0: tuple(range(1, 10))}
 
 
 class Phase(NamedTuple):
@@ -89,8 +90,9 @@ def _label_ticks(axes: Axes, points: Points) -> None:
     """Writes whole numbers, not powers of ten, at every place and at round values."""
     axes.xaxis.set_major_locator(FixedLocator(sorted({place for place, _ in points})))
     values = [value for _, seeds in points for value in seeds]
-    narrow = bool(values) and max(values) / min(values) < FEW_TENS
-    axes.yaxis.set_major_locator(LogLocator(subs=range(1, 10) if narrow else (1, 2, 5)))
+    ratio = max(values) / min(values) if values else max(MARKS)
+    marks = next(MARKS[least] for least in MARKS if ratio >= least)
+    axes.yaxis.set_major_locator(LogLocator(subs=marks))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,6 +1,7 @@
 """Every number of the results' tables is that of the JSON beside them."""
 
 import importlib.util
+import itertools
 import json
 import re
 import statistics
@@ -26,6 +27,7 @@ def rows_of(text):
 
 
 SECONDS = "{seconds:.0f} s, {gibibytes:.1f} GiB"
+PROCESSORS = "{processor_seconds:.0f} s of one core, {gibibytes:.1f} GiB"
 RATIO = "{torch_seconds:.2f} s / {ours_seconds:.2f} s = **{torch_over_ours:.2f}**"
 INFERENCE = "{mined_milliseconds:.1f} ms / {alone_milliseconds:.1f} ms = **{mined_over_alone:.2f}**"
 # How a row of the README's table of speeds starts, and what it says of a benchmark's figures.
@@ -39,6 +41,7 @@ SPEEDS = {
     "measures frechet": ("Fréchet distance of two sets", SECONDS),
     "measures features": ("10,000 images of 64 pixels", SECONDS),
     "measures all": ("every measure of 10,000 images", SECONDS),
+    "measures evaluate": ("drawing and measuring 50,000 images", PROCESSORS),
 }
 # What its text says of them.
 SAID = {
@@ -117,6 +120,35 @@ def test_the_papers_order_fails_where_that_is_said(name):
     best = min(means[title] for title in means if title.startswith("TransferGAN"))
     assert best < means["MineGAN"]
     assert "TransferGAN at its best rate is nearer to the held-out images than MineGAN" in WORDS
+
+
+def test_what_is_said_of_few_images():
+    found = {}
+    for row in json.loads((RESULTS / "figure5_digits.json").read_text())["rows"]:
+        place = row["setting"], row["max_images"], row["title"]
+        figures = found.setdefault(place, ([], []))
+        figures[0].append(row["frechet_distance"])
+        figures[1].append(row["near_copies"])
+    means = {place: tuple(map(statistics.mean, figures)) for place, figures in found.items()}
+    mined, moved = "MineGAN (w/o FT)", ("MineGAN", "TransferGAN", "scratch")
+    for (_, size, title), (_, copies) in means.items():
+        assert title != mined or copies == 0.0
+        assert size == 10 or copies < 0.01
+    shares = [means[place][1] for place in means if place[1] == 10 and place[2] in moved]
+    said = f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
+    assert f"copies them, {said} of what it makes" in WORDS
+    for setting, sizes in {"off-manifold": (100, 400), "on-manifold": (400,)}.items():
+        for size in sizes:
+            distances = {title: means[setting, size, title][0] for title in (mined, *moved)}
+            assert min(distances, key=distances.get) == "TransferGAN"
+            assert distances["scratch"] < 3 * distances["TransferGAN"]
+    for size in (10, 100, 400):
+        place = "on-manifold", size
+        assert means[*place, mined][0] < means[*place, "MineGAN"][0]
+    for size, title in itertools.product((10, 100), moved):
+        spread = statistics.stdev(found["on-manifold", size, title][0])
+        gap = means["on-manifold", size, mined][0] - means["on-manifold", size, title][0]
+        assert gap < spread
 
 
 @pytest.fixture(scope="module")
