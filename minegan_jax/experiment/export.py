@@ -8,6 +8,7 @@ import numpy as np
 
 from minegan_jax import run_folder, sources, weights
 from minegan_jax.data import Dataset, Digests
+from minegan_jax.errors import InputError
 from minegan_jax.experiment import build, used_fields
 from minegan_jax.features import classifier
 from minegan_jax.features.embed import embed
@@ -100,10 +101,19 @@ def _save(
     experiment: build.Experiment,
     dataset: Dataset,
 ) -> None:
-    """Writes a source, in half precision, with what made it."""
+    """Writes a source, in half precision, with what made it; one that lies there keeps its name."""
     made = {"config": used_fields.record(experiment.config), "images": dataset.description}
-    half = weights.cast(networks, "float16")
-    sources.save_source(directory, half, {**description, **made}, seen=_seen(experiment, dataset))
+    named = {"name": _name_there(directory) or description["name"]}
+    half, seen = weights.cast(networks, "float16"), _seen(experiment, dataset)
+    sources.save_source(directory, half, {**description, **made, **named}, seen=seen)
+
+
+def _name_there(directory: Path) -> str | None:
+    """Returns the name of the source in a folder, if there is one: its run may have moved."""
+    try:
+        return sources.load_source(directory, weights_too=False).name
+    except InputError:
+        return None
 
 
 def _kept(source: sources.Source, *names: str) -> dict[str, Any]:

@@ -232,7 +232,8 @@ def test_mined_latents_give_the_runs_images_elsewhere(run, as_published):
 @pytest.mark.parametrize("run", ["progan"], indirect=True)
 def test_what_was_only_mined_is_not_written(run, tmp_path):
     copy = shutil.copytree(run.workdir, tmp_path / "copy")
-    shutil.rmtree(copy / "checkpoints" / "finetune")
+    for left in ("checkpoints/finetune", "source"):
+        shutil.rmtree(copy / left)
     said = "expected a run that finetunes, found phase 'mine', which leaves a source as it was"
     with pytest.raises(InputError, match=said):
         progan_genforce.BACK.write(str(copy), {"checkpoint": str(tmp_path / "a.pth")})
