@@ -76,7 +76,7 @@ SEARCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 PARTS = ("", *SEARCHES, "long")
-# The best of these for the game's methods; MineGAN's is the recipe's.
+# The best of these for the game's methods, searched from the recipe's 5e-4.
 RATES = {"scratch": 1e-3, "TransferGAN": 2e-4, "MineGAN": 2e-5}
 
 
