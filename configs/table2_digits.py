@@ -31,7 +31,7 @@ from minegan_jax.config import load_config, nested
 from minegan_jax.errors import InputError
 from minegan_jax.experiment.comparison_config import default_comparison, search
 
-# What was tried of each method: one field at a time, the others as in the table.
+# What was tried of each method: one field at a time, the others as in `_methods` and the recipe.
 GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
     {
         "scratch": {"game.learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3)},

@@ -167,7 +167,7 @@ def read_versions(workdir: Path) -> dict[str, str]:
 
 
 def read_identity(workdir: Path) -> dict[str, Any]:
-    """Returns the package versions with which the run folder was made.
+    """Returns the identity with which a run folder was made: config, sources and target.
 
     Raises:
       InputError: it is not a run folder, or its config is damaged.

@@ -24,6 +24,11 @@ def by_path(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
+def zeros(shapes: Any, dtype: str) -> Any:
+    """Returns zeros of the shapes in a tree, all of which are one number in memory."""
+    return jax.tree.map(lambda leaf: np.broadcast_to(np.zeros((), dtype), leaf.shape), shapes)
+
+
 def labelled(label: Callable[[str], str], tree: Any) -> Any:
     """Returns the tree with each leaf's label, which depends on its path, in its place."""
     return jax.tree.unflatten(jax.tree.structure(tree), map(label, by_path(tree)))

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
-from minegan_jax.errors import InputError
+from minegan_jax import trees
 from minegan_jax.mining import minegan
 from minegan_jax.mining.noise import as_noise
 from minegan_jax.nets import family
@@ -26,7 +25,7 @@ def arguments_of(source: Source, shape: minegan.MinerShape) -> dict[str, Any]:
     """Returns the arguments of the family, for a miner in front of a source's generator."""
     given = {name: source.description[name] for name in ("family", "arguments")}
     mined = networks({**given, "miner": shape._asdict()})
-    sizes = {name: getattr(mined, name) for name in ("resolution", "channels", "latent_size")}
+    sizes = {name: getattr(mined, name) for name in family.SIZES}
     return {**sizes, **given, "miner": shape._asdict()}
 
 
@@ -44,12 +43,8 @@ def networks(arguments: Mapping[str, Any]) -> Networks:
     Raises:
       InputError: one is missing or not known.
     """
-    unknown = arguments.keys() - {*OWN, "resolution", "channels", "latent_size"}
-    missing = set(OWN) - arguments.keys()
-    if missing or unknown:
-        raise InputError(
-            f"family {NAME!r}: arguments missing: {sorted(missing)}, unknown: {sorted(unknown)}"
-        )
+    unknown = arguments.keys() - {*OWN, *family.SIZES}
+    family.check_names(NAME, set(OWN) - arguments.keys(), unknown)
     behind = family.build(arguments["family"], arguments["arguments"])
     shape, source = minegan.MinerShape(**arguments["miner"]), _unread(behind, arguments)
     mined = minegan.players([source], shape)
@@ -84,9 +79,7 @@ def networks(arguments: Mapping[str, Any]) -> Networks:
 def _unread(networks: Networks, arguments: Mapping[str, Any]) -> Source:
     """Returns the source behind the miner, zeros in the place of its weights."""
     generator, _ = jax.eval_shape(lambda: networks.init(jax.random.key(0)))
-    zeros = jax.tree.map(
-        lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), generator
-    )
+    zeros = trees.zeros(generator, "float32")
     description = {name: arguments[name] for name in ("family", "arguments")}
     return Source(NAME, NAME, networks, zeros, {}, "", description)
 

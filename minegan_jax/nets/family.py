@@ -1,7 +1,7 @@
 """The contract of a family of networks, and the table of families."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -51,6 +51,7 @@ FAMILIES: dict[str, Family] = {
 }
 COMPOSED: dict[str, Callable[[Mapping[str, Any]], "Networks"]] = {}  # see `register_composed`
 NUM_FIRST = 16  # latents that a fresh generator sees, and images that a fresh critic does
+SIZES = ("resolution", "channels", "latent_size")  # arguments of every family
 CRITICS_OWN = "critic_"  # begins the name of an argument that differs between the two networks
 
 
@@ -143,9 +144,7 @@ def build(family: str, arguments: Mapping[str, Any]) -> Networks:
         )
     generator, critic = _modules(family, arguments)
     num_classes = getattr(generator, "num_classes", 0)
-    resolution, channels, latent_size = (
-        arguments[name] for name in ("resolution", "channels", "latent_size")
-    )
+    resolution, channels, latent_size = (arguments[name] for name in SIZES)
 
     group = max(getattr(critic, "minibatch_stddev_group", 1), 1)
     # As many as a critic compares, or enough for statistics of them.
@@ -228,17 +227,25 @@ def _modules(family: str, arguments: Mapping[str, Any]) -> tuple[nn.Module, nn.M
     }
     shared = {k: v for k, v in arguments.items() if not k.startswith(CRITICS_OWN)}
     known = _attributes(generator), _attributes(critic) if critic else set()
-    missing = {"resolution", "channels", "latent_size"} - shared.keys()
     unknown = (shared.keys() - known[0] - known[1]) | (own.keys() - known[1])
-    if missing or unknown:
-        raise InputError(
-            f"family {family!r}: arguments missing: {sorted(missing)}, unknown: {sorted(unknown)}"
-        )
+    check_names(family, set(SIZES) - shared.keys(), unknown)
     built = generator(**{name: shared[name] for name in shared.keys() & known[0]})
     if critic is None:
         return built, None
     both = shared | own
     return built, critic(**{name: both[name] for name in both.keys() & known[1]})
+
+
+def check_names(family: str, missing: Set[str], unknown: Set[str]) -> None:
+    """Makes sure that a family's arguments are all there, and no others.
+
+    Raises:
+      InputError: some are missing or unknown.
+    """
+    if missing or unknown:
+        raise InputError(
+            f"family {family!r}: arguments missing: {sorted(missing)}, unknown: {sorted(unknown)}"
+        )
 
 
 def _attributes(module: type[nn.Module]) -> set[str]:

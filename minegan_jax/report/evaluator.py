@@ -50,8 +50,8 @@ def load_evaluator(config: ReportConfig) -> Evaluator:
 
 
 def caution(features: Extractor | None, dataset: Dataset) -> str:
-    """Returns what to know of distances between colour images that a network sees as grey ones, or
-    which figures there are not without a network.
+    """Returns a warning of distances between colour images that a network sees as grey ones, or of
+    figures that there are not without a network.
     """
     if features is None:
         return WITHOUT_FEATURES

@@ -130,7 +130,7 @@ def _steps(phases: dict[str, Any]) -> str:
 
 
 def _left_out(record: Report) -> list[str]:
-    """Returns what to know of measures that need more images, or take only some."""
+    """Returns remarks on measures that need more images, or take only some."""
     reasons = {
         f"{name}: {reason}"
         for phase in record["phases"].values()

@@ -128,8 +128,7 @@ def _measured(
     frechet, too_few = _attempted(
         {"frechet_distance": lambda: {"found": frechet_distances(*whole, drawn)}}
     )
-    is_whole = few[0] is whole[0] and few[1] is whole[1]
-    of_pairs = drawn if is_whole else _halves(few, num_resamples, seed)[0]
+    of_pairs, _ = _halves(few, num_resamples, seed)
     values, left_out = _pairwise(*few, of_pairs, k=k, seed=seed)
     for named, distance in zip(values, frechet.get("found", ()), strict=False):
         named["frechet_distance"] = distance

@@ -93,7 +93,7 @@ def given_to_markdown(records: Sequence[Record]) -> str:
 
 
 def given_rows(records: Sequence[Record]) -> list[list[str]]:
-    """Returns the table of each method's budget; settings that give the same share a row."""
+    """Returns the rows on each method's budget; settings that give the same share a row."""
     settings: dict[tuple[str, ...], dict[str, None]] = {}
     for record in records:
         given = record["given"]

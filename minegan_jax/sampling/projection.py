@@ -202,7 +202,7 @@ def _in_blocks(compute: Callable[..., Any], size: int, *rows: Any) -> Any:
     """Applies a function to rows, `size` or fewer at a time; padded, so that it compiles once."""
     total, blocks = len(rows[0]), []
     size = -(-total // -(-total // size))  # as few blocks, with the least padding
-    for first in range(0, len(rows[0]), size):
+    for first in range(0, total, size):
         block = [np.asarray(each[first : first + size]) for each in rows]
         count = len(block[0])
         padded = [np.pad(b, [(0, size - count), *[(0, 0)] * (b.ndim - 1)]) for b in block]

@@ -22,14 +22,13 @@ JSON_NAME = "source.json"
 NETWORKS = ("generator", "critic")
 SEEN = "seen.safetensors"
 FORMAT = 1  # of source.json and what lies beside it
-SIZES = ("resolution", "channels", "latent_size")  # arguments of every family
 FIELDS = {
     "family": weights.TEXT,
     "arguments": weights.Kind(
-        f"an object with whole numbers {', '.join(SIZES)}",
+        f"an object with whole numbers {', '.join(family.SIZES)}",
         lambda value: (
             isinstance(value, dict)
-            and all(weights.is_count(value[name]) for name in SIZES if name in value)
+            and all(weights.is_count(value[name]) for name in family.SIZES if name in value)
         ),
     ),
     "weights": weights.Kind(
@@ -181,7 +180,7 @@ def load_source(
         }
         _check_shapes(directory, shapes, loaded)
     else:
-        loaded = {name: _zeros(shapes[name], dtype) for name in digests}
+        loaded = {name: trees.zeros(shapes[name], dtype) for name in digests}
     return Source(
         name=str(description.get("name", directory.name)),
         location=location,
@@ -206,11 +205,6 @@ def makes_images(source: Source) -> bool:
     """Says whether some draws give images of finite numbers."""
     latents = jax.random.normal(jax.random.key(0), (4, source.networks.latent_size))
     return bool(jnp.isfinite(source.generate(latents)).all())
-
-
-def _zeros(shapes: Any, dtype: str) -> Any:
-    """Returns zeros of these shapes, all of which are one number in memory."""
-    return jax.tree.map(lambda leaf: np.broadcast_to(np.zeros((), dtype), leaf.shape), shapes)
 
 
 def _file(directory: Path, network: str) -> Path:
